@@ -1,0 +1,1 @@
+"""The machinery of the project: one package per noun of the story that `steps/` tells."""

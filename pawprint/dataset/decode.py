@@ -1,0 +1,113 @@
+"""From a photo's bytes to the square of pixels a network sees.
+
+Preprocess and the served model both call `decode_photo`, so what a model answers in production is computed from
+the same pixels as what it was trained and scored on.
+"""
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageMode, UnidentifiedImageError
+
+MAX_PIXELS = 89_000_000
+"""A photo of more pixels is refused: it is a decompression bomb or no photo. Pillow warns a little above this."""
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM")
+"""What is tried. A list of its own, since Pillow's includes formats that start other programs (EPS)."""
+
+# What each EXIF orientation asks to be done to the stored pixels (EXIF 2.3, tag 0x0112).
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class UnreadablePhoto(Exception):  # noqa: N818 (a finding about one photo)
+    """Bytes that no photo can be made of; the message is the reason, for `quarantine.csv`."""
+
+
+def decode_photo(data: bytes, side: int) -> npt.NDArray[np.uint8]:
+    """Decodes a photo, upright and in RGB, into a square of `side` pixels.
+
+    The shorter edge is resized to `side` and the middle of the longer one is kept: proportions stay as they are,
+    and of a 3:1 panorama the outer two thirds are cut off. The first frame stands for an animation. What is
+    transparent is laid on white. 16-bit greys are scaled down to 8 bits; colour profiles are not applied.
+
+    Args:
+        data: the whole file, in one of `FORMATS`.
+        side: pixels of the square's side.
+
+    Returns:
+        uint8 `[side, side, 3]`.
+
+    Raises:
+        UnreadablePhoto: the bytes are empty, of no known format, truncated, corrupt or of too many pixels.
+    """
+    if not data:
+        raise UnreadablePhoto("empty file")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return _decode(image, side)
+    except UnreadablePhoto:
+        raise
+    except UnidentifiedImageError:
+        raise UnreadablePhoto(f"not a photo in a known format (starts with {data[:8]!r})") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadablePhoto(f"more than {MAX_PIXELS:,} pixels") from None
+    except Exception as error:
+        # Decoders meet hostile bytes: Pillow raises OSError, SyntaxError, ValueError, struct.error, EOFError,
+        # IndexError and more for them. Whichever it is, this one photo is unreadable, and its neighbours are not.
+        raise UnreadablePhoto(f"corrupt or truncated ({type(error).__name__}: {error})") from None
+
+
+def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UnreadablePhoto(f"{width}×{height}: more than {MAX_PIXELS:,} pixels")
+    orientation = _read_orientation(image)
+    if image.format in {
+        "JPEG",
+        "MPO",
+    }:  # MPO: a JPEG with more pictures behind the first, as phones make them
+        # The decoder can skip what a small square does not need. Twice the size is kept for the resize to average.
+        image.draft(image.mode, (2 * side, 2 * side))
+    image.load()
+    rgb = _convert_to_rgb(image)
+    width, height = rgb.size
+    short = min(width, height)
+    left, top = (width - short) / 2, (height - short) / 2
+    square = rgb.resize(
+        (side, side), Image.Resampling.LANCZOS, box=(left, top, left + short, top + short), reducing_gap=3.0
+    )
+    # A centred square may be turned after it was cut, which costs less than turning the whole photo.
+    if orientation in _UPRIGHT:
+        square = square.transpose(_UPRIGHT[orientation])
+    return np.asarray(square, dtype=np.uint8)
+
+
+def _read_orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:
+        return 1  # broken metadata on good pixels: the photo is taken as it lies
+
+
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise UnreadablePhoto("floating-point pixels have no agreed brightness")
+    if ImageMode.getmode(image.mode).typestr.endswith(("2", "4")):  # 16 or 32 bits a pixel: I, I;16, I;16B …
+        values = np.asarray(image).astype(np.int64)
+        if values.max(initial=0) > 255:
+            values = values.clip(0, 65535) // 257
+        return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,51 @@
+"""A picture of what the network will see: a few photos of each class and split."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+_TILE = 96
+_GAP = 4
+_COLUMNS = 10
+_TITLE = 30
+_MAX_CLASSES = 12
+_INK = "#222222"
+
+
+def write_preview(path: Path, photos: Mapping[str, Sequence[tuple[str, npt.NDArray[np.uint8]]]]) -> None:
+    """Draws a row of up to ten photos a class, under a heading for each split.
+
+    Args:
+        path: the PNG to write.
+        photos: split -> (class name, uint8 `[side, side, 3]`). More than twelve classes: the first twelve.
+    """
+    rows: list[tuple[str, str, list[npt.NDArray[np.uint8]]]] = []
+    for split, labelled in photos.items():
+        by_class: dict[str, list[npt.NDArray[np.uint8]]] = defaultdict(list)
+        for label, pixels in labelled:
+            by_class[label].append(pixels)
+        rows += [(split, label, by_class[label][:_COLUMNS]) for label in sorted(by_class)[:_MAX_CLASSES]]
+    heading = ImageFont.load_default(15)
+    font = ImageFont.load_default(13)
+    labels = int(max(font.getlength(label) for _, label, _ in rows)) + 3 * _GAP
+    width = labels + _COLUMNS * (_TILE + _GAP) + _GAP
+    splits = len({split for split, _, _ in rows})
+    canvas = Image.new("RGB", (width, splits * _TITLE + len(rows) * (_TILE + _GAP) + _GAP), "white")
+    draw = ImageDraw.Draw(canvas)
+    y = 0
+    current = None
+    for split, label, tiles in rows:
+        if split != current:
+            draw.text((_GAP, y + _TITLE / 2), split, _INK, heading, anchor="lm")
+            y += _TITLE
+            current = split
+        draw.text((_GAP, y + _TILE / 2), label, _INK, font, anchor="lm")
+        for column, pixels in enumerate(tiles):
+            tile = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.LANCZOS)
+            canvas.paste(tile, (labels + column * (_TILE + _GAP), y))
+        y += _TILE + _GAP
+    canvas.save(path)

@@ -1,0 +1,107 @@
+"""The `dataset/` artifact as train and evaluate see it: checked against its digests, memory-mapped."""
+
+import csv
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pawprint.dataset.shards import ShardedImages, digest_file
+from pawprint.errors import UserError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """The photos of one split."""
+
+    images: ShardedImages
+    """Indexed by int arrays, gives uint8 `[k, side, side, 3]`."""
+    labels: npt.NDArray[np.int64]
+    """`[n]`, an index into the dataset's class names."""
+    members: tuple[str, ...]
+    """`[n]`, each photo's name in its archive."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset that was read back and found whole."""
+
+    class_names: tuple[str, ...]
+    image_size: int
+    digest: str
+    """sha256 of content: equal photos, sizes and splits give equal digests on every machine."""
+    photos_sha256: str
+    source: str
+    counts: dict[str, dict[str, int]]
+    splits: dict[str, Split]
+
+    def split(self, name: str) -> Split | None:
+        """Returns `train`, `validation` or `test`, or None where the dataset has no such photos."""
+        return self.splits.get(name)
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Opens a `dataset/` artifact.
+
+    Raises:
+        UserError: the folder is no dataset, is of another schema version, or a file is missing or changed.
+    """
+    description = _read_description(folder)
+    for name, digest in description["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise UserError(f"the dataset lacks {name}, which its dataset.json lists; run preprocess again")
+        if digest_file(path) != digest:
+            raise UserError(f"the dataset's {name} is not what preprocess wrote (sha256 differs); run it again")
+    class_names = tuple(description["class_names"])
+    return Dataset(
+        class_names=class_names,
+        image_size=description["image_size"],
+        digest=description["digest"],
+        photos_sha256=description["photos_sha256"],
+        source=description["source"],
+        counts=description["counts"],
+        splits=_read_splits(folder, description["image_size"], class_names),
+    )
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / "dataset.json"
+    if not path.is_file():
+        raise UserError(
+            "this is no dataset: there is no dataset.json in it; give the URI of preprocess's artifact, "
+            "like runs:/<run id of preprocess>/dataset"
+        )
+    description: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    version = description.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"the dataset has schema version {version}, this code reads {SCHEMA_VERSION}; run preprocess again"
+        )
+    return description
+
+
+def _read_splits(folder: Path, side: int, class_names: tuple[str, ...]) -> dict[str, Split]:
+    rows: dict[str, list[dict[str, str]]] = defaultdict(list)
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            rows[row["split"]].append(row)
+    number = {name: i for i, name in enumerate(class_names)}
+    splits = {}
+    for name, photos in rows.items():
+        shards = list(dict.fromkeys(row["shard"] for row in photos))
+        splits[name] = Split(
+            images=ShardedImages([folder / shard for shard in shards], side),
+            labels=np.array([number[row["label"]] for row in photos], np.int64),
+            members=tuple(row["member"] for row in photos),
+        )
+    return splits

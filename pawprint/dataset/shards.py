@@ -1,0 +1,105 @@
+"""Pixels on disk: arrays of fixed-size shards that are memory-mapped when read, and written without being held.
+
+A shard is a plain `.npy` file, which anything that knows numpy can open, and which can be indexed at random:
+shuffling the training photos is then a true shuffle at no cost.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_SHARD_BYTES = 128 * 2**20
+
+
+class PixelFile:
+    """Squares of pixels in a file of their own, written and read by row; nothing stays in memory.
+
+    Plain reads and writes and not a memory map, whose touched pages would count as this process's memory.
+    """
+
+    def __init__(self, path: Path, side: int) -> None:
+        """Opens an empty file at `path` for squares of `side` pixels."""
+        self._shape = (side, side, 3)
+        self._row_bytes = side * side * 3
+        self._file = path.open("w+b")
+        self._rows = 0
+
+    def append(self, pixels: npt.NDArray[np.uint8]) -> int:
+        """Writes one square and returns its row."""
+        self._file.seek(self._rows * self._row_bytes)
+        self._file.write(np.ascontiguousarray(pixels).tobytes())
+        self._rows += 1
+        return self._rows - 1
+
+    def read(self, row: int) -> npt.NDArray[np.uint8]:
+        """Returns one square, uint8 `[side, side, 3]`."""
+        self._file.seek(row * self._row_bytes)
+        return np.frombuffer(self._file.read(self._row_bytes), np.uint8).reshape(self._shape)
+
+    def close(self) -> None:
+        """Closes the file; it stays on disk."""
+        self._file.close()
+
+
+def shard_sizes(rows: int, side: int, max_bytes: int = MAX_SHARD_BYTES) -> list[int]:
+    """Returns how many rows each shard holds.
+
+    >>> shard_sizes(5, side=10, max_bytes=600)
+    [2, 2, 1]
+    """
+    per_shard = max(1, max_bytes // (side * side * 3))
+    return [min(per_shard, rows - start) for start in range(0, rows, per_shard)]
+
+
+def write_shards(
+    folder: Path, split: str, pixels: PixelFile, rows: Sequence[int], side: int
+) -> Iterator[tuple[str, int]]:
+    """Writes the rows of one split as `<split>-00000-of-0000N.npy`, yielding each shard's name and size."""
+    sizes = shard_sizes(len(rows), side)
+    start = 0
+    for number, size in enumerate(sizes):
+        name = f"{split}-{number:05d}-of-{len(sizes):05d}.npy"
+        with (folder / name).open("wb") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "|u1", "fortran_order": False, "shape": (size, side, side, 3)}
+            )
+            for row in rows[start : start + size]:
+                file.write(pixels.read(row).tobytes())
+        yield name, size
+        start += size
+
+
+def digest_file(path: Path) -> str:
+    """Returns the sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class ShardedImages:
+    """Images of one split behind one index, memory-mapped from their shards."""
+
+    def __init__(self, paths: Sequence[Path], side: int) -> None:
+        """Maps the shards at `paths`, in order."""
+        self._shards = [np.load(path, mmap_mode="r") for path in paths]
+        self._starts = np.cumsum([0] + [len(shard) for shard in self._shards])
+        self.side = side
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, indices: npt.ArrayLike | slice) -> npt.NDArray[np.uint8]:
+        """Returns the images at `indices` (int `[k]`, or a slice), uint8 `[k, side, side, 3]`."""
+        if isinstance(indices, slice):
+            indices = np.arange(len(self))[indices]
+        wanted = np.atleast_1d(np.asarray(indices, np.int64))
+        if len(wanted) and (wanted.min() < 0 or wanted.max() >= len(self)):
+            raise IndexError(f"index out of range for {len(self)} images")
+        images = np.empty((len(wanted), self.side, self.side, 3), np.uint8)
+        owners = np.searchsorted(self._starts, wanted, side="right") - 1
+        for owner in np.unique(owners):
+            mine = owners == owner
+            images[mine] = self._shards[owner][wanted[mine] - self._starts[owner]]
+        return images

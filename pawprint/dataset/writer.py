@@ -1,0 +1,307 @@
+"""From photos to the `dataset/` artifact: choose, decode, split, write.
+
+Photos are read twice where they lie: once for the digests that decide what is used, once to decode what was
+chosen. Neither the photos nor the pixels are held in memory, so it does not grow with their number.
+"""
+
+import csv
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+from pawprint.dataset.preview import write_preview
+from pawprint.dataset.reader import SCHEMA_VERSION
+from pawprint.dataset.shards import PixelFile, digest_file, write_shards
+from pawprint.dataset.splits import (
+    SPLITS,
+    Candidate,
+    LeftOut,
+    assign_splits,
+    count_classes,
+    drop_duplicates,
+)
+from pawprint.errors import UserError
+from pawprint.photos.collection import Photo, PhotoCollection, UnreadableMemberError
+
+MAX_UNREADABLE = 0.05
+"""Share of unreadable photos above which something other than a few bad files is wrong."""
+
+_logger = logging.getLogger(__name__)
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+def write_dataset(
+    photos: PhotoCollection,
+    folder: Path,
+    *,
+    image_size: int,
+    train_images: int,
+    test_images: int,
+    validation_fraction: float,
+    seed: int,
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """Writes shards, `index.csv`, `dataset.json`, `quarantine.csv` and `preview.png` into `folder`.
+
+    The same photos, arguments and versions give byte-identical shards, whatever the number of workers.
+
+    Args:
+        photos: what download made.
+        folder: made here; must not exist.
+        image_size: side in pixels of what is stored.
+        train_images: photos for training and validation, 0 for all (see `assign_splits`).
+        test_images: photos for the test, 0 for all.
+        validation_fraction: share of the training photos held out for choosing.
+        seed: orders the photos.
+        workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
+
+    Returns:
+        What `dataset.json` holds.
+
+    Raises:
+        UserError: more than 5 % of the photos tried are unreadable, or a class has too few photos.
+    """
+    by_member = {_full_name(photos, photo): photo for photo in photos.photos}
+    folder.mkdir(parents=True)
+    scratch = folder / "pixels.tmp"
+    with ThreadPoolExecutor(workers or _count_cores()) as pool:
+        candidates, damaged = _digest_all(by_member, photos, pool)
+        kept, left_out = drop_duplicates(candidates)
+        pixels = PixelFile(scratch, image_size)
+        try:
+            chosen, rows, unreadable = _decode_chosen(
+                kept,
+                read=lambda member: photos.read(by_member[member]),
+                pixels=pixels,
+                pool=pool,
+                assign=lambda usable: assign_splits(
+                    usable,
+                    train_images=train_images,
+                    test_images=test_images,
+                    validation_fraction=validation_fraction,
+                    seed=seed,
+                ),
+                side=image_size,
+                damaged=damaged,
+            )
+            class_names = sorted({photo.label for photo in photos.photos})
+            _check_counts(chosen, class_names, unreadable)
+            index = _write_shards_and_index(folder, chosen, rows, pixels, image_size)
+            write_preview(
+                folder / "preview.png",
+                {
+                    split: [(c.label, pixels.read(rows[c.member])) for c in _few_a_class(chosen[split])]
+                    for split in SPLITS
+                    if chosen[split]
+                },
+            )
+        finally:
+            pixels.close()
+            scratch.unlink()
+    _write_quarantine(folder / "quarantine.csv", left_out, unreadable)
+    counts = count_classes({split: chosen[split] for split in SPLITS if chosen[split]})
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "class_names": class_names,
+        "image_size": image_size,
+        "counts": counts,
+        "files": {name: digest_file(folder / name) for name in [*index, "index.csv"]},
+    }
+    description = {
+        **content,
+        "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
+        "photos_sha256": photos.manifest.sha256,
+        "source": photos.manifest.source,
+        "requested": {
+            "train_images": train_images,
+            "test_images": test_images,
+            "validation_fraction": validation_fraction,
+            "seed": seed,
+        },
+        "left_out": {"unreadable": len(unreadable), "duplicates": len(left_out)},
+        "notes": _describe_shortfalls(counts, train_images, test_images, unreadable, left_out),
+    }
+    (folder / "dataset.json").write_text(json.dumps(description, indent=2), "utf-8")
+    return description
+
+
+def _count_cores() -> int:
+    """Counts the cores this process may use, which in a container are fewer than the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _full_name(photos: PhotoCollection, photo: Photo) -> str:
+    """Names a photo in a collection that may have several archives."""
+    return photo.member if len(photos.manifest.archives) == 1 else f"{photo.archive}:{photo.member}"
+
+
+def _digest_all(
+    by_member: dict[str, Photo], photos: PhotoCollection, pool: ThreadPoolExecutor
+) -> tuple[list[Candidate], list[LeftOut]]:
+    def digest(member: str) -> Candidate | LeftOut:
+        photo = by_member[member]
+        try:
+            sha256 = hashlib.sha256(photos.read(photo)).hexdigest()
+        except UnreadableMemberError as reason:
+            return LeftOut(member, f"unreadable: {reason}")
+        return Candidate(member, photo.label, photo.split, sha256)
+
+    candidates: list[Candidate] = []
+    damaged: list[LeftOut] = []
+    for result in _map_in_order(pool, digest, sorted(by_member), "reading photos"):
+        if isinstance(result, LeftOut):
+            damaged.append(result)
+        else:
+            candidates.append(result)
+    return candidates, damaged
+
+
+def _decode_chosen(
+    kept: Sequence[Candidate],
+    *,
+    read: Callable[[str], bytes],
+    pixels: PixelFile,
+    pool: ThreadPoolExecutor,
+    assign: Callable[[Sequence[Candidate]], dict[str, list[Candidate]]],
+    side: int,
+    damaged: Sequence[LeftOut],
+) -> tuple[dict[str, list[Candidate]], dict[str, int], list[LeftOut]]:
+    """Decodes what is chosen, choosing again without the photos that turn out unreadable.
+
+    Returns:
+        The photos of each split, each one's row in `pixels`, and the unreadable ones.
+    """
+
+    def decode(member: str) -> npt.NDArray[np.uint8] | LeftOut:
+        try:
+            return decode_photo(read(member), side)
+        except UnreadablePhoto as reason:
+            return LeftOut(member, f"unreadable: {reason}")
+
+    rows: dict[str, int] = {}
+    unreadable = {left.member: left for left in damaged}
+    while True:
+        chosen = assign([c for c in kept if c.member not in unreadable])
+        pending = sorted(c.member for split in chosen.values() for c in split if c.member not in rows)
+        if not pending:
+            return chosen, rows, sorted(unreadable.values(), key=lambda left: left.member)
+        for member, result in zip(pending, _map_in_order(pool, decode, pending, "decoding photos"), strict=True):
+            if isinstance(result, LeftOut):
+                unreadable[member] = result
+            else:
+                rows[member] = pixels.append(result)
+        _check_unreadable(unreadable, tried=len(rows) + len(unreadable))
+
+
+def _map_in_order(
+    pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items: Sequence[_Item], label: str
+) -> Iterator[_Result]:
+    """Maps in parallel, a few hundred at a time: `Executor.map` would hold every result of a large folder."""
+    remaining = iter(items)
+    with tqdm(total=len(items), desc=label, unit="photo", disable=None, delay=2) as progress:
+        while batch := list(islice(remaining, 256)):
+            for result in pool.map(function, batch):
+                progress.update()
+                yield result
+
+
+def _check_unreadable(unreadable: dict[str, LeftOut], *, tried: int) -> None:
+    # A handful of bad files in a small folder is no sign of anything: five may fail before the share counts.
+    if len(unreadable) > max(5, MAX_UNREADABLE * tried) or len(unreadable) == tried:
+        examples = "; ".join(f"{left.member}: {left.reason}" for left in islice(unreadable.values(), 3))
+        raise UserError(
+            f"{len(unreadable)} of {tried} photos can't be read, more than {MAX_UNREADABLE:.0%}: {examples}. "
+            "Mend or remove them, or check that the source holds photos"
+        )
+
+
+def _check_counts(
+    chosen: dict[str, list[Candidate]], class_names: Sequence[str], unreadable: Sequence[LeftOut]
+) -> None:
+    counts = count_classes(chosen)
+    needed = {"train": 2, "test": 1}
+    for split, minimum in needed.items():
+        for label in class_names:
+            found = counts[split].get(label, 0)
+            if found < minimum:
+                raise UserError(
+                    f"class {label!r} has {found} photos for {split}, at least {minimum} are needed "
+                    f"({len(unreadable)} photos were unreadable); add photos of it or ask for other counts"
+                )
+
+
+def _describe_shortfalls(
+    counts: dict[str, dict[str, int]],
+    train_images: int,
+    test_images: int,
+    unreadable: Sequence[LeftOut],
+    left_out: Sequence[LeftOut],
+) -> list[str]:
+    """Says in whole sentences where the dataset is not what was asked for."""
+    found = {split: sum(classes.values()) for split, classes in counts.items()}
+    notes = []
+    for name, asked, got in (
+        ("train_images", train_images, found.get("train", 0) + found.get("validation", 0)),
+        ("test_images", test_images, found.get("test", 0)),
+    ):
+        if got < asked:
+            notes.append(f"{name}={asked} is more than the photos give: {got} are used")
+    if unreadable:
+        notes.append(f"{len(unreadable)} photos can't be read and are left out: quarantine.csv names them")
+    if left_out:
+        notes.append(f"{len(left_out)} photos are duplicates and are left out: quarantine.csv names them")
+    return notes
+
+
+def _write_shards_and_index(
+    folder: Path,
+    chosen: dict[str, list[Candidate]],
+    rows: dict[str, int],
+    pixels: PixelFile,
+    side: int,
+) -> list[str]:
+    names: list[str] = []
+    with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["split", "row", "shard", "position", "label", "member", "sha256"])
+        for split in SPLITS:
+            photos = chosen[split]
+            row = 0
+            for name, size in write_shards(folder, split, pixels, [rows[c.member] for c in photos], side):
+                names.append(name)
+                for position, c in enumerate(photos[row : row + size]):
+                    writer.writerow([split, row + position, name, position, c.label, c.member, c.sha256])
+                row += size
+    return names
+
+
+def _write_quarantine(path: Path, left_out: Sequence[LeftOut], unreadable: Sequence[LeftOut]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["member", "reason"])
+        for left in sorted([*left_out, *unreadable], key=lambda each: each.member):
+            writer.writerow([left.member, left.reason])
+
+
+def _few_a_class(photos: Sequence[Candidate], number: int = 10) -> list[Candidate]:
+    taken: dict[str, int] = {}
+    few = []
+    for photo in photos:
+        taken[photo.label] = taken.get(photo.label, 0) + 1
+        if taken[photo.label] <= number:
+            few.append(photo)
+    return few

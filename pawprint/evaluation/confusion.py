@@ -1,0 +1,86 @@
+"""confusion_matrix.png: which class is taken for which."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+from pawprint.evaluation.style import BLUE, INK, SOFT, draw_figure, percent, shorten
+
+# From here on numbers in the cells, and from there on even large labels, could no longer be read.
+MOST_NUMBERED_CLASSES = 25
+MOST_LARGE_LABELS = 40
+
+
+def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequence[str], path: Path) -> None:
+    """Draw the matrix, each row coloured by the share of its true class, with the counts in the cells.
+
+    Args:
+        confusion: [k][k] photos, rows true, columns predicted.
+        class_names: the k classes.
+        path: of the PNG.
+    """
+    counts = np.asarray(confusion)
+    num_classes = len(counts)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(totals, 1)
+    size = float(np.clip(3.0 + 0.55 * num_classes, 4.6, 26))
+    with draw_figure(path, size + 1.2, size) as figure:
+        axes = figure.add_subplot()
+        picture = axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("calm", ["#f7f9fc", BLUE]), vmin=0, vmax=1)
+        correct = int(np.trace(counts))
+        axes.set_title(f"{correct:,} of {counts.sum():,} photos right ({percent(correct / counts.sum())})")
+        label_axes(axes, class_names)
+        if num_classes <= MOST_NUMBERED_CLASSES:
+            write_counts(axes, counts, shares)
+        bar = figure.colorbar(picture, ax=axes, shrink=0.75, aspect=24, pad=0.03)
+        bar.set_label("share of the true class")
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.set_ticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"])
+
+
+def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
+    """Name rows and columns, smaller where they are many, slanted where they are long."""
+    num_classes = len(class_names)
+    size = 10 if num_classes <= 12 else 8 if num_classes <= MOST_LARGE_LABELS else 5
+    names = [shorten(name, 24) for name in class_names]
+    slanted = num_classes > 6 or max(map(len, names)) > 10
+    axes.set_xticks(range(num_classes), names, fontsize=size)
+    axes.set_yticks(range(num_classes), names, fontsize=size)
+    if slanted:
+        upright = num_classes > MOST_NUMBERED_CLASSES
+        for label in axes.get_xticklabels():
+            label.set(rotation=90 if upright else 40, ha="center" if upright else "right")
+            label.set_rotation_mode("default" if upright else "anchor")
+    axes.set_xlabel("predicted", labelpad=8)
+    axes.set_ylabel("true", labelpad=8)
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    # White lines between the cells.
+    axes.set_xticks(np.arange(num_classes - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(num_classes - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2 if num_classes <= MOST_NUMBERED_CLASSES else 0.5)
+    axes.tick_params(which="minor", length=0)
+
+
+def write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
+    """Write each cell's count, and under it its share where the cells are large."""
+    num_classes = len(counts)
+    large = num_classes <= 6
+    for row, column in np.ndindex(counts.shape):
+        share = shares[row, column]
+        colour = "white" if share > 0.55 else INK if counts[row, column] else SOFT
+        axes.text(
+            column,
+            row - (0.08 if large else 0),
+            f"{counts[row, column]:,}",
+            ha="center",
+            va="center",
+            color=colour,
+            fontsize=15 if large else 9 if num_classes <= 12 else 7,
+        )
+        if large and counts[row].sum():
+            axes.text(column, row + 0.2, percent(share), ha="center", va="center", color=colour, fontsize=9)

@@ -1,0 +1,110 @@
+"""The `evaluation/` artifact: what a model's answers on the test photos are worth, as numbers and as pictures.
+
+Reads the test photos' labels, pixels and the model's probabilities. Writes metrics.json, predictions.csv,
+confusion_matrix.png, roc.png, precision_recall.png, calibration.png and mistakes.png.
+"""
+
+import csv
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pawprint.evaluation.calibration import write_calibration
+from pawprint.evaluation.confusion import write_confusion_matrix
+from pawprint.evaluation.curves import write_precision_recall, write_roc
+from pawprint.evaluation.metrics import check_predictions, compute_metrics, defined_metrics
+from pawprint.evaluation.mistakes import Images, write_mistakes
+
+
+def evaluate_predictions(
+    *,
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    class_names: Sequence[str],
+    members: Sequence[str],
+    images: Images,
+    folder: Path,
+) -> dict[str, float]:
+    """Score a model on its test photos and write the whole `evaluation/` folder.
+
+    The folder is written beside and renamed, so it is either whole or not there.
+
+    Args:
+        labels: [n] class numbers.
+        probabilities: [n, k] as the network gave them.
+        class_names: the k classes in sorted order.
+        members: [n] the photos' names in their archive.
+        images: indexed with an int array [m] gives uint8 [m, side, side, 3]; read for the mistakes only.
+        folder: where to; its parent must be there, and itself not, or empty.
+
+    Returns:
+        The metrics to log, "test_accuracy" and so on with `_low` and `_high`, without those that these photos do
+        not define. The positive class is in metrics.json.
+
+    Raises:
+        UserError: there are no test photos, or the model's answers are not numbers.
+        OSError: the folder holds something already.
+    """
+    document = compute_metrics(labels, probabilities, class_names)
+    # The pictures tell the same story as the metrics: both work on the checked values.
+    numbers, values = check_predictions(labels, probabilities, len(class_names))
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+        draft = Path(beside) / folder.name
+        draft.mkdir()
+        write_metrics(document, draft / "metrics.json")
+        write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv")
+        write_confusion_matrix(document["confusion_matrix"], class_names, draft / "confusion_matrix.png")
+        write_roc(numbers, values, class_names, draft / "roc.png")
+        write_precision_recall(numbers, values, class_names, draft / "precision_recall.png")
+        write_calibration(numbers, values, draft / "calibration.png")
+        write_mistakes(numbers, values, class_names, members, images, draft / "mistakes.png")
+        if folder.exists():
+            folder.rmdir()
+        draft.rename(folder)
+    return defined_metrics(document)
+
+
+def write_metrics(document: Mapping[str, Any], path: Path) -> None:
+    """Write `compute_metrics`'s answer as JSON, the same bytes for the same values."""
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_predictions(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    class_names: Sequence[str],
+    members: Sequence[str],
+    path: Path,
+) -> None:
+    """Write one row a test photo: member, label, prediction, correct (1 or 0) and each class's probability.
+
+    Probabilities are written with nine significant digits, which give a float32 back exactly.
+
+    Args:
+        labels: [n] class numbers.
+        probabilities: [n, k] as the network gave them.
+        class_names: the k classes; their columns are named `probability_<class>`, as the served model's.
+        members: [n] the photos' names in their archive.
+        path: of the CSV file, UTF-8.
+    """
+    numbers = np.asarray(labels)
+    values = np.asarray(probabilities)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["member", "label", "prediction", "correct", *(f"probability_{name}" for name in class_names)])
+        for member, label, row in zip(members, numbers, values, strict=True):
+            prediction = int(row.argmax())
+            writer.writerow(
+                [
+                    member,
+                    class_names[label],
+                    class_names[prediction],
+                    int(prediction == label),
+                    *(f"{value:.9g}" for value in row),
+                ]
+            )

@@ -1,0 +1,106 @@
+"""How the pictures look: one calm style, set only while a picture is drawn.
+
+Figures are made from matplotlib's objects, never through pyplot, which would pick a screen's backend and keep every
+figure alive. Class names and member names are other people's text: they are never read as formulas, and are cut in
+the middle where they are too long.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INK = "#2b2f36"
+SOFT = "#8a919c"
+GRID = "#e6e8ec"
+BLUE = "#2f6db3"
+ORANGE = "#d9822b"
+RED = "#c0413b"
+GREEN = "#3d8f5f"
+# Paul Tol's "muted" scheme, told apart with any colour vision; more classes than colours change the line's dashes.
+LINES = ("#332288", "#cc6677", "#117733", "#88ccee", "#aa4499", "#ddaa33")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
+
+SETTINGS = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 10,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 2,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+@contextmanager
+def draw_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Give a figure to draw on and write it as a PNG of 110 dots an inch when the block ends without an error.
+
+    Args:
+        path: of the PNG; the same picture gives the same bytes.
+        width: in inches.
+        height: in inches.
+    """
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        # A script that the font lacks shows as boxes; that is for the picture's reader to see, not for the console.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
+        figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+        FigureCanvasAgg(figure)
+        engine = figure.get_layout_engine()
+        assert engine is not None  # noqa: S101 (for mypy: just asked for)
+        engine.set(w_pad=0.14, h_pad=0.14)
+        yield figure
+        figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut the middle out of a text that is longer than `length` characters.
+
+    >>> shorten("norwegian forest cat", 12)
+    'norweg…t cat'
+    """
+    # Archives' member names can hold control characters, which fonts have no glyph for.
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def percent(share: float) -> str:
+    """Write a share for a person; what is not all or nothing never reads as if it were.
+
+    >>> percent(0.9996), percent(1.0), percent(0.914)
+    ('> 99.9 %', '100 %', '91.4 %')
+    """
+    if math.isclose(share, 1.0, abs_tol=1e-9) or share == 0:
+        return f"{share:.0%}".replace("%", " %")
+    if share > 0.9995:
+        return "> 99.9 %"
+    if share < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * share:.1f} %"

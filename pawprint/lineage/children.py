@@ -1,0 +1,59 @@
+"""One step starting another: MLflow's own project API, inside the parent's run."""
+
+import os
+from collections.abc import Mapping
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import ExecutionException
+
+from pawprint.errors import UserError
+from pawprint.lineage.runs import ERROR_TAG
+
+
+def run_child(entry_point: str, parameters: Mapping[str, object], *, run_name: str) -> Run:
+    """Runs an entry point of this project as a child of the active run, and waits for it.
+
+    Args:
+        entry_point: a name in MLproject.
+        parameters: every parameter of it, as MLproject names them.
+        run_name: shown in MLflow's list of runs.
+
+    Returns:
+        The finished child.
+
+    Raises:
+        UserError: the child failed; the message names it and its run, and carries its last error lines.
+    """
+    parent = mlflow.active_run()
+    if parent is None:
+        raise RuntimeError("run_child needs an active run to nest the child under")
+    # MLflow hands it on to the child, where it would outvote the experiment id.
+    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    try:
+        submitted = mlflow.projects.run(
+            uri=".",
+            entry_point=entry_point,
+            parameters={name: str(value) for name, value in parameters.items()},
+            experiment_id=parent.info.experiment_id,
+            env_manager="local",  # the parent's environment, already built
+            run_name=run_name,
+        )
+    except ExecutionException as error:
+        child = _newest_child(parent)
+        if child is None:
+            raise UserError(f"{run_name} could not be started: {error}") from error
+        reason = child.data.tags.get(ERROR_TAG, "its own lines above say why")
+        raise UserError(f"{run_name} failed (run {child.info.run_id}): {reason}") from error
+    return MlflowClient().get_run(submitted.run_id)
+
+
+def _newest_child(parent: mlflow.ActiveRun) -> Run | None:
+    children = MlflowClient().search_runs(
+        [parent.info.experiment_id],
+        f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    return children[0] if children else None

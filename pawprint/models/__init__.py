@@ -1,0 +1,1 @@
+"""One file an architecture: its network, and the values it was measured with."""

@@ -1,0 +1,64 @@
+"""The architectures by the names people type, all built through one function."""
+
+import difflib
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING
+
+from pawprint.errors import UserError
+from pawprint.models import baseline, cnn
+from pawprint.models.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+ARCHITECTURES = MappingProxyType[str, ModuleType]({"baseline": baseline, "cnn": cnn})
+
+
+def check_architecture(name: str) -> None:
+    """Refuse a name that is not in `ARCHITECTURES`.
+
+    Raises:
+        UserError: naming the known architectures, and the one probably meant.
+    """
+    if name in ARCHITECTURES:
+        return
+    near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"architecture={name!r} is not known; choose one of {', '.join(ARCHITECTURES)}.{hint}")
+
+
+def recipe_for(name: str) -> Recipe:
+    """Return what the architecture was measured with, without importing TensorFlow.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    check_architecture(name)
+    recipe: Recipe = ARCHITECTURES[name].RECIPE
+    return recipe
+
+
+def build_model(name: str, *, num_classes: int, image_size: int, seed: int) -> "keras.Model":
+    """Build a network with fresh weights.
+
+    Args:
+        name: one of `ARCHITECTURES`.
+        num_classes: 2 or more.
+        image_size: side in pixels of the pictures it will see.
+        seed: sets Python's, NumPy's and TensorFlow's global seeds, since Keras draws initial weights and
+            dropout from them.
+
+    Returns:
+        A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
+
+    Raises:
+        UserError: for an unknown name, or fewer than two classes.
+    """
+    check_architecture(name)
+    if num_classes < 2:
+        raise UserError(f"a classifier needs 2 classes or more, not {num_classes}")
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model: keras.Model = ARCHITECTURES[name].build(num_classes=num_classes, image_size=image_size)
+    return model

@@ -1,0 +1,88 @@
+"""A small residual network, trained from scratch: the default architecture."""
+
+from typing import TYPE_CHECKING, Any
+
+from pawprint.models.recipe import Augmentation, Recipe, Stage
+
+if TYPE_CHECKING:
+    import keras
+
+RECIPE = Recipe(
+    image_size=160,
+    validation_fraction=0.1,
+    batch_size=32,
+    learning_rate=0.002,
+    patience=0,
+    augmentation=Augmentation(
+        crop_area=(0.25, 1.0), crop_aspect=4 / 3, brightness=0.3, contrast=0.3, saturation=0.3
+    ),
+    stages=(Stage(0.0, 0.4, 3), Stage(0.34, 0.6, 2), Stage(0.67, 0.8, 1)),
+    schedule="cosine",
+    warmup=0.05,
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    averaging=0.995,
+    choose_by="validation_loss",
+    flip_average=True,
+)
+
+STEM_WIDTH = 32
+WIDTHS = (32, 64, 128, 256)
+BLOCKS = (1, 1, 1, 1)
+EXCITATION_SHARE = 4
+
+
+def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG001 - pooled over any side
+    """Build the network: a stride-2 stem, then four stages of residual blocks, each halving the side.
+
+    Every channel count is a multiple of 16, which is what oneDNN's vector kernels are blocked by.
+
+    Args:
+        num_classes: 2 or more.
+        image_size: not used; the network is convolutional up to its pooling, so it takes any side from 32 up.
+
+    Returns:
+        A network from pixels 0 to 255, float32 [n, side, side, 3], to logits [n, num_classes].
+    """
+    import keras
+    from keras import layers
+
+    pixels = keras.Input((None, None, 3), name="pixels")
+    x = layers.Rescaling(1 / 64.0, offset=-2.0)(pixels)
+    x = _normalised(layers.Conv2D(STEM_WIDTH, 3, strides=2, padding="same", use_bias=False)(x))
+    x = layers.ReLU()(x)
+    for width, blocks in zip(WIDTHS, BLOCKS, strict=True):
+        for block in range(blocks):
+            x = _residual(x, width=width, halve=block == 0)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.2)(x)
+    return keras.Model(pixels, layers.Dense(num_classes)(x), name="cnn")
+
+
+def _residual(x: Any, *, width: int, halve: bool) -> Any:
+    """Two 3x3 convolutions with squeeze-and-excitation (Hu et al. 2018), added to a shortcut.
+
+    A shortcut that changes shape averages 2x2 pixels before its 1x1 convolution, so that none is dropped
+    (ResNet-D, He et al. 2019). The last normalisation starts at zero: each block begins as its shortcut.
+    """
+    from keras import layers
+
+    shortcut = x
+    if halve or x.shape[-1] != width:
+        if halve:
+            shortcut = layers.AveragePooling2D(2, padding="same")(shortcut)
+        shortcut = _normalised(layers.Conv2D(width, 1, use_bias=False)(shortcut))
+    x = layers.Conv2D(width, 3, strides=2 if halve else 1, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(_normalised(x))
+    x = _normalised(layers.Conv2D(width, 3, padding="same", use_bias=False)(x), gamma="zeros")
+    squeezed = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    squeezed = layers.Conv2D(width // EXCITATION_SHARE, 1, activation="relu")(squeezed)
+    x = layers.Multiply()([x, layers.Conv2D(width, 1, activation="sigmoid")(squeezed)])
+    return layers.ReLU()(layers.Add()([x, shortcut]))
+
+
+def _normalised(x: Any, gamma: str = "ones") -> Any:
+    """Normalise by the batch; the moving figures settle in about 20 steps, as small sets have few."""
+    from keras import layers
+
+    return layers.BatchNormalization(momentum=0.95, epsilon=1e-3, gamma_initializer=gamma)(x)

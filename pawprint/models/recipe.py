@@ -1,0 +1,91 @@
+"""What an architecture was measured with: plain values, declared beside its layers.
+
+`auto` in MLproject means these values. They can be read without TensorFlow, because main resolves them before
+any child starts.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a training photo is varied each time it is shown.
+
+    Args:
+        crop_area: smallest and largest share of the photo's area that the crop keeps, drawn evenly.
+        crop_aspect: the crop's width over its height lies between 1 / crop_aspect and crop_aspect.
+        zoom: the crop's side is multiplied by 1 - zoom to 1 + zoom; above 1 it reaches past the border, which
+            is filled by reflection.
+        rotation: largest turn either way, as a share of a full turn.
+        flip_vertical: also upside down, one time in two. Left and right are always swapped one time in two.
+        brightness: pixels are multiplied by 1 - brightness to 1 + brightness.
+        contrast: the distance to the photo's mean colour is multiplied by 1 - contrast to 1 + contrast.
+        saturation: the distance to the pixel's grey is multiplied by 1 - saturation to 1 + saturation.
+    """
+
+    crop_area: tuple[float, float] = (1.0, 1.0)
+    crop_aspect: float = 1.0
+    zoom: float = 0.0
+    rotation: float = 0.0
+    flip_vertical: bool = False
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: from `start` (share of the epochs, 0 to 1) on, until the next stage starts.
+
+    Args:
+        start: share of the epochs already done when the stage begins.
+        scale: side of the picture the network trains on, as a share of the stored photo's side.
+        passes: how often each photo is shown in an epoch, cropped and coloured anew each time. Small pictures
+            are cheap, so a stage of small pictures can afford more passes in the same time.
+    """
+
+    start: float
+    scale: float
+    passes: int = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything the training loop needs to know of an architecture.
+
+    Args:
+        image_size: side in pixels of the stored photos, which is also what the finished network takes.
+        validation_fraction: share of the training photos held out for choosing the epoch.
+        batch_size: photos in a step.
+        learning_rate: the highest one.
+        patience: epochs without improvement until training stops; 0 never stops early.
+        augmentation: how training photos are varied.
+        stages: the sizes of the pictures over the epochs; the first starts at 0.
+        schedule: "cosine" (warm-up, then down to nothing) or "constant".
+        warmup: share of all steps over which a cosine schedule rises to `learning_rate`.
+        epsilon: Adam's.
+        weight_decay: AdamW's decoupled decay of kernels; 0 is plain Adam.
+        label_smoothing: share of the target spread evenly over the classes.
+        averaging: decay per step of the running average of the weights; 0 takes the weights as they are.
+        choose_by: "validation_loss" or "validation_accuracy" (ties go to the lower loss): what the taken epoch
+            is best in.
+        min_delta: an epoch must be better by more than this to count.
+        flip_average: the finished network averages its probabilities over the photo and its mirror image.
+    """
+
+    image_size: int
+    validation_fraction: float
+    batch_size: int
+    learning_rate: float
+    patience: int
+    augmentation: Augmentation
+    stages: tuple[Stage, ...] = (Stage(start=0.0, scale=1.0),)
+    schedule: str = "constant"
+    warmup: float = 0.0
+    epsilon: float = 1e-7
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    averaging: float = 0.0
+    choose_by: str = "validation_loss"
+    min_delta: float = 0.0
+    flip_average: bool = False

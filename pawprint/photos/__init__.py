@@ -1,0 +1,1 @@
+"""Where photos come from: sources, transfer, archives, labels, and drawn photos. Never imports TensorFlow."""

@@ -1,0 +1,67 @@
+"""Streams from object stores (`s3://`, `gs://`) through fsspec."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import fsspec
+from botocore.exceptions import BotoCoreError, NoCredentialsError  # type: ignore[import-untyped]
+from gcsfs.retry import HttpError
+from google.auth.exceptions import GoogleAuthError
+
+from pawprint.photos.received import UnreachableError
+from pawprint.photos.streams import Stream
+
+PIECE_BYTES = 2**20
+S3_OPTIONS = {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 2}}
+# What the two clients raise for a bucket that is away, closed or misspelt. OSError covers "no such file", "no
+# permission" and most failed connections.
+ERRORS = (OSError, BotoCoreError, HttpError, GoogleAuthError, aiohttp.ClientError)
+
+
+def open_bucket(url: str) -> Stream:
+    """Start a transfer from an object store.
+
+    Credentials are those of the cloud's own chain (environment, configuration files, the machine's role);
+    without any, the object is asked for as a stranger, which public buckets allow. An endpoint of one's own
+    is set as the clouds' libraries have it: AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST.
+
+    Raises:
+        UnreachableError: No such object, no permission, or no connection.
+    """
+    try:
+        try:
+            file = _open(url, anonymous=False)
+        except NoCredentialsError:
+            file = _open(url, anonymous=True)
+        head = file.read(PIECE_BYTES)
+    except ERRORS as error:
+        raise UnreachableError(f"{url} cannot be read: {_words_for(error)}") from error
+
+    def rest() -> Iterator[bytes]:
+        try:
+            while piece := file.read(PIECE_BYTES):
+                yield piece
+        except ERRORS as error:
+            raise UnreachableError(f"{url} broke off: {_words_for(error)}") from error
+
+    return Stream(head, rest(), int(file.size), file.close)
+
+
+def _open(url: str, *, anonymous: bool) -> Any:
+    scheme, _, path = url.partition("://")
+    # Instances are not reused: fsspec keeps listings, in which a new object would not appear.
+    if scheme == "s3":
+        system = fsspec.filesystem("s3", anon=anonymous, config_kwargs=S3_OPTIONS, skip_instance_cache=True)
+    else:
+        # gcsfs goes through Google's chain and ends as a stranger by itself.
+        system = fsspec.filesystem("gs", skip_instance_cache=True)
+    return system.open(path, "rb", block_size=8 * 2**20)
+
+
+def _words_for(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such bucket or object; expected a zip or a tar there"
+    if isinstance(error, PermissionError):
+        return "no permission; expected a public object, or credentials in the environment that may read it"
+    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -1,0 +1,159 @@
+"""The photos of a `photos/` artifact, labelled, their digests checked, read where they lie."""
+
+import csv
+import hashlib
+import os
+import zipfile
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pawprint.errors import UserError
+from pawprint.photos.archives import hash_file, list_zip
+from pawprint.photos.labels import label_members
+from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
+from pawprint.photos.recall import recall_archive
+
+
+class UnreadableMemberError(Exception):
+    """One photo cannot be had out of its archive: damaged, or encoded in a way that zipfile does not know."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One labelled photo: the position of its archive, its name there, its class, and its split if named."""
+
+    archive: int
+    member: str
+    label: str
+    split: str | None
+
+
+class PhotoCollection:
+    """Labelled photos and the way to their bytes.
+
+    It can be pickled and forked: every process opens archives of its own, on the first read, since a file
+    position is shared with the process that a worker was forked from.
+
+    Attributes:
+        manifest: What the artifact says of itself.
+        photos: Sorted by name.
+    """
+
+    def __init__(
+        self, manifest: Manifest, paths: list[Path], photos: list[Photo], digests: dict[str, str]
+    ) -> None:
+        self.manifest = manifest
+        self.photos = photos
+        self._paths = paths
+        self._digests = digests  # of photos in folders kept by reference, by path
+        self._open: dict[tuple[int, int], zipfile.ZipFile] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}}
+
+    def read(self, photo: Photo) -> bytes:
+        """Return the photo's file, as it is stored.
+
+        Raises:
+            UnreadableMemberError: The archive's member is damaged; the other photos may be well.
+            UserError: The photo is kept by reference, and is gone or no longer what it was.
+        """
+        path = self._paths[photo.archive]
+        if path.is_dir():
+            return self._read_file(path / photo.member)
+        key = (os.getpid(), photo.archive)
+        if key not in self._open:
+            self._open[key] = zipfile.ZipFile(path)
+        try:
+            return self._open[key].read(photo.member)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            KeyError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
+            raise UnreadableMemberError(f"damaged in its archive: {error}") from error
+
+    def _read_file(self, path: Path) -> bytes:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{path}, kept by reference, cannot be read ({error.strerror}); put it back or download again"
+            ) from error
+        if hashlib.sha256(data).hexdigest() != self._digests[str(path)]:
+            raise UserError(f"{path} has changed since it was downloaded by reference; run download again")
+        return data
+
+
+def load_photos(folder: Path) -> PhotoCollection:
+    """Load a `photos/` artifact.
+
+    What is kept by reference is sought where the manifest says: a path is read in place, a URL through the
+    download cache, drawn photos are drawn again. Archives are hashed here; the photos of a folder kept by
+    reference are when they are read.
+
+    Raises:
+        UserError: No photos artifact, or the photos are gone or no longer those of the manifest.
+    """
+    manifest = load_manifest(folder)
+    paths: list[Path] = []
+    photos: list[Photo] = []
+    digests: dict[str, str] = {}
+    for position, archive in enumerate(manifest.archives):
+        if archive.members is not None:
+            path = Path(str(archive.location))
+            members, found = _load_members(folder / archive.members, archive)
+            digests.update({str(path / member): digest for member, digest in found.items()})
+        else:
+            path = _find_archive(folder, archive)
+            members, _ = list_zip(path)
+        labelled, _ = label_members(members)
+        paths.append(path)
+        photos += [Photo(position, one.member, one.label, archive.split or one.split) for one in labelled]
+    photos.sort(key=lambda photo: (photo.member, photo.archive))
+    if combine_digests(manifest.archives) != manifest.sha256 or count_photos(photos) != manifest.counts:
+        raise UserError(
+            f"{folder / 'manifest.json'} does not agree with the photos beside it; run download again"
+        )
+    return PhotoCollection(manifest, paths, photos, digests)
+
+
+def count_photos(photos: list[Photo]) -> dict[str, dict[str, int]]:
+    """Return how many photos there are by split ("unassigned" where none is named) and class."""
+    counts = Counter((photo.split or "unassigned", photo.label) for photo in photos)
+    table: dict[str, dict[str, int]] = {}
+    for (split, label), number in sorted(counts.items()):
+        table.setdefault(split, {})[label] = number
+    return table
+
+
+def _find_archive(folder: Path, archive: Archive) -> Path:
+    if archive.file is None:
+        return recall_archive(str(archive.location), sha256=archive.sha256)
+    path = folder / archive.file
+    if not path.is_file():
+        raise UserError(f"{path} is missing from the photos artifact; run download again")
+    if hash_file(path) != archive.sha256:
+        raise UserError(
+            f"{path} is not the archive that its manifest describes (sha256 differs); run download again"
+        )
+    return path
+
+
+def _load_members(path: Path, archive: Archive) -> tuple[list[str], dict[str, str]]:
+    if not path.is_file() or hash_file(path) != archive.sha256:
+        raise UserError(f"{path} is missing or not what its manifest describes; run download again")
+    with path.open(encoding="utf-8", newline="") as file:
+        digests = {row["member"]: row["sha256"] for row in csv.DictReader(file)}
+    if not Path(str(archive.location)).is_dir():
+        raise UserError(
+            f"the photos were kept by reference in {archive.location}, which is not there (any more, "
+            "or on this machine); put it back, or run download with keep_photos=copy where it is"
+        )
+    return list(digests), digests

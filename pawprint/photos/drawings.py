@@ -1,0 +1,161 @@
+"""Drawn photos: cats and dogs for where no photos can be had, as JPEGs in a stored zip.
+
+They are meant to be learnt, not guessed: everything but the animal's own shape (colours, pose, size, place, light,
+blur, scene, things around it) is drawn by the same lot for both classes, so that no average of pixels tells them
+apart, while ears, eyes, snout, whiskers, tongue, tail and build do.
+"""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageChops, ImageFilter
+from tqdm import tqdm
+
+from pawprint.photos.drawn_animals import POSES, draw_animal
+from pawprint.photos.drawn_scenes import draw_foreground, draw_scene
+from pawprint.photos.drawn_shapes import Pen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+KINDS = ("cat", "dog")
+# The earliest date a zip can hold: the archive's bytes must not depend on the day.
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+# Below this, starting worker processes takes longer than drawing.
+FEW = 64
+# Everything is drawn this much larger and then averaged down, which smooths the edges.
+OVERSAMPLING = 2
+
+
+class Drawing(NamedTuple):
+    """What one drawing is made from: nothing else goes into it, so it is the same wherever it is drawn."""
+
+    seed: int
+    kind: str
+    number: int
+
+
+def write_drawings(path: Path, *, photos: int, seed: int, workers: int | None = None) -> None:
+    """Writes a stored zip of drawn cats and dogs: `cats/cat.0001.jpg`, …, `dogs/dog.0001.jpg`, ….
+
+    The same seed gives the same bytes (with the same versions of Pillow and NumPy), however many processes draw.
+    A smaller number of photos gives the first ones of a larger number.
+
+    Args:
+        path: the zip; it is written beside and then renamed, so that a broken off run leaves none.
+        photos: how many in all, at least 2; half are cats (one more than half when the number is odd).
+        seed: at least 0.
+        workers: processes; by default one for each core this process may use, and none for a few photos.
+
+    Raises:
+        ValueError: fewer than two photos, a negative seed or less than one worker.
+    """
+    if photos < 2:
+        raise ValueError(f"photos is {photos}, expected at least 2 (one of each class)")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}, expected 0 or more")
+    if workers is None:
+        workers = 1 if photos < FEW else _num_cores()
+    if workers < 1:
+        raise ValueError(f"workers is {workers}, expected at least 1")
+    drawings = [
+        Drawing(seed, kind, number)
+        for kind, count in zip(KINDS, ((photos + 1) // 2, photos // 2), strict=True)
+        for number in range(1, count + 1)
+    ]
+    digits = max(4, len(str((photos + 1) // 2)))
+    beside = path.with_name(path.name + ".part")
+    try:
+        with ExitStack() as stack:
+            pictures: Iterable[bytes]
+            if workers == 1:
+                pictures = map(draw_photo, drawings)
+            else:
+                # Spawned, not forked: the caller may have threads (MLflow's, TensorFlow's) whose locks a fork copies.
+                pool = stack.enter_context(
+                    ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+                )
+                pictures = pool.map(draw_photo, drawings, chunksize=16)
+            archive = stack.enter_context(zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED))
+            progress = tqdm(pictures, total=photos, desc="drawing photos", unit="photo", disable=None)
+            for drawing, picture in zip(drawings, progress, strict=True):
+                name = f"{drawing.kind}s/{drawing.kind}.{drawing.number:0{digits}}.jpg"
+                archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), picture)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def draw_photo(drawing: Drawing) -> bytes:
+    """Draws one photo and encodes it as a JPEG."""
+    key = np.random.SeedSequence((drawing.seed, KINDS.index(drawing.kind), drawing.number))
+    rng = np.random.Generator(np.random.Philox(key))
+    image = _take_picture(_draw_picture(drawing.kind, rng), rng)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=int(rng.integers(45, 96)))
+    return file.getvalue()
+
+
+def _num_cores() -> int:
+    # Where a process may be tied to some of the cores (Linux), the machine's number would be too many.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _draw_picture(kind: str, rng: np.random.Generator) -> Image.Image:
+    """Draws one animal in its surroundings, OVERSAMPLING times as large as it will be."""
+    area, aspect = rng.uniform(220, 400) ** 2, np.exp(rng.normal(0, 0.22))
+    sides = np.clip((np.sqrt(area * aspect), np.sqrt(area / aspect)), 200, 500)
+    width, height = (int(side) * OVERSAMPLING for side in sides)
+    pose = str(rng.choice(list(POSES), p=[0.45, 0.3, 0.25]))
+    left, top, right, bottom = POSES[pose]
+    mirror = float(rng.choice([-1, 1]))
+    if rng.random() < 0.45:  # close up: the head, and as much of the body as there is room for
+        unit = min(width, height) * rng.uniform(0.2, 0.34)
+        x, y = width * rng.uniform(0.3, 0.7), height * rng.uniform(0.36, 0.58)
+    else:
+        unit = min(width / (right - left), height / (bottom - top)) * rng.uniform(0.7, 1.05)
+        x = width / 2 - mirror * unit * (left + right) / 2 + rng.normal(0, 0.08) * width
+        y = height * rng.uniform(0.86, 0.99) - unit * bottom
+        x = float(np.clip(x, unit, width - unit))
+        y = float(np.clip(y, unit * 1.1, height - unit))
+    feet = y + bottom * unit
+    ground = min(feet - unit * rng.uniform(0.15, 1.6), height * 0.85)
+    image = draw_scene((width, height), ground, rng)
+    matrix = np.array([[mirror, 0.0], [0.0, 1.0]]) * unit
+    outline = float(rng.choice([0.0, 0.035, 0.06]))
+    pen = Pen(image, matrix, np.array([x, y]), outline=outline)
+    reach = (right - left) / 2 - 0.3
+    pen.oval((left + right) / 2, bottom - 0.08, reach, 0.22, colour=(16, 14, 26, 90), outlined=False)
+    draw_animal(pen.moved(0, 0, turn=float(rng.normal(0, 0.06))), kind, pose, rng)
+    draw_foreground(image, y + unit * 1.3, rng)
+    return image
+
+
+def _take_picture(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Does to a clean drawing what light and a camera do: uneven light, a cast of colour, blur, noise, greyscale."""
+    image = scene.reduce(OVERSAMPLING)
+    gains = rng.uniform(0.55, 1.0, (3, 3, 1)) * rng.uniform(0.86, 1.0, 3) * rng.uniform(0.75, 1.0)
+    light = Image.fromarray((255 * gains).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
+    # Half of the pictures get their brightness back; the other half stay darker than they were drawn.
+    image = ImageChops.multiply(image, light)
+    if rng.random() < 0.5:
+        gain = rng.uniform(1.1, 1.5)
+        image = image.point([min(255, int(value * gain)) for value in range(256)] * 3)
+    if rng.random() < 0.35:
+        image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.4, 1.7))))
+    grain = rng.uniform(0, 12)
+    if grain > 2:
+        pixels = np.asarray(image)
+        noise = rng.integers(0, 256, (*pixels.shape[:2], 1), dtype=np.uint8).astype(np.float32) - 127.5
+        noisy = pixels + noise * np.float32(grain / 74)  # 74: the standard deviation of 0 … 255
+        image = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+    return image.convert("L") if rng.random() < 0.1 else image

@@ -1,0 +1,206 @@
+r"""How a `source` reads: alternatives, pairs of archives, and the kind of each place.
+
+    source      = alternative { "," alternative }        (tried in order)
+    alternative = place | split "=" place { "+" split "=" place }
+    split       = "train" | "validation" | "test"
+    place       = "cat-and-dog" | "synthetic" [":" photos [":" seed]] | "kaggle:" owner "/" slug
+                | "gdrive:" id | "http(s)://…" | "s3://…" | "gs://…" | "file://…" | "runs:/…" | path
+
+A path may hold commas and pluses: of the ways to read them, the longest that names an existing path wins,
+and a plus parts two archives only before `train=`, `validation=` or `test=`. In a URL a comma is `%2C`.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pawprint.errors import UserError
+from pawprint.photos.labels import ARCHIVE_SUFFIXES, SPLITS
+
+REGISTERED = ("cat-and-dog", "synthetic")
+BUCKET_SCHEMES = ("s3", "gs", "gcs")
+SCHEMES = ("http", "https", *BUCKET_SCHEMES, "file")
+FORMS = (
+    "a registered name (cat-and-dog, synthetic), kaggle:<owner>/<slug>, gdrive:<file id>, an http(s)://, "
+    "s3:// or gs:// URL, runs:/<run id>/photos, or the path of a folder, a zip or a tar"
+)
+WORDED = {
+    "kaggle": (r"[\w-]+/[\w.-]+", "kaggle:<owner>/<slug>"),
+    "gdrive": (r"[\w-]{10,}", "gdrive:<file id>, the id within the share link .../file/d/<file id>/view"),
+    "runs": (r"/[\w-]+/.+", "runs:/<run id>/photos"),
+}
+MOST_DRAWN_PHOTOS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one archive is.
+
+    Attributes:
+        kind: "cat-and-dog", "synthetic", "kaggle", "gdrive", "http", "bucket", "runs" or "path".
+        text: What names it, as written.
+        split: The split that all its photos belong to, if the source says so.
+    """
+
+    kind: str
+    text: str
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One source of the list, as written, with the one place it names or the two or three of a pair."""
+
+    text: str
+    places: tuple[Place, ...]
+
+
+def parse_source(source: str) -> list[Alternative]:
+    """Read a `source` into its alternatives, in order.
+
+    Raises:
+        UserError: Empty, of an unknown kind or scheme, misspelt, or with credentials in it.
+    """
+    if not source.strip():
+        raise UserError(f"source is empty; expected {FORMS}")
+    pieces = source.split(",")
+    alternatives = []
+    start = 0
+    while start < len(pieces):
+        end = next(
+            (end for end in range(len(pieces), start + 1, -1) if _exists(",".join(pieces[start:end]))),
+            start + 1,
+        )
+        alternatives.append(_parse_alternative(",".join(pieces[start:end]).strip(), source))
+        start = end
+    return alternatives
+
+
+def local_path(text: str) -> Path:
+    """Return the path that a place of kind "path" names, with `~` and `file://` resolved.
+
+    >>> local_path("file:///data/my%20photos.zip").as_posix()
+    '/data/my photos.zip'
+    """
+    return Path(unquote(urlsplit(text).path) if text.startswith("file://") else text).expanduser()
+
+
+def drawn_counts(text: str) -> tuple[int, int]:
+    """Return how many photos `synthetic[:<photos>[:<seed>]]` draws, and from which seed.
+
+    >>> drawn_counts("synthetic"), drawn_counts("synthetic:500:7")
+    ((2000, 0), (500, 7))
+
+    Raises:
+        UserError: Something else than whole numbers, fewer than 2 photos or over a million.
+    """
+    found = re.fullmatch(r"synthetic(?::(\d{1,9})(?::(\d{1,9}))?)?", text)
+    if found is None:
+        raise UserError(
+            f"source {text!r} cannot be read: expected synthetic:<photos>[:<seed>], as synthetic:2000:0"
+        )
+    photos, seed = int(found[1] or 2000), int(found[2] or 0)
+    if not 2 <= photos <= MOST_DRAWN_PHOTOS:
+        raise UserError(
+            f"source {text!r}: {photos} photos cannot be drawn; expected 2 to {MOST_DRAWN_PHOTOS}"
+        )
+    return photos, seed
+
+
+def _parse_alternative(text: str, source: str) -> Alternative:
+    if not text:
+        raise UserError(
+            f"source {source!r} has an empty place in its list; expected sources parted by single commas"
+        )
+    if _path_exists(text) or not re.match(rf"({'|'.join(SPLITS)})=", text):
+        return Alternative(text, (parse_place(text),))
+    places = []
+    for part in re.split(rf"\+(?=(?:{'|'.join(SPLITS)})=)", text):
+        split, _, place = part.partition("=")
+        places.append(parse_place(place.strip(), split))
+    splits = [str(place.split) for place in places]
+    if sorted(set(splits)) != sorted(splits) or not {"train", "test"} <= set(splits):
+        raise UserError(
+            f"source {text!r} names {', '.join(splits)}; expected train=<source>+test=<source>, each "
+            "named once (validation=<source> may come with them)"
+        )
+    # In a fixed order, so that the photos' digest does not hang on how the pair was written.
+    places.sort(key=lambda place: SPLITS.index(str(place.split)))
+    return Alternative(text, tuple(places))
+
+
+def parse_place(text: str, split: str | None = None) -> Place:
+    """Read what names one archive.
+
+    Raises:
+        UserError: Of an unknown kind or scheme, misspelt, or with credentials in it.
+    """
+    if text == "cat-and-dog":
+        return Place("cat-and-dog", text, split)
+    if re.match(r"synthetic(:|$)", text):
+        drawn_counts(text)
+        return Place("synthetic", text, split)
+    scheme, colon, rest = text.partition(":")
+    if not colon or len(scheme) == 1 or _path_exists(text):  # one letter is a Windows drive
+        return _parse_path(text, split)
+    if scheme in WORDED:
+        pattern, expected = WORDED[scheme]
+        if re.fullmatch(pattern, rest) is None:
+            raise UserError(f"source {text!r} cannot be read; expected {expected}")
+        return Place(scheme, text, split)
+    if rest.startswith("//"):
+        return _parse_url(text, scheme, split)
+    close = difflib.get_close_matches(scheme, ["synthetic", *WORDED], n=1)
+    hint = f"did you mean {close[0]}:{rest}?" if close else f"expected {FORMS}"
+    raise UserError(f"source {text!r} is of no kind known here, and no such path exists; {hint}")
+
+
+def _parse_url(text: str, scheme: str, split: str | None) -> Place:
+    if scheme not in SCHEMES:
+        offered = ", ".join(f"{name}://" for name in SCHEMES)
+        raise UserError(f"source {text!r}: {scheme}:// is not offered; the schemes that are: {offered}")
+    if scheme == "file":
+        return Place("path", text, split)
+    url = urlsplit(text)
+    if url.username or url.password:
+        raise UserError(
+            f"source {scheme}://…@{url.hostname} carries credentials, which MLflow has already written down "
+            "with the run's parameters: change them, and give them through netrc or the environment"
+        )
+    kind, owner = ("bucket", "bucket") if scheme in BUCKET_SCHEMES else ("http", "host")
+    if not url.hostname:
+        raise UserError(f"source {text!r} names no {owner}; expected {scheme}://<{owner}>/<path>")
+    return Place(kind, text, split)
+
+
+def _parse_path(text: str, split: str | None) -> Place:
+    if not text:
+        raise UserError(
+            "source names a split without a place after the '='; expected train=<source>+test=<source>"
+        )
+    looks_like_path = (
+        "/" in text or "\\" in text or text.startswith(("~", ".")) or text.lower().endswith(ARCHIVE_SUFFIXES)
+    )
+    if looks_like_path or _path_exists(text):
+        return Place("path", text, split)
+    close = difflib.get_close_matches(text.lower().replace("_", "-"), REGISTERED, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"expected {FORMS} (an absolute one)"
+    raise UserError(f"source {text!r} is no registered name and no such path exists; {hint}")
+
+
+def _path_exists(text: str) -> bool:
+    try:
+        return local_path(text).exists()
+    except (OSError, ValueError, RuntimeError):  # too long a name, a NUL, a home that is not there
+        return False
+
+
+def _exists(text: str) -> bool:
+    """Return whether text is an existing path, or a pair of existing paths, commas and all."""
+    parts = re.split(rf"\+(?=(?:{'|'.join(SPLITS)})=)", text.strip())
+    named = [part.partition("=") for part in parts]
+    if all(split in SPLITS for split, _, _ in named):
+        return all(_path_exists(place.strip()) for _, _, place in named)
+    return _path_exists(text.strip())

@@ -1,0 +1,114 @@
+"""`manifest.json` of the `photos/` artifact: what the photos are, and where they came from."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pawprint.errors import UserError
+
+FILE_NAME = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One archive or folder of photos.
+
+    Attributes:
+        file: Its name inside the artifact, None when it is kept by reference.
+        location: Absolute path, URL or `synthetic:…` of one kept by reference, else None.
+        sha256: Of the zip that is read; of a folder kept by reference, of its list of members and digests.
+        bytes: Size of the zip, or of the folder's photos together.
+        split: The split all its photos belong to, where the source said so.
+        members: Of a folder kept by reference, the csv inside the artifact with each photo's sha256.
+    """
+
+    file: str | None
+    location: str | None
+    sha256: str
+    bytes: int
+    split: str | None = None
+    members: str | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the `photos/` artifact holds.
+
+    Attributes:
+        source: The source that was used, of those asked for.
+        requested: The whole `source` parameter.
+        keep_photos: "copy" or "reference".
+        sha256: Of the archive; of several, of their digests.
+        retrieved_at: When the photos came, ISO 8601 in UTC (a cached download: when it was downloaded).
+        archives: One, or one a split.
+        counts: Photos by split ("unassigned" where none is named) and class.
+        ignored: Files that are no photos, by reason.
+        fallback: The sources tried before, each as `{"source": …, "reason": …}`.
+        url: Where the photos can be had, if there is such a place.
+        licence: What is known of it.
+    """
+
+    source: str
+    requested: str
+    keep_photos: str
+    sha256: str
+    bytes: int
+    retrieved_at: str
+    archives: tuple[Archive, ...]
+    counts: dict[str, dict[str, int]]
+    ignored: dict[str, int]
+    fallback: list[dict[str, str]] = field(default_factory=list)
+    url: str | None = None
+    licence: str | None = None
+    schema_version: int = SCHEMA_VERSION
+
+
+def combine_digests(archives: tuple[Archive, ...]) -> str:
+    """Return the digest of all photos: of one archive its own, of several that of their digests, in order."""
+    if len(archives) == 1:
+        return archives[0].sha256
+    lines = "".join(f"{archive.split} {archive.sha256}\n" for archive in archives)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write `manifest.json` into a folder, beside first and then renamed."""
+    beside = folder / f"{FILE_NAME}.partial"
+    beside.write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(folder / FILE_NAME)
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a `photos/` artifact.
+
+    Raises:
+        UserError: The folder is no photos artifact, or of a schema that this version cannot read.
+    """
+    path = folder / FILE_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{folder} is no photos artifact: it holds no readable {FILE_NAME}; "
+            "expected the `photos` artifact of a download run, runs:/<run id>/photos"
+        ) from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema version {version}; this version of pawprint reads {SCHEMA_VERSION}: "
+            "run download again, or use the version that wrote it"
+        )
+    try:
+        return _build_manifest(content)
+    except (TypeError, KeyError) as error:
+        raise UserError(
+            f"{path} is not a manifest that pawprint wrote ({error}); run download again"
+        ) from error
+
+
+def _build_manifest(content: dict[str, Any]) -> Manifest:
+    archives = tuple(Archive(**archive) for archive in content.pop("archives"))
+    return Manifest(archives=archives, **content)

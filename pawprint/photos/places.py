@@ -1,0 +1,163 @@
+"""Each kind of place, turned into an archive or a folder at hand."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pawprint.errors import UserError
+from pawprint.photos.clock import now
+from pawprint.photos.grammar import Place, drawn_counts, local_path
+from pawprint.photos.manifest import Archive, Manifest, load_manifest
+from pawprint.photos.received import Received, UnreachableError
+from pawprint.photos.sniffing import archive_kind, describe_file
+
+DATASETS = {"cat-and-dog": "tongpython/cat-and-dog"}
+LICENCES = {
+    "cat-and-dog": "as stated at https://www.kaggle.com/datasets/tongpython/cat-and-dog",
+    "synthetic": "drawn by pawprint: Apache-2.0, as the program",
+}
+
+
+def receive_place(place: Place, *, resolve_uri: Callable[[str], Path], wait_seconds: float) -> list[Received]:
+    """Get what a place names: a local path as it lies, anything else through the cache or from another run.
+
+    Args:
+        place: Where the photos are.
+        resolve_uri: Turns `runs:/…` into a local folder.
+        wait_seconds: How long to wait at most for the first bytes of a remote place.
+
+    Returns:
+        One archive or folder; of another run's photos, as many as it has.
+
+    Raises:
+        UnreachableError: Not there, or what came is no archive.
+        UserError: There, but not to be used.
+    """
+    if place.kind == "path":
+        return [receive_path(place)]
+    if place.kind == "runs":
+        return _receive_run(place, resolve_uri)
+    if place.kind == "synthetic":
+        photos, seed = drawn_counts(place.text)
+        location = f"synthetic:{photos}:{seed}"
+        name = f"synthetic-{photos}-{seed}.zip"
+        licence = LICENCES["synthetic"]
+        return [Received(None, "drawn", name, location, now(), split=place.split, licence=licence)]
+    return [_receive_url(place, wait_seconds)]
+
+
+def receive_path(place: Place) -> Received:
+    """Find a folder, a zip or a tar on this machine.
+
+    Raises:
+        UnreachableError: Nothing is there.
+        UserError: Something is, but no folder, zip or tar.
+    """
+    path = local_path(place.text)
+    if not path.exists():
+        raise UnreachableError(f"source {place.text!r} does not exist{_how_to_mend(path)}")
+    path = path.absolute()
+    try:
+        kind = archive_kind(path)
+        looks = "" if kind else describe_file(path)
+    except OSError as error:
+        raise UserError(
+            f"source {place.text!r} cannot be read ({error.strerror}); mend its permissions"
+        ) from error
+    if kind is None:
+        raise UserError(
+            f"source {place.text!r} is no archive: it looks like {looks}; expected a folder, zip or tar"
+        )
+    return Received(path, kind, zip_name(path.name), str(path), now(), split=place.split)
+
+
+def zip_name(name: str) -> str:
+    """Return a file name that any system and any artifact store takes, ending in `.zip`.
+
+    >>> zip_name("my photos.zip"), zip_name("pets.tar.gz"), zip_name("café:1"), zip_name("…")
+    ('my-photos.zip', 'pets.zip', 'caf-1.zip', 'photos.zip')
+    """
+    stem = re.sub(r"(\.zip|\.tar(\.\w+)?|\.t[gx]z)$", "", name, flags=re.IGNORECASE)
+    return (re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:100] or "photos") + ".zip"
+
+
+def _how_to_mend(path: Path) -> str:
+    if path.is_absolute():
+        return "; expected the path of a folder, a zip or a tar"
+    text = (
+        f" in {Path.cwd()}, where this step runs; give an absolute path: a run started from a git URL "
+        "runs in MLflow's own clone, not in the folder that you started it from"
+    )
+    # MLflow hands on no variable with the caller's folder. Its default store lies there, but a store may be
+    # set to lie anywhere: good for a hint, not for reading photos that may be others than those meant.
+    store = re.fullmatch(r"sqlite:///(.+)", os.environ.get("MLFLOW_TRACKING_URI", ""))
+    perhaps = Path(store[1]).parent / path if store else None
+    return f"{text} (perhaps {perhaps})" if perhaps is not None and perhaps.exists() else text
+
+
+def _receive_run(place: Place, resolve_uri: Callable[[str], Path]) -> list[Received]:
+    try:
+        folder = resolve_uri(place.text)
+    except UserError as error:
+        raise UnreachableError(f"source {place.text!r} cannot be had: {error}") from error
+    manifest = load_manifest(folder)
+    if place.split and len(manifest.archives) > 1:
+        raise UserError(
+            f"source {place.text!r} holds a train and a test archive already; give it without {place.split}="
+        )
+    return [_received_of_run(archive, folder, manifest, place.split) for archive in manifest.archives]
+
+
+def _received_of_run(archive: Archive, folder: Path, manifest: Manifest, split: str | None) -> Received:
+    from pawprint.photos.recall import recall_archive
+
+    kind, name, location = "zip", "photos.zip", str(archive.location)
+    if archive.members is not None:
+        kind, path = "folder", Path(location)
+    elif archive.file is not None:
+        name, path = archive.file, folder / archive.file
+    else:
+        path = recall_archive(location, sha256=archive.sha256)
+    return Received(
+        path,
+        kind,
+        name,
+        location,
+        manifest.retrieved_at,
+        split=split or archive.split,
+        url=manifest.url,
+        licence=manifest.licence,
+        # The folder may be a temporary copy of the other run's artifact: nothing to refer to.
+        keep=archive.file is not None,
+    )
+
+
+def _receive_url(place: Place, wait_seconds: float) -> Received:
+    # Imported here: the local sources and the checks before a run do without the network's libraries.
+    from pawprint.photos.transfer import fetch_url, gdrive_url, kaggle_url
+
+    if place.kind in DATASETS or place.kind == "kaggle":
+        dataset = DATASETS.get(place.kind) or place.text.removeprefix("kaggle:")
+        url, name = kaggle_url(dataset), dataset.split("/")[1]
+    elif place.kind == "gdrive":
+        file_id = place.text.removeprefix("gdrive:")
+        url, name = gdrive_url(file_id), file_id
+    else:
+        url = place.text
+        name = Path(urlsplit(url).path).name
+    download = fetch_url(url, wait_seconds=wait_seconds)
+    kind = archive_kind(download.path)
+    assert kind in {"zip", "tar"}  # noqa: S101 - fetch_url keeps nothing else
+    licence = LICENCES.get(place.kind)
+    return Received(
+        download.path,
+        str(kind),
+        zip_name(name),
+        url,
+        download.retrieved_at,
+        place.split,
+        url=url,
+        licence=licence,
+    )

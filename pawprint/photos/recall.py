@@ -1,0 +1,64 @@
+"""Archives kept by reference, found again and checked against their digest."""
+
+from pathlib import Path
+
+from pawprint.errors import UserError
+from pawprint.photos.archives import hash_file, pack_tar
+from pawprint.photos.cache import keep_made, made_path
+from pawprint.photos.grammar import drawn_counts
+from pawprint.photos.sniffing import archive_kind
+
+
+def recall_archive(location: str, *, sha256: str) -> Path:
+    """Return the zip that an artifact refers to.
+
+    Args:
+        location: An absolute path of a zip or a tar, a URL, or `synthetic:<photos>:<seed>`.
+        sha256: Of the zip: where the location is a tar, of the zip that it is packed into.
+
+    Raises:
+        UserError: It is gone, or no longer what it was.
+    """
+    made = made_path(sha256)
+    if made.is_file() and hash_file(made) == sha256:
+        return made
+    if location.startswith("synthetic:"):
+        return _redraw(location, sha256)
+    path = _bring(location, sha256)
+    if archive_kind(path) == "tar":
+        path, found = keep_made(lambda made: pack_tar(path, made))
+    else:
+        found = hash_file(path)
+    if found != sha256:
+        raise UserError(
+            f"{location} has changed since it was downloaded by reference (sha256 {found[:12]}… instead of "
+            f"{sha256[:12]}…); run download again"
+        )
+    return path
+
+
+def _redraw(location: str, sha256: str) -> Path:
+    from pawprint.photos.drawings import write_drawings
+
+    photos, seed = drawn_counts(location)
+    path, found = keep_made(lambda made: write_drawings(made, photos=photos, seed=seed))
+    if found != sha256:
+        raise UserError(
+            f"{location} is drawn otherwise by this version of pawprint than by the one that ran download; "
+            "run download again"
+        )
+    return path
+
+
+def _bring(location: str, sha256: str) -> Path:
+    if "://" in location:
+        from pawprint.photos.transfer import fetch_url
+
+        return fetch_url(location, sha256=sha256).path
+    path = Path(location)
+    if not path.is_file():
+        raise UserError(
+            f"the photos were kept by reference in {location}, which is not there (any more, or on this "
+            "machine); put it back, or run download with keep_photos=copy where it is"
+        )
+    return path

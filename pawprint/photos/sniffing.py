@@ -1,0 +1,66 @@
+"""What a file is, by its first bytes."""
+
+import tarfile
+import zipfile
+from pathlib import Path
+
+MAGIC = (
+    (b"PK\x03\x04", "a zip that is cut short or damaged"),
+    (b"PK\x05\x06", "an empty zip"),
+    (b"\xff\xd8\xff", "a JPEG photo"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"%PDF", "a PDF"),
+    (b"\x1f\x8b", "gzip data that holds no complete tar"),
+    (b"\xfd7zXZ", "xz data that holds no complete tar"),
+    (b"BZh", "bzip2 data that holds no complete tar"),
+)
+
+
+def looks_like_html(head: bytes) -> bool:
+    r"""Return whether the first bytes are those of a web page.
+
+    >>> looks_like_html(b"\n<!DOCTYPE html><html>"), looks_like_html(b"PK")
+    (True, False)
+    """
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script"))
+
+
+def describe_bytes(head: bytes) -> str:
+    """Say in words what the first bytes (some 64 or more) look like.
+
+    >>> describe_bytes(b"<html><body>Sign in</body></html>"), describe_bytes(b"")
+    ('an HTML page', 'an empty file')
+    """
+    if not head:
+        return "an empty file"
+    if looks_like_html(head):
+        return "an HTML page"
+    for magic, words in MAGIC:
+        if head.startswith(magic):
+            return words
+    if all(byte >= 32 or byte in b"\t\r\n" for byte in head):
+        return f"text: {head[:32].decode('utf-8', 'replace')!r}"
+    return f"bytes {head[:8].hex(' ')}"
+
+
+def describe_file(path: Path) -> str:
+    """Say in words what a file looks like."""
+    with path.open("rb") as file:
+        return describe_bytes(file.read(256))
+
+
+def archive_kind(path: Path) -> str | None:
+    """Return "folder", "zip" or "tar" (compressed or not), or None for anything else."""
+    if path.is_dir():
+        return "folder"
+    with path.open("rb") as file:
+        head = file.read(4)
+    # The tar comes before the looser zip test, which looks at a file's end: a tar whose last member is a zip
+    # would pass it.
+    if head[:2] != b"PK" and tarfile.is_tarfile(path):
+        return "tar"
+    return "zip" if zipfile.is_zipfile(path) else None

@@ -1,0 +1,103 @@
+"""From a `source` to the `photos/` artifact: alternatives in order, loud about those passed over."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from pawprint.errors import UserError
+from pawprint.photos.artifact import check_classes, write_artifact
+from pawprint.photos.grammar import Alternative, parse_source
+from pawprint.photos.manifest import Manifest
+from pawprint.photos.places import receive_path, receive_place
+from pawprint.photos.received import UnreachableError
+from pawprint.photos.streams import WAIT_SECONDS
+
+LOG = logging.getLogger(__name__)
+
+KEEP_PHOTOS = ("copy", "reference")
+
+
+def check_source(source: str) -> None:
+    """Check all that can be known of a `source` without a network and without reading photos.
+
+    That is how it reads, whether local paths are there, whether they are archives, and whether the names in
+    zips and folders give two classes.
+
+    Raises:
+        UserError: Not to be used. Of a list, a path that is not there is no error while there is another
+            source that may be had.
+    """
+    alternatives = parse_source(source)
+    missing = []
+    for alternative in alternatives:
+        try:
+            _check_alternative(alternative)
+        except UnreachableError as error:
+            missing.append(error)
+    if len(missing) == len(alternatives):
+        raise missing[0]
+
+
+def fetch_photos(
+    source: str, folder: Path, *, keep_photos: str, resolve_uri: Callable[[str], Path]
+) -> Manifest:
+    """Get the photos of the first source that can be reached and write the `photos/` artifact.
+
+    A source that cannot be reached, or answers with something that is no archive, is passed over with a
+    warning that goes into the manifest too. One that is there but wrong (one class only, say) is the user's
+    to mend, and ends the search.
+
+    Args:
+        source: As in DESIGN: one, or several separated by commas; `grammar.py` has all forms.
+        folder: Where the artifact goes: not there yet, or empty.
+        keep_photos: "copy", or "reference" to write the manifest and digests only.
+        resolve_uri: Turns `runs:/…` into a local folder; raises UserError where it cannot.
+
+    Returns:
+        The manifest written.
+
+    Raises:
+        UserError: Nothing could be reached (with all reasons), or the photos are not to be used.
+    """
+    if keep_photos not in KEEP_PHOTOS:
+        raise UserError(f"keep_photos is {keep_photos!r}; expected one of {', '.join(KEEP_PHOTOS)}")
+    alternatives = parse_source(source)
+    fallback: list[dict[str, str]] = []
+    for position, alternative in enumerate(alternatives):
+        try:
+            received = [
+                one
+                for place in alternative.places
+                for one in receive_place(
+                    place, resolve_uri=resolve_uri, wait_seconds=WAIT_SECONDS / len(alternative.places)
+                )
+            ]
+        except UnreachableError as error:
+            if len(alternatives) == 1:
+                raise
+            fallback.append({"source": alternative.text, "reason": str(error)})
+            following = [each.text for each in alternatives[position + 1 :]]
+            LOG.warning(
+                "photos: %s; %s", error, f"trying {following[0]} instead" if following else "none is left"
+            )
+            continue
+        if fallback:
+            LOG.warning(
+                "photos: using %s, NOT %s", alternative.text, ", ".join(one["source"] for one in fallback)
+            )
+        return write_artifact(
+            received,
+            folder,
+            source=alternative.text,
+            requested=source,
+            keep_photos=keep_photos,
+            fallback=fallback,
+        )
+    reasons = "; ".join(one["reason"] for one in fallback)
+    raise UserError(f"none of the sources {source!r} can be used: {reasons}")
+
+
+def _check_alternative(alternative: Alternative) -> None:
+    local = [receive_path(place) for place in alternative.places if place.kind == "path"]
+    listable = [one for one in local if one.kind in {"zip", "folder"}]
+    check_classes(listable, partial=len(listable) < len(alternative.places))

@@ -1,0 +1,134 @@
+"""Archives fetched over the network once, checked, and kept in the shared cache."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import pooch
+from tqdm import tqdm
+
+from pawprint.errors import UserError
+from pawprint.photos import web
+from pawprint.photos.archives import hash_file
+from pawprint.photos.cache import cache_folder
+from pawprint.photos.clock import now
+from pawprint.photos.grammar import BUCKET_SCHEMES
+from pawprint.photos.received import UnreachableError
+from pawprint.photos.sniffing import archive_kind, describe_file
+from pawprint.photos.streams import WAIT_SECONDS, Stream, open_within
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file in the cache: where, its sha256, and when it came (ISO 8601 in UTC)."""
+
+    path: Path
+    sha256: str
+    retrieved_at: str
+
+
+def kaggle_url(dataset: str) -> str:
+    """Return the address of a dataset `<owner>/<slug>` in Kaggle's public REST interface."""
+    return f"{web.KAGGLE_URL}{dataset}"
+
+
+def gdrive_url(file_id: str) -> str:
+    """Return the download address of a shared file on Google Drive."""
+    return f"{web.DRIVE_URL}?{urlencode({'export': 'download', 'id': file_id})}"
+
+
+def fetch_url(url: str, *, sha256: str | None = None, wait_seconds: float = WAIT_SECONDS) -> Download:
+    """Return an archive from the cache, or download it into there.
+
+    Only a whole zip or tar is ever kept: pooch writes to a temporary file, which is moved into the cache when
+    it has been checked. A cached file that is no longer what it was when it came is fetched again.
+
+    Args:
+        url: http(s), or an object store's.
+        sha256: What the archive must have, if it is known.
+        wait_seconds: How long the first bytes may take.
+
+    Raises:
+        UnreachableError: It cannot be had, or what came is no archive.
+        UserError: What came is not what `sha256` says.
+    """
+    path = cache_folder() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:32]
+    record = path.with_suffix(".json")
+    cached = _find_cached(path, record)
+    if cached is not None and sha256 in {None, cached.sha256}:
+        LOG.info("photos: %s from the download cache, as of %s (%s)", url, cached.retrieved_at, path)
+        return cached
+    for stale in (record, path):
+        stale.unlink(missing_ok=True)
+
+    def download(_: str, output_file: str, __: Any) -> None:
+        stream = open_within(wait_seconds, lambda: _open(url), name=url)
+        try:
+            _write(stream, Path(output_file), url)
+        finally:
+            stream.close()
+        if archive_kind(Path(output_file)) is None:
+            looks = describe_file(Path(output_file))
+            raise UnreachableError(f"{url} gives no archive: it looks like {looks}; expected a zip or a tar")
+
+    # pooch would say the digest and that it is unknown, which the manifest says better.
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        pooch.retrieve(url, known_hash=sha256, fname=path.name, path=path.parent, downloader=download)
+    except ValueError as error:  # pooch's word for a digest that differs
+        raise UserError(
+            f"{url} no longer gives the photos it gave (sha256 differs); run download again"
+        ) from error
+    found = Download(path, hash_file(path), now())
+    shown = urlunsplit((*urlsplit(url)[:3], "", ""))  # a signed address has its secret in the query
+    record.write_text(json.dumps({"url": shown, "sha256": found.sha256, "retrieved_at": found.retrieved_at}))
+    return found
+
+
+def _find_cached(path: Path, record: Path) -> Download | None:
+    try:
+        content = json.loads(record.read_text())
+        if hash_file(path) == content["sha256"]:
+            return Download(path, content["sha256"], content["retrieved_at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    LOG.warning("photos: %s in the download cache is damaged, fetching it again", path)
+    return None
+
+
+def _open(url: str) -> Stream:
+    if urlsplit(url).scheme in BUCKET_SCHEMES:
+        from pawprint.photos.buckets import open_bucket
+
+        return open_bucket(url)
+    return web.open_web(url)
+
+
+def _write(stream: Stream, path: Path, url: str) -> None:
+    written = 0
+    # disable=None: no bar where stderr is no terminal; delay: none for what takes no time.
+    with (
+        path.open("wb") as file,
+        tqdm(
+            total=stream.num_bytes,
+            desc="photos",
+            unit="B",
+            unit_scale=True,
+            delay=2,
+            disable=None,
+            leave=False,
+        ) as bar,
+    ):
+        for pieces in ([stream.head], stream.rest):
+            for piece in pieces:
+                file.write(piece)
+                written += len(piece)
+                bar.update(len(piece))
+    if stream.num_bytes is not None and written != stream.num_bytes:
+        raise UnreachableError(f"{url} broke off after {written} of {stream.num_bytes} bytes")

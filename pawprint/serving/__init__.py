@@ -1,0 +1,1 @@
+"""The model as a service: photo bytes in, labels out."""

@@ -1,0 +1,1 @@
+"""Augmentation, schedules and the loop that trains a network."""

@@ -1,0 +1,88 @@
+"""Which photos make which batch, and the dice of each: a pure function of seed, epoch and photo.
+
+All random numbers of the input side come from here, from Philox, a counter-based generator (Salmon et al. 2011):
+they depend on nothing that ran before, so a photo's crop in an epoch is the same whatever the batch size. NumPy draws
+a whole epoch's table in a millisecond or so; what is done with the numbers is compiled.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+NUM_DRAWS = 12
+"""Random numbers that a photo gets each time it is shown."""
+
+
+class Images(Protocol):
+    """Photos by position: a memory-mapped dataset, or any array."""
+
+    def __len__(self) -> int:
+        """Return the number of photos."""
+
+    def __getitem__(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Return the photos at these positions, uint8 [k, side, side, 3]."""
+
+
+class Split(Protocol):
+    """Photos and their labels, as `pawprint.dataset.reader` gives them."""
+
+    @property
+    def images(self) -> Images:
+        """The photos."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """The class of each photo, int64 [n]."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Photos uint8 [k, side, side, 3], labels int64 [k], uniform draws in [0, 1) float32 [k, NUM_DRAWS]."""
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    draws: npt.NDArray[np.float32]
+
+
+def training_batches(split: Split, *, batch_size: int, passes: int, seed: int, epoch: int) -> Iterator[Batch]:
+    """Yield an epoch: every photo `passes` times, each pass in an order and with draws of its own.
+
+    The passes follow each other without a seam, so that only the last batch of the epoch can be smaller.
+
+    Args:
+        split: the training photos.
+        batch_size: photos in a batch; more than there are makes one batch of them all.
+        passes: how often each photo is shown.
+        seed: the training's.
+        epoch: from 1.
+    """
+    num_photos = len(split.labels)
+    orders, draws = [], []
+    for number in range(passes):
+        generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, number])))
+        # The table is by position in the split: drawn before the order, looked up through it.
+        table = generator.random((num_photos, NUM_DRAWS), dtype=np.float32)
+        order = generator.permutation(num_photos)
+        orders.append(order)
+        draws.append(table[order])
+    positions = np.concatenate(orders).astype(np.int64)
+    all_draws = np.concatenate(draws)
+    for start in range(0, len(positions), batch_size):
+        chosen = positions[start : start + batch_size]
+        yield Batch(
+            images=split.images[chosen],
+            labels=split.labels[chosen],
+            draws=all_draws[start : start + batch_size],
+        )
+
+
+def num_batches(num_photos: int, *, batch_size: int, passes: int) -> int:
+    """Return how many batches `training_batches` yields.
+
+    >>> num_batches(10, batch_size=4, passes=2), num_batches(3, batch_size=64, passes=1)
+    (5, 1)
+    """
+    return -(-num_photos * passes // batch_size)

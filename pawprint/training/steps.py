@@ -1,0 +1,90 @@
+"""The two compiled functions of a training: one step of learning, one batch of judging."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from pawprint.models.recipe import Recipe
+from pawprint.training.augmentation import augment
+from pawprint.training.batches import Batch
+
+
+def build_training_step(
+    model: keras.Model, averaged: keras.Model, recipe: Recipe
+) -> Callable[..., npt.NDArray[np.float64]]:
+    """Compile augmentation, forward and backward pass, update and averaging into one function.
+
+    Args:
+        model: from pixels to logits; its weights are changed by each call.
+        averaged: the network that holds the running average of `model`'s weights, or `model` itself.
+        recipe: optimizer, augmentation, smoothing and averaging.
+
+    Returns:
+        A function of (batch, side, learning_rate, step) that returns summed loss (without smoothing), number
+        of right answers and number of photos, float64 [3].
+    """
+    optimizer = _build_optimizer(model, recipe)
+
+    @tf.function(reduce_retracing=False)
+    def step_on(images: Any, labels: Any, draws: Any, decay: Any, *, side: int) -> Any:
+        pixels = augment(images, draws, side=side, augmentation=recipe.augmentation)
+        with tf.GradientTape() as tape:
+            logits = model(pixels, training=True)
+            num_classes = logits.shape[-1]
+            target = tf.one_hot(labels, num_classes) * (1 - recipe.label_smoothing)
+            target += recipe.label_smoothing / num_classes
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, logits))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        if averaged is not model:
+            for average, weight in zip(averaged.variables, model.variables, strict=True):
+                if average.dtype == "float32":
+                    average.value.assign_sub((average.value - weight.value) * (1 - decay))
+        plain_loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        right = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
+        return tf.stack([plain_loss, right])
+
+    def train_step(batch: Batch, *, side: int, learning_rate: float, step: int) -> npt.NDArray[np.float64]:
+        optimizer.learning_rate.assign(learning_rate)
+        # The average forgets faster at first, or the initial weights would weigh on it for hundreds of steps.
+        decay = min(recipe.averaging, (1 + step) / (10 + step))
+        images, labels, draws = (tf.constant(part) for part in (batch.images, batch.labels, batch.draws))
+        sums = step_on(images, labels, draws, tf.constant(decay, tf.float32), side=side)
+        return np.append(sums.numpy().astype(np.float64), len(batch.labels))
+
+    return train_step
+
+
+def build_evaluation_step(network: keras.Model) -> Callable[[Any, Any], npt.NDArray[np.float64]]:
+    """Compile the judging of a batch by a network that gives probabilities.
+
+    Returns:
+        A function of (images, labels) that returns summed cross-entropy and number of right answers, float64 [2].
+    """
+
+    @tf.function(reduce_retracing=True)
+    def judge(images: Any) -> Any:
+        return network(tf.cast(images, tf.float32), training=False)
+
+    def evaluate(images: Any, labels: Any) -> npt.NDArray[np.float64]:
+        probabilities = judge(tf.constant(images)).numpy().astype(np.float64)
+        chosen = probabilities[np.arange(len(labels)), labels]
+        loss = -np.log(np.maximum(chosen, np.finfo(np.float32).eps)).sum()
+        return np.array([loss, (probabilities.argmax(1) == labels).sum()])
+
+    return evaluate
+
+
+def _build_optimizer(model: keras.Model, recipe: Recipe) -> Any:
+    """Return Adam, or AdamW that decays kernels only: biases and normalisations have no size to keep small."""
+    if not recipe.weight_decay:
+        optimizer = keras.optimizers.Adam(epsilon=recipe.epsilon)
+    else:
+        optimizer = keras.optimizers.AdamW(weight_decay=recipe.weight_decay, epsilon=recipe.epsilon)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.build(model.trainable_variables)
+    return optimizer

@@ -1,0 +1,39 @@
+"""How a step meets the person at the console: results on stdout, a user's mistake in one line, no traceback."""
+
+import logging
+import sys
+import warnings
+
+import click
+from PIL import Image
+
+from pawprint.errors import UserError
+
+
+def run_command(command: click.Command) -> None:
+    """Runs a step's command and exits: 0, or 1 for a mistake that the message explains, or 2 for a bad parameter."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    # Odd metadata in photos from strangers, of which Pillow warns, changes no pixel.
+    warnings.filterwarnings("ignore", module="PIL")
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    try:
+        command.main(standalone_mode=False)
+    except click.ClickException as error:
+        _fail(_one_line(error.format_message()), 2)
+    except UserError as error:
+        _fail(_one_line(str(error)), 1)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+def _fail(message: str, code: int) -> None:
+    # Whatever was printed before stands before it, though the two streams are buffered apart.
+    sys.stdout.flush()
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)

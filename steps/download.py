@@ -1,0 +1,47 @@
+"""Fetches the photos and keeps them as they came.
+
+Reads   a source of photos (README, "Your own photos").
+Writes  the artifact photos/: the archive, and manifest.json with its digest, origin and counts.
+Run it  mlflow run . -e download -P source=/path/to/photos.zip
+"""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from steps import options
+from steps.console import run_command
+
+
+@click.command()
+@options.source
+@options.keep_photos
+def download(source: str, keep_photos: str) -> None:
+    """Fetch the photos and keep them as they came."""
+    import mlflow
+
+    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.photos.sources import fetch_photos
+
+    with start_step(), ExitStack() as opened, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+
+        def resolve_uri(uri: str) -> Path:
+            return opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
+
+        folder = Path(scratch) / "photos"
+        manifest = fetch_photos(source, folder, keep_photos=keep_photos, resolve_uri=resolve_uri)
+        mlflow.log_artifacts(str(folder), "photos")
+        set_tags(
+            source=manifest.source,
+            source_fallback="; ".join(f"{f['source']}: {f['reason']}" for f in manifest.fallback) or None,
+            photos_sha256=manifest.sha256,
+        )
+    for split, classes in manifest.counts.items():
+        click.echo(f"{split}: " + ", ".join(f"{count} {name}" for name, count in classes.items()))
+
+
+if __name__ == "__main__":
+    run_command(download)

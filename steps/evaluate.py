@@ -1,0 +1,76 @@
+"""Scores a model on the test photos, which have chosen nothing before.
+
+Reads   dataset/ of preprocess, its test photos, and a model.
+Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots; the test metrics with intervals.
+Run it  mlflow run . -e evaluate -P dataset=runs:/<run id>/dataset -P model=models:/<model id>
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from pawprint.errors import UserError
+from steps import options
+from steps.console import run_command
+
+
+@click.command()
+@options.dataset
+@options.model
+def evaluate(dataset: str, model: str) -> None:
+    """Score a model on the test photos."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
+    import mlflow
+    from pawprint.lineage.models import open_photo_model
+    from pawprint.models.prediction import predict_probabilities
+
+    from pawprint.dataset.reader import load_dataset
+    from pawprint.evaluation.results import evaluate_predictions
+    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.runs import set_tags, start_step
+
+    with (
+        start_step(),
+        tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
+        open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
+        open_photo_model(model) as photo_model,
+    ):
+        data = load_dataset(dataset_folder)
+        test = data.split("test")
+        if test is None:
+            raise UserError("this dataset has no test photos; run preprocess again with test_images above 0")
+        if photo_model.class_names != data.class_names:
+            raise UserError(
+                f"the model knows {', '.join(photo_model.class_names)}, the dataset holds "
+                f"{', '.join(data.class_names)}; give a dataset of the model's classes"
+            )
+        if photo_model.image_size != data.image_size:
+            click.echo(
+                f"the dataset's {data.image_size} px photos are resized to the model's {photo_model.image_size} px"
+            )
+        folder = Path(scratch) / "evaluation"
+        metrics = evaluate_predictions(
+            labels=test.labels,
+            probabilities=predict_probabilities(photo_model.network, test.images, photo_model.image_size),
+            class_names=data.class_names,
+            members=test.members,
+            images=test.images,
+            folder=folder,
+        )
+        mlflow.log_artifacts(str(folder), "evaluation")
+        mlflow.log_metrics(metrics, model_id=photo_model.model_id)
+        set_tags(
+            dataset_digest=data.digest,
+            photos_sha256=data.photos_sha256,
+            model_digest=photo_model.digest,
+            positive_class=data.class_names[1] if len(data.class_names) == 2 else None,
+        )
+    for name in ("test_accuracy", "test_f1", "test_roc_auc"):
+        interval = f"{metrics[f'{name}_low']:.3f} to {metrics[f'{name}_high']:.3f}"
+        click.echo(f"{name}: {metrics[name]:.4f} (95 % interval {interval})")
+
+
+if __name__ == "__main__":
+    run_command(evaluate)

@@ -1,0 +1,104 @@
+"""Every parameter of MLproject as a click option, once: the steps that share a parameter share its check and help.
+
+Each option is required and has no default: defaults stand in MLproject alone. The names are MLproject's, underscores
+included, because MLflow appends a parameter it does not know as `--name value`, and click then refuses it by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pawprint.errors import UserError
+from pawprint.models.architectures import check_architecture
+from pawprint.photos.sources import check_source
+
+
+class AutoOr(click.ParamType):
+    """A number, or `auto` for the value that the architecture was measured with (given to the step as None)."""
+
+    def __init__(self, number: click.ParamType) -> None:
+        self.number = number
+        self.name = f"auto or {number.name}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns the number, or None for `auto`."""
+        if value is None or value == "auto":
+            return None
+        try:
+            return self.number.convert(value, param, ctx)
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{error.message.rstrip('.')}; or say auto.", ctx, param) from None
+
+
+class Checked(click.ParamType):
+    """Text that a room's own check accepts."""
+
+    def __init__(self, name: str, check: Callable[[str], None]) -> None:
+        self.name = name
+        self.check = check
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Returns the text as it is, if the check raises nothing."""
+        try:
+            self.check(value)
+        except UserError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+        return value
+
+
+def _option(name: str, kind: click.ParamType, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(f"--{name}", type=kind, required=True, help=text)
+
+
+_AT_LEAST_0 = click.IntRange(min=0)
+_AT_LEAST_1 = click.IntRange(min=1)
+
+source = _option(
+    "source",
+    Checked("source", check_source),
+    "Where the photos come from: a folder, zip or tar; a URL; cat-and-dog; synthetic[:photos[:seed]]; "
+    "kaggle:owner/slug; gdrive:id; runs:/<id>/photos; train=A+test=B. "
+    "Several, separated by commas, are tried in order.",
+)
+keep_photos = _option(
+    "keep_photos",
+    click.Choice(["copy", "reference"]),
+    "copy: the photos become an artifact. reference: only their digests do, and they are read where they are.",
+)
+photos = _option("photos", click.STRING, "URI of download's artifact: runs:/<run id>/photos.")
+dataset = _option("dataset", click.STRING, "URI of preprocess's artifact: runs:/<run id>/dataset.")
+model = _option("model", click.STRING, "URI of a trained model: models:/<model id>, or models:/<name>@<alias>.")
+image_size = _option(
+    "image_size",
+    AutoOr(click.IntRange(16, 1024)),
+    "Side in pixels of the squares that are stored. auto: what the architecture was measured with.",
+)
+train_images = _option(
+    "train_images",
+    _AT_LEAST_0,
+    "Photos used for training in all, balanced over the classes, validation included. 0: all.",
+)
+test_images = _option("test_images", _AT_LEAST_0, "Photos used for the test in all, balanced over the classes. 0: all.")
+validation_fraction = _option(
+    "validation_fraction",
+    AutoOr(click.FloatRange(0, 0.9)),
+    "Share of the training photos held out for choosing. 0: none, and the last weights are taken.",
+)
+architecture = _option(
+    "architecture",
+    Checked("architecture", check_architecture),
+    "The network: cnn, or baseline (the notebook's).",
+)
+epochs = _option("epochs", _AT_LEAST_1, "Passes over the training photos.")
+batch_size = _option("batch_size", AutoOr(click.IntRange(1, 4096)), "Photos in one step of training.")
+learning_rate = _option("learning_rate", AutoOr(click.FloatRange(0, 10, min_open=True)), "Peak learning rate.")
+patience = _option(
+    "patience",
+    AutoOr(_AT_LEAST_0),
+    "Epochs without progress on the validation photos after which training ends. 0: it never ends early.",
+)
+repeats = _option("repeats", _AT_LEAST_1, "Independent trainings, with seeds seed, seed+1, …; results as mean ± std.")
+seed = _option("seed", click.IntRange(0, 2**31 - 1), "Everything random comes from it.")

@@ -1,0 +1,67 @@
+"""Makes a dataset of the photos: chooses, decodes, splits.
+
+Reads   photos/ of download.
+Writes  the artifact dataset/: pixel shards, index.csv, dataset.json, quarantine.csv, preview.png.
+Run it  mlflow run . -e preprocess -P photos=runs:/<run id>/photos
+"""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from pawprint.models.architectures import recipe_for
+from steps import options
+from steps.console import run_command
+
+
+@click.command()
+@options.photos
+@options.image_size
+@options.train_images
+@options.test_images
+@options.validation_fraction
+@options.seed
+def preprocess(
+    photos: str,
+    image_size: int | None,
+    train_images: int,
+    test_images: int,
+    validation_fraction: float | None,
+    seed: int,
+) -> None:
+    """Make a dataset of the photos: choose, decode, split."""
+    import mlflow
+
+    from pawprint.dataset.writer import write_dataset
+    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.photos.collection import load_photos
+
+    # main resolves `auto` for the architecture it trains; alone, this step takes what cnn was measured with.
+    recipe = recipe_for("cnn")
+    with (
+        start_step(),
+        tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
+        open_artifact(photos, expected="runs:/<run id of download>/photos") as photos_folder,
+    ):
+        folder = Path(scratch) / "dataset"
+        description = write_dataset(
+            load_photos(photos_folder),
+            folder,
+            image_size=recipe.image_size if image_size is None else image_size,
+            train_images=train_images,
+            test_images=test_images,
+            validation_fraction=recipe.validation_fraction if validation_fraction is None else validation_fraction,
+            seed=seed,
+        )
+        mlflow.log_artifacts(str(folder), "dataset")
+        set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"])
+    for split, classes in description["counts"].items():
+        click.echo(f"{split}: " + ", ".join(f"{count} {name}" for name, count in classes.items()))
+    for line in description["notes"]:
+        click.echo(line)
+
+
+if __name__ == "__main__":
+    run_command(preprocess)

@@ -1,0 +1,112 @@
+"""Trains a network on a dataset.
+
+Reads   dataset/ of preprocess, its train and validation photos.
+Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accuracy by epoch, as they come.
+Run it  mlflow run . -e train -P dataset=runs:/<run id>/dataset
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from pawprint.errors import UserError
+from pawprint.models.architectures import recipe_for
+from steps import options
+from steps.console import run_command
+
+
+@click.command()
+@options.dataset
+@options.architecture
+@options.epochs
+@options.batch_size
+@options.learning_rate
+@options.patience
+@options.seed
+def train(
+    dataset: str,
+    architecture: str,
+    epochs: int,
+    batch_size: int | None,
+    learning_rate: float | None,
+    patience: int | None,
+    seed: int,
+) -> None:
+    """Train a network on a dataset."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
+    import mlflow
+    from pawprint.lineage.models import log_photo_model
+    from pawprint.training.curves import write_curves
+    from pawprint.training.history import write_history
+
+    from pawprint.dataset.reader import load_dataset
+    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.training.devices import unused_gpu
+    from pawprint.training.loop import train_network
+
+    recipe = recipe_for(architecture)
+    with (
+        start_step(),
+        tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
+        open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
+    ):
+        if warning := unused_gpu():
+            click.echo(f"warning: {warning}", err=True)
+        data = load_dataset(dataset_folder)
+        photos, validation = data.split("train"), data.split("validation")
+        if photos is None:
+            raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
+
+        def report_epoch(epoch: int, metrics: dict[str, float]) -> None:
+            mlflow.log_metrics(metrics, step=epoch)
+            figures = "  ".join(
+                f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
+            )
+            click.echo(f"epoch {epoch:>3}/{epochs}  {figures}")
+
+        training = train_network(
+            architecture=architecture,
+            train=photos,
+            validation=validation,
+            class_names=data.class_names,
+            epochs=epochs,
+            batch_size=batch_size or recipe.batch_size,
+            learning_rate=learning_rate or recipe.learning_rate,
+            patience=_choose_patience(patience, recipe.patience, has_validation=validation is not None),
+            seed=seed,
+            image_size=data.image_size,
+            on_epoch=report_epoch,
+        )
+        folder = Path(scratch)
+        write_history(training.history, folder / "history.csv")
+        write_curves(training.history, training.best_epoch, folder / "curves.png")
+        mlflow.log_artifacts(str(folder))
+        model = log_photo_model(
+            training.network,
+            class_names=data.class_names,
+            image_size=data.image_size,
+            architecture=architecture,
+            dataset_digest=data.digest,
+        )
+        mlflow.log_metrics({"best_epoch": training.best_epoch, "images_per_second": training.images_per_second})
+        set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
+    click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
+
+
+def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:
+    """Returns the epochs to wait; without validation photos there is nothing to wait for."""
+    if has_validation:
+        return measured if given is None else given
+    if given:
+        raise UserError(
+            f"patience={given} needs validation photos to watch, and this dataset has none; "
+            "say patience=0, or preprocess with a validation_fraction above 0"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(train)

@@ -1,0 +1,118 @@
+"""A cache of each test's own, no credentials, and servers on 127.0.0.1 that behave like the real ones."""
+
+import io
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the user's cache, credentials and proxies out of the tests; return the cache folder."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("PAWPRINT_CACHE", str(cache))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    return cache
+
+
+@dataclass
+class Site:
+    """A web server: what it answers by path, what it was asked, and with which headers."""
+
+    url: str
+    answers: dict[str, Answer] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+
+@pytest.fixture
+def start_site() -> Iterator[Callable[[], Site]]:
+    """Return a function that starts a web server on a free port of 127.0.0.1."""
+    servers = []
+
+    def start() -> Site:
+        site = Site("")
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+                site.asked.append(self.path)
+                site.headers.append(dict(self.headers.items()))
+                site.answers.get(self.path.partition("?")[0], send_error(404))(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        site.url = f"http://127.0.0.1:{server.server_port}"
+        return site
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def site(start_site: Callable[[], Site]) -> Site:
+    return start_site()
+
+
+def send_file(data: bytes, *, kind: str = "application/zip", length: int | None = -1) -> Answer:
+    """Answer with data; length None leaves Content-Length out, another than -1 lies about it."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", kind)
+        if length is not None:
+            handler.send_header("Content-Length", str(len(data) if length == -1 else length))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return answer
+
+
+def send_page(page: str) -> Answer:
+    return send_file(page.encode(), kind="text/html; charset=utf-8", length=None)
+
+
+def send_redirect(url: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", url)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def send_error(status: int) -> Answer:
+    return lambda handler: handler.send_error(status)
+
+
+def zip_bytes(folder: Path) -> bytes:
+    """Return a zip of a folder, compressed, in no particular order, as people make them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.rglob("*"):
+            archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def tiny_zip(tiny_photos: Callable[..., Path], tmp_path: Path) -> Path:
+    """Return a zip of twelve photos, six cats and six dogs."""
+    path = tmp_path / "tiny.zip"
+    path.write_bytes(zip_bytes(tiny_photos()))
+    return path

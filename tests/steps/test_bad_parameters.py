@@ -1,0 +1,74 @@
+"""A user's mistake: one clear line, an exit code, no traceback, and no run started."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEFAULTS = {
+    name: str(parameter["default"])
+    for name, parameter in yaml.safe_load((ROOT / "MLproject").read_text("utf-8"))["entry_points"]["main"][
+        "parameters"
+    ].items()
+}
+
+
+def run_main(tmp_path: Path, **parameters: str) -> subprocess.CompletedProcess[str]:
+    words = [w for name, value in {**DEFAULTS, **parameters}.items() for w in (f"--{name}", value)]
+    return subprocess.run(
+        [sys.executable, "-m", "steps.main", *words],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"epochs": "0"}, ["--epochs", "0", "1"]),
+        ({"epochs": "-3"}, ["--epochs", "-3"]),
+        ({"epochs": "ten"}, ["--epochs", "ten"]),
+        ({"repeats": "0"}, ["--repeats"]),
+        ({"image_size": "huge"}, ["--image_size", "huge", "auto"]),
+        ({"validation_fraction": "1.5"}, ["--validation_fraction", "1.5"]),
+        ({"architecture": "cmn"}, ["cmn", "cnn", "baseline"]),
+        ({"keep_photos": "move"}, ["--keep_photos", "copy", "reference"]),
+        ({"source": "/no/such/folder"}, ["/no/such/folder"]),
+        ({"source": "no/such/folder"}, ["no/such/folder", "absolute path"]),
+        ({"source": "synthetik"}, ["synthetik", "synthetic"]),
+        ({"source": ""}, ["source"]),
+        ({"source": "synthetic", "validation_fraction": "0", "patience": "3"}, ["patience=3", "validation"]),
+    ],
+)
+def test_mistake_is_told_in_one_line_before_any_run_starts(
+    tmp_path: Path, parameters: dict[str, str], said: list[str]
+) -> None:
+    done = run_main(tmp_path, **parameters)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    for word in said:
+        assert word in done.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_one_class_and_an_empty_folder_are_known_before_any_run_starts(
+    tmp_path: Path, tiny_photos: Callable[..., Path]
+) -> None:
+    one = run_main(tmp_path, source=str(tiny_photos(classes=("cats",), name="one")))
+    assert "cats" in one.stderr
+    (tmp_path / "empty").mkdir()
+    empty = run_main(tmp_path, source=str(tmp_path / "empty"))
+    for done in (one, empty):
+        assert done.returncode != 0
+        assert done.stderr.startswith("error: ")
+        assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "mlflow.db").exists()

@@ -1,0 +1,121 @@
+"""MLproject, the click commands and the environment files say the same."""
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from mlflow.projects import _project_spec
+from mlflow.utils.virtualenv import _PythonEnv
+
+from pawprint.models.architectures import ARCHITECTURES, recipe_for
+from steps.options import AutoOr, Checked
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text("utf-8"))
+STEPS = sorted(PROJECT["entry_points"])
+
+
+def command_of(step: str) -> click.Command:
+    command = getattr(importlib.import_module(f"steps.{step}"), step)
+    assert isinstance(command, click.Command)
+    return command
+
+
+def type_of(option: click.Parameter) -> str:
+    if option.name in {"photos", "dataset", "model"}:
+        return "uri"
+    if isinstance(option.type, (AutoOr, Checked, click.Choice, click.types.StringParamType)):
+        return "string"
+    return {click.IntRange: "int", click.FloatRange: "float"}[type(option.type)]
+
+
+def test_there_is_one_file_for_each_entry_point() -> None:
+    assert STEPS == sorted(p.stem for p in (ROOT / "steps").glob("*.py") if "run_command(" in p.read_text("utf-8") and p.stem != "console")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_options_are_the_parameters_one_to_one(step: str) -> None:
+    parameters = PROJECT["entry_points"][step]["parameters"]
+    options = command_of(step).params
+    assert [option.name for option in options] == list(parameters)
+    for option in options:
+        assert option.opts == [f"--{option.name}"]
+        assert parameters[option.name]["type"] == type_of(option), option.name
+        assert option.required, f"{option.name}: the default stands in MLproject alone"
+        assert isinstance(option, click.Option)
+        assert option.help
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_command_passes_every_parameter_under_its_name(step: str) -> None:
+    entry = PROJECT["entry_points"][step]
+    words = shlex.split(entry["command"])
+    assert words[:3] == ["python", "-m", f"steps.{step}"]
+    assert words[3:] == [word for name in entry["parameters"] for word in (f"--{name}", f"{{{name}}}")]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_defaults_are_accepted_by_the_options(step: str) -> None:
+    parameters = PROJECT["entry_points"][step]["parameters"]
+    words = [w for name, p in parameters.items() for w in (f"--{name}", str(p.get("default", "runs:/0/x")))]
+    command_of(step).make_context(step, words)
+
+
+def test_main_shares_names_types_and_defaults_with_its_children() -> None:
+    main = PROJECT["entry_points"]["main"]["parameters"]
+    for step in set(STEPS) - {"main"}:
+        for name, parameter in PROJECT["entry_points"][step]["parameters"].items():
+            if name not in {"photos", "dataset", "model"}:
+                assert main[name] == parameter, f"{step}: {name}"
+
+
+def test_misspelt_parameter_is_refused_with_the_right_one() -> None:
+    words = [w for n, p in PROJECT["entry_points"]["main"]["parameters"].items() for w in (f"--{n}", str(p["default"]))]
+    with pytest.raises(click.NoSuchOption) as refused:
+        command_of("main").make_context("main", [*words, "--epoch", "9"])
+    assert "Did you mean '--epochs'" in refused.value.format_message()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_values_of_auto_are_ones_a_user_could_give(architecture: str) -> None:
+    recipe = recipe_for(architecture)
+    for option in command_of("main").params:
+        if isinstance(option.type, AutoOr):
+            value = getattr(recipe, str(option.name))
+            assert option.type.convert(str(value), option, None) == value
+
+
+def test_conda_and_python_env_are_the_same_environment() -> None:
+    """Both are read by MLflow's own readers."""
+    project = _project_spec.load_project(str(ROOT))
+    assert Path(project.env_config_path).name == "python_env.yaml"
+    python_env = _PythonEnv.from_yaml(ROOT / "python_env.yaml")
+    conda = _PythonEnv.from_conda_yaml(ROOT / "conda.yaml")
+    assert python_env.python == conda.python == "3.11.7"
+    assert python_env.dependencies == conda.dependencies == ["-r requirements.txt"]
+
+
+def test_lock_holds_all_that_is_asked_for_each_with_a_hash() -> None:
+    lock = (ROOT / "requirements.txt").read_text("utf-8")
+    pins = dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", lock, re.MULTILINE))
+    for line in (ROOT / "requirements.in").read_text("utf-8").splitlines():
+        wanted = line.split("#")[0].split(";")[0].strip()
+        if wanted:
+            name, _, version = wanted.partition("==")
+            assert pins[re.sub(r"\[.*\]", "", name)] == (version or pins[re.sub(r"\[.*\]", "", name)])
+    for block in re.split(r"\n(?=[a-z0-9._-]+==)", lock)[1:]:
+        assert "--hash=sha256:" in block
+
+
+def test_dev_lock_changes_no_version_of_the_run_lock() -> None:
+    def pins(name: str) -> set[tuple[str, str]]:
+        return set(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
+
+    run, dev = pins("requirements.txt"), pins("requirements-dev.txt")
+    shared = {name for name, _ in run} & {name for name, _ in dev}
+    assert {pin for pin in dev if pin[0] in shared} <= run
