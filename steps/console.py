@@ -1,6 +1,7 @@
 """How a step meets the person at the console: results on stdout, a user's mistake in one line, no traceback."""
 
 import logging
+import os
 import sys
 import warnings
 
@@ -15,6 +16,9 @@ def run_command(command: click.Command) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    # Progress bars are for terminals; in a log file MLflow's would fill pages.
+    if not sys.stderr.isatty():
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Odd metadata in photos from strangers, of which Pillow warns, changes no pixel.
     warnings.filterwarnings("ignore", module="PIL")
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
+
+# A busy machine is no counterexample.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 REAL_PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "cat-and-dog.zip"
 
@@ -17,9 +22,7 @@ def draw_tiny_photo(rng: np.random.Generator, hue: float) -> bytes:
     width, height = (int(side) for side in rng.integers(24, 49, size=2))
     coarse = rng.integers(0, 120, size=(6, 6, 3), dtype=np.uint8)
     tint = 120 * np.clip(np.cos(2 * np.pi * (hue - np.array([0, 1 / 3, 2 / 3]))), 0, 1)
-    photo = Image.fromarray((coarse + tint).astype(np.uint8)).resize(
-        (width, height), Image.Resampling.BICUBIC
-    )
+    photo = Image.fromarray((coarse + tint).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()

@@ -64,7 +64,7 @@ def draw_weights(num_photos: int, *, resamples: int, seed: int) -> Iterator[Floa
 
 def weighted_metrics(labels: Integers, probabilities: Floats, weights: Floats) -> dict[str, Floats]:
     """Compute the metrics under each column of `weights` ([n, r]); each value is [r] float64."""
-    num_photos, num_classes = probabilities.shape
+    num_classes = probabilities.shape[1]
     predictions = probabilities.argmax(axis=1)
     is_label = np.eye(num_classes)[labels].T
     is_prediction = np.eye(num_classes)[predictions].T

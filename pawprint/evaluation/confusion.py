@@ -37,7 +37,7 @@ def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequ
             write_counts(axes, counts, shares)
         bar = figure.colorbar(picture, ax=axes, shrink=0.75, aspect=24, pad=0.03)
         bar.set_label("share of the true class")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.set_ticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"])
 
 
@@ -71,7 +71,7 @@ def write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     num_classes = len(counts)
     large = num_classes <= 6
     for row, column in np.ndindex(counts.shape):
-        share = shares[row, column]
+        share = float(shares[row, column])
         colour = "white" if share > 0.55 else INK if counts[row, column] else SOFT
         axes.text(
             column,

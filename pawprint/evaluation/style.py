@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,7 +27,9 @@ GREEN = "#3d8f5f"
 LINES = ("#332288", "#cc6677", "#117733", "#88ccee", "#aa4499", "#ddaa33")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
+    "figure.constrained_layout.w_pad": 0.14,
+    "figure.constrained_layout.h_pad": 0.14,
     "font.family": ["DejaVu Sans"],
     "font.size": 10,
     "text.color": INK,
@@ -70,9 +73,6 @@ def draw_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
         figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
         FigureCanvasAgg(figure)
-        engine = figure.get_layout_engine()
-        assert engine is not None  # noqa: S101 (for mypy: just asked for)
-        engine.set(w_pad=0.14, h_pad=0.14)
         yield figure
         figure.savefig(path, format="png", metadata={"Software": None})
 

@@ -70,14 +70,9 @@ def log_summary(repeats: Sequence[Repeat]) -> None:
             continue
         values = [r.metrics[name] for r in repeats]
         mlflow.log_metrics({f"{name}_mean": statistics.fmean(values), f"{name}_std": statistics.stdev(values)})
-    mlflow.log_table(
-        {
-            "seed": [r.seed for r in repeats],
-            "model": [r.model for r in repeats],
-            **{name: [r.metrics.get(name) for r in repeats] for name in _SHOWN},
-        },
-        "repeats.json",
-    )
+    rows = [["seed", "model", *_SHOWN]]
+    rows += [[str(r.seed), r.model, *(str(r.metrics.get(name, "")) for name in _SHOWN)] for r in repeats]
+    mlflow.log_text("".join(",".join(row) + "\n" for row in rows), "repeats.csv")
 
 
 def summarize(repeats: Sequence[Repeat]) -> str:

@@ -42,33 +42,29 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":
     import keras
     from keras import layers
 
-    def convolution(filters: int) -> list[keras.Layer]:
-        return [
-            layers.Conv2D(filters, 3, padding="same", activation="relu"),
-            layers.BatchNormalization(),
-        ]
-
-    pixels = keras.Input((image_size, image_size, 3), name="pixels")
-    body = keras.Sequential(
-        [
-            *convolution(32),
-            layers.MaxPooling2D(),
-            layers.Dropout(0.5),
-            *convolution(64),
-            layers.MaxPooling2D(),
-            layers.Dropout(0.5),
-            *convolution(128),
-            *convolution(128),
-            layers.MaxPooling2D(),
-            layers.Dropout(0.5),
-            layers.Flatten(),
-            layers.Dense(64, activation="relu"),
-            layers.Dropout(0.5),
-            layers.Dense(1 if num_classes == 2 else num_classes),
-        ],
-        name="body",
-    )
-    logits = body(pixels)
+    body = [
+        layers.Conv2D(32, 3, padding="same", activation="relu"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.5),
+        layers.Conv2D(64, 3, padding="same", activation="relu"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.5),
+        layers.Conv2D(128, 3, padding="same", activation="relu"),
+        layers.BatchNormalization(),
+        layers.Conv2D(128, 3, padding="same", activation="relu"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.5),
+        layers.Flatten(),
+        layers.Dense(64, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(1 if num_classes == 2 else num_classes),
+    ]
+    pixels = logits = keras.Input((image_size, image_size, 3), name="pixels")
+    for layer in body:
+        logits = layer(logits)
     if num_classes == 2:
         logits = keras.ops.concatenate([keras.ops.zeros_like(logits), logits], axis=-1)
     return keras.Model(pixels, logits, name="baseline")

@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 
 from pawprint.errors import UserError
 from pawprint.photos.labels import reason_to_ignore
-from pawprint.photos.sniffing import describe_file
+from pawprint.photos.sniffing import archive_kind, describe_file
 
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
 LARGEST_PHOTO = 256 * 2**20  # bytes; a photo is read whole, and a larger "photo" is a mistake or a bomb
+TAR_ERRORS = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 READABLE_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 
 
@@ -39,9 +40,7 @@ def list_zip(path: Path) -> tuple[list[str], Counter[str]]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise UserError(
-            f"{path} cannot be read as a zip ({error}): it looks like {describe_file(path)}"
-        ) from error
+        raise UserError(f"{path} cannot be read as a zip ({error}): it looks like {describe_file(path)}") from error
     names: set[str] = set()
     ignored: Counter[str] = Counter()
     for member in members:
@@ -55,6 +54,26 @@ def list_zip(path: Path) -> tuple[list[str], Counter[str]]:
         else:
             ignored[reason] += 1
     return sorted(names), ignored
+
+
+def check_whole(path: Path) -> None:
+    """Check that a file is a zip with its directory, or a tar that can be read to its end.
+
+    Raises:
+        UserError: Something else, or cut short.
+    """
+    kind = archive_kind(path)
+    if kind == "zip":
+        list_zip(path)
+    elif kind == "tar":
+        try:
+            with tarfile.open(path, "r|*") as archive:
+                for _ in archive:
+                    pass
+        except TAR_ERRORS as error:
+            raise UserError(f"a tar that is damaged or cut short ({error})") from error
+    else:
+        raise UserError(f"no archive: it looks like {describe_file(path)}; expected a zip or a tar")
 
 
 def list_folder(folder: Path) -> tuple[list[str], Counter[str]]:
@@ -128,7 +147,7 @@ def pack_tar(tar: Path, path: Path) -> Counter[str]:
                         len(data),
                     )  # of a name given twice the last counts, as tar does
                     spool.write(data)
-        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        except TAR_ERRORS as error:
             raise UserError(f"{tar} is damaged or cut short ({error}); get it again") from error
 
         def photos() -> Iterable[tuple[str, bytes]]:
@@ -154,9 +173,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}); mend its permissions or leave it out"
-        ) from error
+        raise UserError(f"{path} cannot be read ({error.strerror}); mend its permissions or leave it out") from error
 
 
 def _reason_unreadable(member: zipfile.ZipInfo) -> str | None:

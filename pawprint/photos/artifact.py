@@ -61,12 +61,13 @@ def write_artifact(
         staging = Path(beside, "photos")
         staging.mkdir()
         # What can be listed before it is copied is, so that one class only is known before 50 GB are moved.
-        check_classes([one for one in received if one.kind in {"zip", "folder"}], partial=True)
+        listable = [one for one in received if one.kind in {"zip", "folder"}]
+        check_classes(listable, partial=len(listable) < len(received))
         stored = [_store(one, staging, keep_photos) for one in received]
         photos, ignored = _label(stored)
         check_photos(photos, ignored, name=source)
         archives = tuple(one.archive for one in stored)
-        urls = [one.url for one in received if one.url]
+        urls = list(dict.fromkeys(one.url for one in received if one.url))
         licences = sorted({one.licence for one in received if one.licence})
         manifest = Manifest(
             source=source,
@@ -98,18 +99,12 @@ def check_photos(photos: list[Photo], ignored: Counter[str], *, name: str) -> No
         return
     others = ", ".join(f"{number} x {reason}" for reason, number in sorted(ignored.items()))
     found = f" ({others})" if others else ""
-    layout = (
-        "expected a folder for each class (cats/1.jpg, dogs/1.jpg), or names that begin with it (cat.1.jpg)"
-    )
+    layout = "expected a folder for each class (cats/1.jpg, dogs/1.jpg), or names that begin with it (cat.1.jpg)"
     if not classes:
         if ignored["encrypted"]:
-            raise UserError(
-                f"{name} holds no photos that can be read{found}; expected an archive without a password"
-            )
+            raise UserError(f"{name} holds no photos that can be read{found}; expected an archive without a password")
         raise UserError(f"{name} holds no labelled photos{found}; {layout}")
-    raise UserError(
-        f"{name} holds photos of one class only, {classes[0]!r}, and a classifier needs two; {layout}"
-    )
+    raise UserError(f"{name} holds photos of one class only, {classes[0]!r}, and a classifier needs two; {layout}")
 
 
 def check_classes(received: list[Received], *, partial: bool = False) -> None:

@@ -20,8 +20,7 @@ def cache_folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"the download cache {folder} cannot be made ({error.strerror}); "
-            "name another folder in PAWPRINT_CACHE"
+            f"the download cache {folder} cannot be made ({error.strerror}); name another folder in PAWPRINT_CACHE"
         ) from error
     return folder
 

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+import threading
 import zipfile
 import zlib
 from collections import Counter
@@ -42,17 +43,19 @@ class PhotoCollection:
         photos: Sorted by name.
     """
 
-    def __init__(
-        self, manifest: Manifest, paths: list[Path], photos: list[Photo], digests: dict[str, str]
-    ) -> None:
+    def __init__(self, manifest: Manifest, paths: list[Path], photos: list[Photo], digests: dict[str, str]) -> None:
         self.manifest = manifest
         self.photos = photos
         self._paths = paths
         self._digests = digests  # of photos in folders kept by reference, by path
         self._open: dict[tuple[int, int], zipfile.ZipFile] = {}
+        self._opening = threading.Lock()  # else two threads would open an archive twice, and one be lost
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}
+        return {name: value for name, value in self.__dict__.items() if name not in {"_open", "_opening"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _open={}, _opening=threading.Lock())
 
     def read(self, photo: Photo) -> bytes:
         """Return the photo's file, as it is stored.
@@ -65,8 +68,9 @@ class PhotoCollection:
         if path.is_dir():
             return self._read_file(path / photo.member)
         key = (os.getpid(), photo.archive)
-        if key not in self._open:
-            self._open[key] = zipfile.ZipFile(path)
+        with self._opening:
+            if key not in self._open:
+                self._open[key] = zipfile.ZipFile(path)
         try:
             return self._open[key].read(photo.member)
         except (
@@ -118,9 +122,7 @@ def load_photos(folder: Path) -> PhotoCollection:
         photos += [Photo(position, one.member, one.label, archive.split or one.split) for one in labelled]
     photos.sort(key=lambda photo: (photo.member, photo.archive))
     if combine_digests(manifest.archives) != manifest.sha256 or count_photos(photos) != manifest.counts:
-        raise UserError(
-            f"{folder / 'manifest.json'} does not agree with the photos beside it; run download again"
-        )
+        raise UserError(f"{folder / 'manifest.json'} does not agree with the photos beside it; run download again")
     return PhotoCollection(manifest, paths, photos, digests)
 
 
@@ -140,9 +142,7 @@ def _find_archive(folder: Path, archive: Archive) -> Path:
     if not path.is_file():
         raise UserError(f"{path} is missing from the photos artifact; run download again")
     if hash_file(path) != archive.sha256:
-        raise UserError(
-            f"{path} is not the archive that its manifest describes (sha256 differs); run download again"
-        )
+        raise UserError(f"{path} is not the archive that its manifest describes (sha256 differs); run download again")
     return path
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pawprint.photos.drawn_heads import Coat, choose_coat, draw_head, mark
-from pawprint.photos.drawn_shapes import Colour, Pen, both_sides, mix, smooth_curve
+from pawprint.photos.drawn_coats import Coat, choose_coat, mark
+from pawprint.photos.drawn_colours import Colour, choose, mix
+from pawprint.photos.drawn_heads import draw_head
+from pawprint.photos.drawn_shapes import Pen, both_sides, smooth_curve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +63,7 @@ def draw_animal(pen: Pen, kind: str, pose: str, rng: np.random.Generator) -> Non
     yaw = float(rng.uniform(-0.9, 0.9))
     {"sitting": _draw_sitting, "standing": _draw_standing, "lying": _draw_lying}[pose](pen, kind, coat, build, rng)
     if rng.random() < 0.35:
-        collar = COLLARS[rng.integers(len(COLLARS))]
+        collar = choose(COLLARS, rng)
         pen.tube([(-0.5, 0.8), (0.05, 1.0), (0.6, 0.8)], [0.1, 0.1], collar)
         pen.oval(0.05, 1.16, 0.11, colour=(232, 200, 90))
     draw_head(pen.moved(0, 0, turn=float(rng.normal(0, 0.14))), kind, coat, yaw, rng)
@@ -86,9 +88,14 @@ def _draw_tail(pen: Pen, kind: str, coat: Coat, rng: np.random.Generator) -> Non
     pen.tube(knots, widths, coat.base)
 
 
+def _draw_shadow(pen: Pen, left: float, right: float, floor: float) -> None:
+    pen.oval((left + right) / 2, floor, (right - left) / 2, 0.2, colour=(16, 14, 26, 90), outlined=False)
+
+
 def _draw_sitting(pen: Pen, kind: str, coat: Coat, build: Build, rng: np.random.Generator) -> None:
     bottom, sh, hip = 2.3, build.shoulder, build.hip
-    side = float(rng.choice([-1, 1]))
+    side = choose((-1.0, 1.0), rng)
+    _draw_shadow(pen, -hip - 0.3, hip + 0.3, bottom + 0.06)
     _draw_tail(_flipped(pen.moved(hip * 0.7 * side, bottom - 0.2), side), kind, coat, rng)
     outline = smooth_curve(
         both_sides([(0, 0.3), (sh * 0.85, 0.55), (sh, 1.05), (hip, bottom - 0.55), (hip * 0.85, bottom), (0, bottom)]),
@@ -110,6 +117,7 @@ def _draw_sitting(pen: Pen, kind: str, coat: Coat, build: Build, rng: np.random.
 def _draw_standing(pen: Pen, kind: str, coat: Coat, build: Build, rng: np.random.Generator) -> None:
     end, foot = build.length, 1.35 + build.leg_length
     stride = float(rng.uniform(-0.25, 0.25))
+    _draw_shadow(pen, 0.0, end + 0.3, foot)
     _draw_tail(pen.moved(end + 0.05, 0.62), kind, coat, rng)
     _draw_leg(pen, (0.75, 1.0), 0.75 - stride, foot - 0.06, build.leg, coat.shade, coat.shade)
     _draw_leg(pen, (end - 0.35, 1.0), end - 0.35 + stride, foot - 0.06, build.leg, coat.shade, coat.shade)
@@ -140,6 +148,7 @@ def _draw_leg(
 
 def _draw_lying(pen: Pen, kind: str, coat: Coat, build: Build, rng: np.random.Generator) -> None:
     end, floor = build.length + 0.1, 1.42
+    _draw_shadow(pen, -1.2, end + 0.5, floor + 0.04)
     _draw_tail(pen.moved(end, 1.2), kind, coat, rng)
     outline = smooth_curve(
         [

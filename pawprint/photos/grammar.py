@@ -98,22 +98,16 @@ def drawn_counts(text: str) -> tuple[int, int]:
     """
     found = re.fullmatch(r"synthetic(?::(\d{1,9})(?::(\d{1,9}))?)?", text)
     if found is None:
-        raise UserError(
-            f"source {text!r} cannot be read: expected synthetic:<photos>[:<seed>], as synthetic:2000:0"
-        )
+        raise UserError(f"source {text!r} cannot be read: expected synthetic:<photos>[:<seed>], as synthetic:2000:0")
     photos, seed = int(found[1] or 2000), int(found[2] or 0)
     if not 2 <= photos <= MOST_DRAWN_PHOTOS:
-        raise UserError(
-            f"source {text!r}: {photos} photos cannot be drawn; expected 2 to {MOST_DRAWN_PHOTOS}"
-        )
+        raise UserError(f"source {text!r}: {photos} photos cannot be drawn; expected 2 to {MOST_DRAWN_PHOTOS}")
     return photos, seed
 
 
 def _parse_alternative(text: str, source: str) -> Alternative:
     if not text:
-        raise UserError(
-            f"source {source!r} has an empty place in its list; expected sources parted by single commas"
-        )
+        raise UserError(f"source {source!r} has an empty place in its list; expected sources parted by single commas")
     if _path_exists(text) or not re.match(rf"({'|'.join(SPLITS)})=", text):
         return Alternative(text, (parse_place(text),))
     places = []
@@ -177,9 +171,7 @@ def _parse_url(text: str, scheme: str, split: str | None) -> Place:
 
 def _parse_path(text: str, split: str | None) -> Place:
     if not text:
-        raise UserError(
-            "source names a split without a place after the '='; expected train=<source>+test=<source>"
-        )
+        raise UserError("source names a split without a place after the '='; expected train=<source>+test=<source>")
     looks_like_path = (
         "/" in text or "\\" in text or text.startswith(("~", ".")) or text.lower().endswith(ARCHIVE_SUFFIXES)
     )

@@ -140,17 +140,13 @@ def _prefixes_decide(paths: Iterable[tuple[str, ...]]) -> bool:
         return True
     if any(found != mixed[0] for found in prefixes.values() if found):
         return False
-    return all(prefixes.values()) or all(
-        _is_split(folders[-1:]) for folders, found in prefixes.items() if found
-    )
+    return all(prefixes.values()) or all(_is_split(folders[-1:]) for folders, found in prefixes.items() if found)
 
 
 def _classes_named_train(folders: set[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
     """Return the folders named `train` that are a class: the vehicle, beside `plane/`, not the split."""
     siblings = {path[:-1] for path in folders if path and not _is_split(path[-1:])}
-    return frozenset(
-        path for path in folders if path and path[-1].lower() == "train" and path[:-1] in siblings
-    )
+    return frozenset(path for path in folders if path and path[-1].lower() == "train" and path[:-1] in siblings)
 
 
 def _folder_label(

@@ -104,9 +104,7 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         return _build_manifest(content)
     except (TypeError, KeyError) as error:
-        raise UserError(
-            f"{path} is not a manifest that pawprint wrote ({error}); run download again"
-        ) from error
+        raise UserError(f"{path} is not a manifest that pawprint wrote ({error}); run download again") from error
 
 
 def _build_manifest(content: dict[str, Any]) -> Manifest:

@@ -63,13 +63,9 @@ def receive_path(place: Place) -> Received:
         kind = archive_kind(path)
         looks = "" if kind else describe_file(path)
     except OSError as error:
-        raise UserError(
-            f"source {place.text!r} cannot be read ({error.strerror}); mend its permissions"
-        ) from error
+        raise UserError(f"source {place.text!r} cannot be read ({error.strerror}); mend its permissions") from error
     if kind is None:
-        raise UserError(
-            f"source {place.text!r} is no archive: it looks like {looks}; expected a folder, zip or tar"
-        )
+        raise UserError(f"source {place.text!r} is no archive: it looks like {looks}; expected a folder, zip or tar")
     return Received(path, kind, zip_name(path.name), str(path), now(), split=place.split)
 
 

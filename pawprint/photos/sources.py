@@ -38,9 +38,7 @@ def check_source(source: str) -> None:
         raise missing[0]
 
 
-def fetch_photos(
-    source: str, folder: Path, *, keep_photos: str, resolve_uri: Callable[[str], Path]
-) -> Manifest:
+def fetch_photos(source: str, folder: Path, *, keep_photos: str, resolve_uri: Callable[[str], Path]) -> Manifest:
     """Get the photos of the first source that can be reached and write the `photos/` artifact.
 
     A source that cannot be reached, or answers with something that is no archive, is passed over with a
@@ -77,14 +75,11 @@ def fetch_photos(
                 raise
             fallback.append({"source": alternative.text, "reason": str(error)})
             following = [each.text for each in alternatives[position + 1 :]]
-            LOG.warning(
-                "photos: %s; %s", error, f"trying {following[0]} instead" if following else "none is left"
-            )
+            then = f"trying {following[0]} instead" if following else "no other is left"
+            LOG.warning("photos: source %s cannot be used (%s); %s", alternative.text, error, then)
             continue
         if fallback:
-            LOG.warning(
-                "photos: using %s, NOT %s", alternative.text, ", ".join(one["source"] for one in fallback)
-            )
+            LOG.warning("photos: using %s, NOT %s", alternative.text, ", ".join(one["source"] for one in fallback))
         return write_artifact(
             received,
             folder,
@@ -93,8 +88,8 @@ def fetch_photos(
             keep_photos=keep_photos,
             fallback=fallback,
         )
-    reasons = "; ".join(one["reason"] for one in fallback)
-    raise UserError(f"none of the sources {source!r} can be used: {reasons}")
+    reasons = "; ".join(f"{one['source']} ({one['reason']})" for one in fallback)
+    raise UserError(f"none of the sources can be used: {reasons}")
 
 
 def _check_alternative(alternative: Alternative) -> None:

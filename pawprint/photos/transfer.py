@@ -5,6 +5,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -13,12 +14,11 @@ from tqdm import tqdm
 
 from pawprint.errors import UserError
 from pawprint.photos import web
-from pawprint.photos.archives import hash_file
+from pawprint.photos.archives import check_whole, hash_file
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.clock import now
 from pawprint.photos.grammar import BUCKET_SCHEMES
 from pawprint.photos.received import UnreachableError
-from pawprint.photos.sniffing import archive_kind, describe_file
 from pawprint.photos.streams import WAIT_SECONDS, Stream, open_within
 
 LOG = logging.getLogger(__name__)
@@ -64,8 +64,6 @@ def fetch_url(url: str, *, sha256: str | None = None, wait_seconds: float = WAIT
     if cached is not None and sha256 in {None, cached.sha256}:
         LOG.info("photos: %s from the download cache, as of %s (%s)", url, cached.retrieved_at, path)
         return cached
-    for stale in (record, path):
-        stale.unlink(missing_ok=True)
 
     def download(_: str, output_file: str, __: Any) -> None:
         stream = open_within(wait_seconds, lambda: _open(url), name=url)
@@ -73,19 +71,23 @@ def fetch_url(url: str, *, sha256: str | None = None, wait_seconds: float = WAIT
             _write(stream, Path(output_file), url)
         finally:
             stream.close()
-        if archive_kind(Path(output_file)) is None:
-            looks = describe_file(Path(output_file))
-            raise UnreachableError(f"{url} gives no archive: it looks like {looks}; expected a zip or a tar")
+        try:
+            check_whole(Path(output_file))
+        except UserError as error:
+            raise UnreachableError(f"{url} gives {error}") from error
 
     # pooch would say the digest and that it is unknown, which the manifest says better.
     pooch.get_logger().setLevel("WARNING")
-    try:
-        pooch.retrieve(url, known_hash=sha256, fname=path.name, path=path.parent, downloader=download)
-    except ValueError as error:  # pooch's word for a digest that differs
-        raise UserError(
-            f"{url} no longer gives the photos it gave (sha256 differs); run download again"
-        ) from error
-    found = Download(path, hash_file(path), now())
+    path.parent.mkdir(exist_ok=True)
+    # In a folder of its own until it is whole: another run may be fetching the same.
+    with TemporaryDirectory(dir=path.parent) as fresh:
+        try:
+            pooch.retrieve(url, known_hash=sha256, fname=path.name, path=fresh, downloader=download)
+        except ValueError as error:  # pooch's word for a digest that differs
+            raise UserError(f"{url} no longer gives the photos it gave (sha256 differs); download again") from error
+        came = Path(fresh, path.name)
+        found = Download(path, hash_file(came), now())
+        came.replace(path)
     shown = urlunsplit((*urlsplit(url)[:3], "", ""))  # a signed address has its secret in the query
     record.write_text(json.dumps({"url": shown, "sha256": found.sha256, "retrieved_at": found.retrieved_at}))
     return found
@@ -96,8 +98,10 @@ def _find_cached(path: Path, record: Path) -> Download | None:
         content = json.loads(record.read_text())
         if hash_file(path) == content["sha256"]:
             return Download(path, content["sha256"], content["retrieved_at"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
     LOG.warning("photos: %s in the download cache is damaged, fetching it again", path)
     return None
 

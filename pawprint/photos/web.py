@@ -50,9 +50,7 @@ def open_web(url: str) -> Stream:
         stream = _get(session, confirmed)
     if looks_like_html(stream.head):
         title = page_title(_read_page(stream))
-        raise UnreachableError(
-            f"{url} gives an HTML page ({title!r}) instead of a zip or tar; check the address"
-        )
+        raise UnreachableError(f"{url} gives an HTML page ({title!r}) instead of a zip or tar; check the address")
     return stream
 
 
@@ -147,7 +145,11 @@ def _get(session: requests.Session, url: str) -> Stream:
         except requests.RequestException as error:
             raise UnreachableError(f"{url} broke off: {_words_for(error)}") from error
 
-    return Stream(head, rest(), num_bytes, response.close)
+    def close() -> None:
+        response.close()
+        session.close()
+
+    return Stream(head, rest(), num_bytes, close)
 
 
 def _read_page(stream: Stream) -> str:
@@ -173,6 +175,8 @@ def _words_for_status(url: str, status: int, reason: str) -> str:
 
 def _words_for(error: requests.RequestException) -> str:
     text = str(error)
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the transfer broke off"
     for sign, words in (
         ("NameResolutionError", "its name cannot be resolved (no network, or a misspelt host)"),
         ("Connection refused", "connection refused"),

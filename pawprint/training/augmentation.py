@@ -33,9 +33,7 @@ def augment(images: Any, draws: Any, *, side: int, augmentation: Augmentation) -
     shrink = stored // side
     if shrink > 1:
         images = tf.nn.avg_pool2d(images, shrink, shrink, "VALID")
-    transforms = warp_transforms(
-        draws, source_side=stored // max(1, shrink), side=side, augmentation=augmentation
-    )
+    transforms = warp_transforms(draws, source_side=stored // max(1, shrink), side=side, augmentation=augmentation)
     warped = tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=transforms,

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def build_inference_network(
-    model: "keras.Model", *, image_size: int, num_classes: int, flip_average: bool
+    model: "keras.Model", *, image_size: int, side: int, num_classes: int, flip_average: bool
 ) -> "keras.Model":
     """Wrap a trained network for use; the weights are shared, not copied.
 
@@ -16,6 +16,7 @@ def build_inference_network(
     Args:
         model: from pixels 0 to 255 to logits [n, num_classes].
         image_size: side in pixels of the photos it will be given.
+        side: what they are resized to inside, without aliasing: the size the network was trained for.
         num_classes: width of the output.
         flip_average: average the probabilities over the photo and its mirror image.
 
@@ -27,9 +28,12 @@ def build_inference_network(
 
     pixels = keras.Input((image_size, image_size, 3), dtype="float32", name="pixels")
     softmax = keras.layers.Softmax(name="softmax")
-    probabilities = softmax(model(pixels))
+    resized = pixels
+    if side != image_size:
+        resized = keras.ops.image.resize(pixels, (side, side), interpolation="bilinear", antialias=True)
+    probabilities = softmax(model(resized))
     if flip_average:
-        mirrored = keras.ops.flip(pixels, axis=2)
+        mirrored = keras.ops.flip(resized, axis=2)
         probabilities = keras.layers.Average(name="flip_average")([probabilities, softmax(model(mirrored))])
     network = keras.Model(pixels, probabilities, name="network")
     if network.output_shape != (None, num_classes):

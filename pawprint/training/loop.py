@@ -16,9 +16,11 @@ from pawprint.errors import UserError
 from pawprint.models.architectures import build_model, recipe_for
 from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split, num_batches, training_batches
+from pawprint.training.fused import fused_copy
 from pawprint.training.inference import build_inference_network
-from pawprint.training.schedule import learning_rate_at, stage_at, training_side
+from pawprint.training.schedule import judging_side, learning_rate_at, stage_at, training_side
 from pawprint.training.steps import build_evaluation_step, build_training_step
+from pawprint.training.throughput import Throughput
 
 EVALUATION_BATCH = 100
 
@@ -32,7 +34,7 @@ class Training:
         history: one dictionary an epoch: epoch, train_loss, train_accuracy, validation_loss,
             validation_accuracy (both absent without validation photos), learning_rate (of its last step), seconds.
         best_epoch: whose weights were taken, from 1; the last one without validation photos.
-        images_per_second: pictures trained on per second, the first step (which compiles) and validation left out.
+        images_per_second: pictures trained on per second; compiling and validation are left out.
     """
 
     network: keras.Model
@@ -82,53 +84,64 @@ def train_network(
         raise UserError(f"patience={patience} needs validation photos; set patience=0 or validation_fraction above 0")
     recipe = recipe or recipe_for(architecture)
     tf.config.experimental.enable_op_determinism()
-    model = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
-    # The running average lives in the weights of a second network, which is the one that is judged and kept.
-    averaged = keras.models.clone_model(model) if recipe.averaging else model
-    averaged.set_weights(model.get_weights())
-    network = build_inference_network(
-        averaged, image_size=image_size, num_classes=len(class_names), flip_average=recipe.flip_average
-    )
-    train_step = build_training_step(model, averaged, recipe)
-    evaluate = build_evaluation_step(network)
+    # The network that is judged and kept holds the running average of the learner's weights.
+    kept = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
+    learner = fused_copy(kept)
+    train_step = build_training_step(learner, kept, recipe)
 
     stages = [stage_at(epoch, epochs=epochs, stages=recipe.stages) for epoch in range(1, epochs + 1)]
+    sides = [judging_side(image_size, stage, recipe.stages) for stage in stages]
+    networks = {
+        side: build_inference_network(
+            kept,
+            image_size=image_size,
+            side=side,
+            num_classes=len(class_names),
+            flip_average=recipe.flip_average,
+        )
+        for side in set(sides)
+    }
+    judges = {side: build_evaluation_step(network) for side, network in networks.items()}
     steps_of = [num_batches(len(train.labels), batch_size=batch_size, passes=stage.passes) for stage in stages]
-    num_steps, step = sum(steps_of), 0
-    clock = _Throughput()
+    step = 0
+    throughput = Throughput()
     history: list[dict[str, float]] = []
-    best_epoch, best_weights = 0, averaged.get_weights()
+    best_epoch, best_weights = 0, kept.get_weights()
     for epoch, (stage, epoch_steps) in enumerate(zip(stages, steps_of, strict=True), start=1):
         started = time.perf_counter()
-        side = training_side(image_size, stage.scale)
-        sums = np.zeros(3)
-        rate = 0.0
+        sums, rate = np.zeros(3), 0.0
         batches = training_batches(train, batch_size=batch_size, passes=stage.passes, seed=seed, epoch=epoch)
-        clock.start()
-        for batch in tqdm(batches, total=epoch_steps, desc=f"epoch {epoch}/{epochs}", leave=False, disable=None):
-            rate = learning_rate_at(step, num_steps=num_steps, peak=learning_rate, recipe=recipe)
+        side = training_side(image_size, stage.scale)
+        throughput.start(side)
+        bar = tqdm(batches, total=epoch_steps, desc=f"epoch {epoch}/{epochs}", leave=False, disable=None)
+        for number, batch in enumerate(bar):
+            done = (epoch - 1 + number / epoch_steps) / epochs
+            rate = learning_rate_at(done, peak=learning_rate, recipe=recipe)
             sums += train_step(batch, side=side, learning_rate=rate, step=step)
+            throughput.count(len(batch.labels))
             step += 1
-            clock.count(len(batch.labels))
-        clock.stop()
+        throughput.stop()
         entry = {"epoch": epoch, "train_loss": sums[0] / sums[2], "train_accuracy": sums[1] / sums[2]}
         if not math.isfinite(entry["train_loss"]):
             raise UserError(
                 f"the training loss of epoch {epoch} is not a number; try a learning_rate below {learning_rate}"
             )
         if validation is not None:
-            entry |= _judge(evaluate, validation)
+            entry |= _judge(judges[sides[epoch - 1]], validation)
         entry |= {"learning_rate": rate, "seconds": time.perf_counter() - started}
+        entry = {name: value if name == "epoch" else float(value) for name, value in entry.items()}
         history.append(entry)
         on_epoch(epoch, dict(entry))
         if validation is None or not best_epoch or is_better(entry, history[best_epoch - 1], recipe):
-            best_epoch = epoch
-            best_weights = averaged.get_weights()
+            best_epoch, best_weights = epoch, kept.get_weights()
         if patience and epoch - best_epoch >= patience:
             break
-    averaged.set_weights(best_weights)
+    kept.set_weights(best_weights)
     return Training(
-        network=network, history=history, best_epoch=best_epoch, images_per_second=clock.images_per_second
+        network=networks[sides[best_epoch - 1]],
+        history=history,
+        best_epoch=best_epoch,
+        images_per_second=throughput.images_per_second,
     )
 
 
@@ -149,25 +162,3 @@ def _judge(evaluate: Callable[[Any, Any], npt.NDArray[np.float64]], validation: 
         positions = np.arange(start, min(start + EVALUATION_BATCH, num_photos))
         sums += evaluate(validation.images[positions], validation.labels[positions])
     return {"validation_loss": sums[0] / num_photos, "validation_accuracy": sums[1] / num_photos}
-
-
-class _Throughput:
-    """A stopwatch over training steps that forgets the first one, whose time is mostly compilation."""
-
-    def __init__(self) -> None:
-        self.images, self.seconds, self._since, self._warm = 0, 0.0, 0.0, False
-
-    def start(self) -> None:
-        self._since = time.perf_counter()
-
-    def count(self, images: int) -> None:
-        self.images += images
-        if not self._warm:
-            self.images, self._since, self._warm = 0, time.perf_counter(), True
-
-    def stop(self) -> None:
-        self.seconds += time.perf_counter() - self._since
-
-    @property
-    def images_per_second(self) -> float:
-        return self.images / self.seconds if self.images and self.seconds else 0.0

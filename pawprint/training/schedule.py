@@ -6,30 +6,28 @@ from collections.abc import Sequence
 from pawprint.models.recipe import Recipe, Stage
 
 
-def learning_rate_at(step: int, *, num_steps: int, peak: float, recipe: Recipe) -> float:
+def learning_rate_at(done: float, *, peak: float, recipe: Recipe) -> float:
     """Return the learning rate of a step.
 
     The cosine schedule rises in a straight line over the warm-up and falls along half a cosine to nothing
-    (Loshchilov & Hutter 2017).
+    (Loshchilov & Hutter 2017). It goes by epochs and not by steps: a stage of small pictures has many short
+    steps, and would use up the high rates before the network has seen a large picture.
 
     >>> from pawprint.models.cnn import RECIPE
-    >>> rates = [learning_rate_at(s, num_steps=100, peak=1.0, recipe=RECIPE) for s in (0, 4, 99)]
-    >>> [round(rate, 2) for rate in rates]
-    [0.2, 1.0, 0.0]
+    >>> rates = [learning_rate_at(done, peak=1.0, recipe=RECIPE) for done in (0.0, RECIPE.warmup, 1.0)]
+    >>> [round(rate, 3) for rate in rates]
+    [0.01, 1.0, 0.0]
 
     Args:
-        step: from 0.
-        num_steps: of the whole training.
+        done: share of the training that is done, 0 to 1.
         peak: the highest rate.
         recipe: whose `schedule` and `warmup` say how.
     """
     if recipe.schedule == "constant":
         return peak
-    warmup = max(1, round(recipe.warmup * num_steps))
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    done = (step - warmup) / max(1, num_steps - warmup)
-    return peak * 0.5 * (1 + math.cos(math.pi * done))
+    if done < recipe.warmup:
+        return peak * max(done / recipe.warmup, 0.01)
+    return peak * 0.5 * (1 + math.cos(math.pi * (done - recipe.warmup) / (1 - recipe.warmup)))
 
 
 def stage_at(epoch: int, *, epochs: int, stages: Sequence[Stage]) -> Stage:
@@ -47,3 +45,17 @@ def training_side(image_size: int, scale: float) -> int:
     if scale == 1.0:
         return image_size
     return min(image_size, max(32, round(image_size * scale / 16) * 16))
+
+
+def judging_side(image_size: int, stage: Stage, stages: Sequence[Stage]) -> int:
+    """Return the side at which a network of this stage sees whole photos: `image_size` for the last stage.
+
+    Crops show things larger than whole photos do, so a network does best on whole photos that are larger than
+    the crops it learnt from (Touvron et al. 2019). The ratio of the last stage is kept for the earlier ones.
+
+    >>> stages = (Stage(0.0, 0.4), Stage(0.5, 0.8))
+    >>> judging_side(160, stages[0], stages), judging_side(160, stages[1], stages)
+    (80, 160)
+    """
+    last, now = (training_side(image_size, one.scale) for one in (stages[-1], stage))
+    return round(image_size * now / last)

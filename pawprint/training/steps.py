@@ -20,7 +20,7 @@ def build_training_step(
 
     Args:
         model: from pixels to logits; its weights are changed by each call.
-        averaged: the network that holds the running average of `model`'s weights, or `model` itself.
+        averaged: a network of the same shape, which holds the running average of `model`'s weights.
         recipe: optimizer, augmentation, smoothing and averaging.
 
     Returns:
@@ -29,7 +29,7 @@ def build_training_step(
     """
     optimizer = _build_optimizer(model, recipe)
 
-    @tf.function(reduce_retracing=False)
+    @tf.function(reduce_retracing=True)
     def step_on(images: Any, labels: Any, draws: Any, decay: Any, *, side: int) -> Any:
         pixels = augment(images, draws, side=side, augmentation=recipe.augmentation)
         with tf.GradientTape() as tape:
@@ -40,10 +40,8 @@ def build_training_step(
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, logits))
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
-        if averaged is not model:
-            for average, weight in zip(averaged.variables, model.variables, strict=True):
-                if average.dtype == "float32":
-                    average.value.assign_sub((average.value - weight.value) * (1 - decay))
+        for average, weight in zip(averaged.weights, model.weights, strict=True):
+            average.assign(weight + (average - weight) * decay)
         plain_loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         right = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
         return tf.stack([plain_loss, right])

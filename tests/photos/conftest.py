@@ -1,8 +1,7 @@
 """A cache of each test's own, no credentials, and servers on 127.0.0.1 that behave like the real ones."""
 
-import io
+import shutil
 import threading
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,10 +28,41 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Site:
     """A web server: what it answers by path, what it was asked, and with which headers."""
 
-    url: str
+    url: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+
+    def give_file(self, path: str, data: bytes, *, kind: str = "application/zip", length: int | None = -1) -> str:
+        """Answer with data; length None leaves Content-Length out, another than -1 lies about it."""
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Type", kind)
+            if length is not None:
+                handler.send_header("Content-Length", str(len(data) if length == -1 else length))
+            handler.end_headers()
+            handler.wfile.write(data)
+
+        self.answers[path] = answer
+        return self.url + path
+
+    def give_page(self, path: str, page: str) -> str:
+        return self.give_file(path, page.encode(), kind="text/html; charset=utf-8", length=None)
+
+    def give_redirect(self, path: str, url: str) -> str:
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(302)
+            handler.send_header("Location", url)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+
+        self.answers[path] = answer
+        return self.url + path
+
+    def give_error(self, path: str, status: int) -> str:
+        self.answers[path] = lambda handler: handler.send_error(status)
+        return self.url + path
 
 
 @pytest.fixture
@@ -41,13 +71,17 @@ def start_site() -> Iterator[Callable[[], Site]]:
     servers = []
 
     def start() -> Site:
-        site = Site("")
+        site = Site()
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            def do_GET(self) -> None:
                 site.asked.append(self.path)
                 site.headers.append(dict(self.headers.items()))
-                site.answers.get(self.path.partition("?")[0], send_error(404))(self)
+                answer = site.answers.get(self.path.partition("?")[0])
+                if answer is None:
+                    self.send_error(404)
+                else:
+                    answer(self)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -69,50 +103,7 @@ def site(start_site: Callable[[], Site]) -> Site:
     return start_site()
 
 
-def send_file(data: bytes, *, kind: str = "application/zip", length: int | None = -1) -> Answer:
-    """Answer with data; length None leaves Content-Length out, another than -1 lies about it."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Type", kind)
-        if length is not None:
-            handler.send_header("Content-Length", str(len(data) if length == -1 else length))
-        handler.end_headers()
-        handler.wfile.write(data)
-
-    return answer
-
-
-def send_page(page: str) -> Answer:
-    return send_file(page.encode(), kind="text/html; charset=utf-8", length=None)
-
-
-def send_redirect(url: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(302)
-        handler.send_header("Location", url)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
-
-
-def send_error(status: int) -> Answer:
-    return lambda handler: handler.send_error(status)
-
-
-def zip_bytes(folder: Path) -> bytes:
-    """Return a zip of a folder, compressed, in no particular order, as people make them."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in folder.rglob("*"):
-            archive.write(path, path.relative_to(folder))
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def tiny_zip(tiny_photos: Callable[..., Path], tmp_path: Path) -> Path:
-    """Return a zip of twelve photos, six cats and six dogs."""
-    path = tmp_path / "tiny.zip"
-    path.write_bytes(zip_bytes(tiny_photos()))
-    return path
+    """Return a zip of twelve photos, six cats and six dogs, compressed as people make them."""
+    return Path(shutil.make_archive(str(tmp_path / "tiny"), "zip", tiny_photos()))

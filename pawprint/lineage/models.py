@@ -1,0 +1,171 @@
+"""Trained models in MLflow: logging one, and opening one that was logged.
+
+A model is a pyfunc from code (`pawprint/serving`), without a pickle: photos in, labels out.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from pawprint.errors import UserError
+from pawprint.lineage.artifacts import open_artifact
+from pawprint.lineage.model_files import (
+    PROJECT,
+    draw_example,
+    read_model_files,
+    write_model_code,
+    write_model_files,
+)
+from pawprint.lineage.requirements import read_pins
+from pawprint.models.prediction import load_network
+
+MAX_PHOTOS = 256
+"""What one request may hold, unless the model is loaded with another `max_photos`: memory, and a fair turn for all."""
+
+
+@dataclass(frozen=True)
+class LoggedPhotoModel:
+    """A model that was logged: its `models:/<model id>` URI, its id, and the sha256 of its files."""
+
+    uri: str
+    model_id: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class OpenPhotoModel:
+    """A model that was read back and found whole."""
+
+    network: Any
+    """keras.Model from pixels 0..255 `[n, image_size, image_size, 3]` to probabilities `[n, k]`."""
+    class_names: tuple[str, ...]
+    image_size: int
+    architecture: str
+    model_id: str
+    digest: str
+
+
+def log_photo_model(
+    network: Any,
+    *,
+    class_names: Sequence[str],
+    image_size: int,
+    architecture: str,
+    dataset_digest: str,
+    name: str = "model",
+    lock: Path = PROJECT / "requirements.txt",
+) -> LoggedPhotoModel:
+    """Log a trained network to the active run as a model that takes photos.
+
+    Args:
+        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
+        class_names: the k classes in the order of the network's outputs.
+        image_size: side in pixels that the network takes.
+        architecture: its name.
+        dataset_digest: of the dataset it was trained on.
+        name: of the LoggedModel.
+        lock: requirements.txt, which the model's own requirements are taken from.
+    """
+    requirements = read_pins(lock)
+    with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+        files, code = Path(scratch, "files"), Path(scratch, "code")
+        files.mkdir()
+        digest = write_model_files(
+            network,
+            files,
+            class_names=class_names,
+            image_size=image_size,
+            architecture=architecture,
+            dataset_digest=dataset_digest,
+        )
+        with quiet_mlflow():
+            info = mlflow.pyfunc.log_model(
+                name=name,
+                python_model=PROJECT / "pawprint" / "serving" / "model_code.py",
+                code_paths=[str(write_model_code(code))],
+                artifacts={
+                    "network": str(files / "network.keras"),
+                    "description": str(files / "model.json"),
+                    "digests": str(files / "digests.json"),
+                },
+                model_config={"max_photos": MAX_PHOTOS},
+                signature=photo_signature(class_names),
+                input_example=pd.DataFrame({"image": [draw_example()]}),
+                pip_requirements=requirements,
+                tags={
+                    "pawprint.model_digest": digest,
+                    "pawprint.dataset_digest": dataset_digest,
+                    "pawprint.architecture": architecture,
+                },
+            )
+    return LoggedPhotoModel(uri=f"models:/{info.model_id}", model_id=info.model_id, digest=digest)
+
+
+@contextmanager
+def quiet_mlflow() -> Iterator[None]:
+    """Keep MLflow from saying what is no news here.
+
+    That is a progress bar for each small local file it copies, and a warning that an environment built by uv holds
+    no pip whose version it could note.
+    """
+    logger, variable = logging.getLogger("mlflow.utils.environment"), "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
+    level, given = logger.level, os.environ.get(variable)
+    logger.setLevel(logging.ERROR)
+    os.environ[variable] = "false"
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        del os.environ[variable]
+        if given is not None:
+            os.environ[variable] = given
+
+
+def photo_signature(class_names: Sequence[str]) -> ModelSignature:
+    """Say what goes in and what comes out; what an unreadable photo leaves null is not required."""
+    return ModelSignature(
+        inputs=Schema([ColSpec("binary", "image")]),
+        outputs=Schema(
+            [
+                ColSpec("string", "label", required=False),
+                ColSpec("double", "probability", required=False),
+                *(ColSpec("double", f"probability_{name}", required=False) for name in class_names),
+                ColSpec("string", "error"),
+            ]
+        ),
+    )
+
+
+@contextmanager
+def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
+    """Yield a logged model's network and description; a downloaded copy is removed afterwards.
+
+    Args:
+        uri: `models:/<model id>`, `models:/<name>@<alias>` or `models:/<name>/<version>`.
+
+    Raises:
+        UserError: nothing is found there, it is no model of this project, or its files are not as they were written.
+    """
+    with open_artifact(uri, expected="models:/<model id of train>") as folder:
+        description = read_model_files(folder / "artifacts", uri=uri)
+        model_id = Model.load(str(folder)).model_id
+        if model_id is None:
+            raise UserError(f"{uri} was logged without a model id; train again")
+        yield OpenPhotoModel(
+            network=load_network(folder / "artifacts" / "network.keras"),
+            class_names=tuple(description["class_names"]),
+            image_size=description["image_size"],
+            architecture=description["architecture"],
+            model_id=model_id,
+            digest=description["digest"],
+        )

@@ -1,0 +1,149 @@
+"""What answers when a model is served: photos in, labels out, through the same decoding as preprocess.
+
+Reads `network.keras` and `model.json` of a logged model. This file travels inside each model (with
+`pawprint/dataset/decode.py`), so it imports nothing else of the project. No path and no URL that a request holds is
+ever opened: a request's text is base64, or it is an error.
+"""
+
+import base64
+import binascii
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc.model import PythonModel
+from numpy.typing import NDArray
+
+from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+
+BATCH_SIZE = 64
+"""Photos the network sees at once; memory, not the answer, depends on it."""
+
+
+class PhotoClassifier(PythonModel):
+    """Labels photos.
+
+    A column `image` holds each photo's file as bytes, or as base64 text (what JSON can carry: MLflow decodes it for
+    two of its request formats and hands it on as text for the third). The answer has a row for each photo, in order:
+    `label`, `probability` (of that label), `probability_<class>` for each class, and `error`, empty where all is
+    well. A photo that cannot be read has its reason in `error` and nulls before it; the others are answered all the
+    same. A class can have any name without meeting another column, since no class's name is empty.
+    """
+
+    def load_context(self, context: Any) -> None:
+        """Load the network and its description, once for each process.
+
+        Args:
+            context: MLflow's, with the artifacts `network` and `description`, and `max_photos` in its model_config.
+        """
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        import keras
+
+        description = json.loads(Path(context.artifacts["description"]).read_text(encoding="utf-8"))
+        self.class_names: list[str] = description["class_names"]
+        self.columns: list[str] = description["probability_columns"]
+        self.image_size: int = description["image_size"]
+        self.max_photos = int(context.model_config["max_photos"])
+        self.network = keras.models.load_model(context.artifacts["network"], compile=False)
+
+    # MLflow reads the signature and passes no context to a method that names none.
+    def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:  # type: ignore[override]
+        """Label a batch of photos.
+
+        Args:
+            model_input: a frame (or dictionary) with a column `image`, or a plain list or Series of photos.
+
+        Returns:
+            One row a photo, with the index of `model_input` where it has one.
+
+        Raises:
+            MlflowException: INVALID_PARAMETER_VALUE, which a server answers with 400: there is no column `image`, or
+                there are more photos than `max_photos`.
+        """
+        photos = list_photos(model_input)
+        if len(photos) > self.max_photos:
+            raise MlflowException(
+                f"{len(photos)} photos in one request, at most {self.max_photos} are answered: send them in "
+                "several, or load the model with model_config={'max_photos': …}",
+                error_code=INVALID_PARAMETER_VALUE,
+            )
+        probabilities = np.full((len(photos), len(self.class_names)), np.nan)
+        errors = [""] * len(photos)
+        for first in range(0, len(photos), BATCH_SIZE):
+            readable: list[int] = []
+            pixels: list[NDArray[np.uint8]] = []
+            for place, photo in enumerate(photos[first : first + BATCH_SIZE], start=first):
+                try:
+                    pixels.append(decode_photo(photo_bytes(photo), self.image_size))
+                    readable.append(place)
+                except UnreadablePhoto as reason:
+                    errors[place] = str(reason)
+            if readable:
+                batch = np.stack(pixels).astype(np.float32)
+                probabilities[readable] = np.asarray(self.network(batch, training=False))
+        index = model_input.index if isinstance(model_input, pd.DataFrame | pd.Series) else None
+        return self.describe(probabilities, errors, index=index)
+
+    def describe(
+        self, probabilities: NDArray[np.float64], errors: list[str], *, index: pd.Index | None
+    ) -> pd.DataFrame:
+        """Lay out the answer.
+
+        Args:
+            probabilities: [n, k], a row of NaN for a photo without an answer.
+            errors: [n], not empty for these.
+            index: of the frame, or None for 0, 1, …
+        """
+        answered = np.array([not error for error in errors], dtype=bool)
+        best = np.where(answered[:, None], probabilities, 0).argmax(axis=1)
+        labels = [self.class_names[number] if good else None for number, good in zip(best, answered, strict=True)]
+        frame = pd.DataFrame(
+            {
+                # Not pandas' string type: its missing value is NaN, which JSON has no word for.
+                "label": pd.Series(labels, dtype=object),
+                "probability": probabilities[np.arange(len(best)), best],
+                **{column: probabilities[:, number] for number, column in enumerate(self.columns)},
+                "error": pd.Series(errors, dtype=object),
+            }
+        )
+        return frame if index is None else frame.set_index(index)
+
+
+def list_photos(model_input: Any) -> list[Any]:
+    """Take the photos out of whatever MLflow or a Python caller hands over."""
+    if isinstance(model_input, pd.DataFrame | dict):
+        if "image" not in model_input:
+            raise MlflowException(
+                f"no column 'image'; got {', '.join(map(repr, model_input)) or 'none'}",
+                error_code=INVALID_PARAMETER_VALUE,
+            )
+        model_input = model_input["image"]
+    if isinstance(model_input, bytes | str):
+        return [model_input]
+    return list(np.asarray(model_input, dtype=object).reshape(-1)) if len(model_input) else []
+
+
+def photo_bytes(photo: Any) -> bytes:
+    """Return a photo's file, decoding base64 text.
+
+    >>> photo_bytes("R0lGODlh")
+    b'GIF89a'
+
+    Raises:
+        UnreadablePhoto: it is neither bytes nor base64 text; a path or a URL is not, and is not looked at.
+    """
+    if isinstance(photo, bytes | bytearray | memoryview):
+        return bytes(photo)
+    if not isinstance(photo, str):
+        raise UnreadablePhoto(f"neither bytes nor base64 text, but {type(photo).__name__}")
+    try:
+        # Many tools break base64 into lines.
+        return base64.b64decode("".join(photo.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise UnreadablePhoto("the text is not base64; a photo's own bytes are expected, not a path or URL") from None

@@ -1,0 +1,150 @@
+"""The served model in process, on a network whose answer can be worked out by hand."""
+
+import base64
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from pawprint.dataset.decode import decode_photo
+from pawprint.lineage.model_files import draw_example, write_model_files
+from pawprint.serving.classifier import PhotoClassifier
+
+# Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+SIDE = 8
+
+
+def brightness_network():
+    """Answers (1 - b, b), b the photo's mean brightness from 0 to 1."""
+    import keras
+
+    pixels = keras.Input((SIDE, SIDE, 3))
+    brightness = keras.ops.mean(pixels, axis=(1, 2, 3))[:, None] / 255.0
+    return keras.Model(pixels, keras.ops.concatenate([1 - brightness, brightness], axis=1))
+
+
+@pytest.fixture(scope="module")
+def model_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    write_model_files(
+        brightness_network(),
+        folder,
+        class_names=("dark", "light"),
+        image_size=SIDE,
+        architecture="cnn",
+        dataset_digest="0" * 64,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def classifier(model_files: Path) -> PhotoClassifier:
+    classifier = PhotoClassifier()
+    classifier.load_context(
+        SimpleNamespace(
+            artifacts={"network": str(model_files / "network.keras"), "description": str(model_files / "model.json")},
+            model_config={"max_photos": 100},
+        )
+    )
+    return classifier
+
+
+def photo(grey: int, image_format: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (20, 10), grey).save(buffer, image_format)
+    return buffer.getvalue()
+
+
+def test_photos_are_labelled_with_the_probability_of_each_class(classifier: PhotoClassifier) -> None:
+    answer = classifier.predict(pd.DataFrame({"image": [photo(51), photo(204)]}))
+    assert list(answer.columns) == ["label", "probability", "probability_dark", "probability_light", "error"]
+    assert answer["label"].tolist() == ["dark", "light"]
+    np.testing.assert_allclose(answer["probability"], [0.8, 0.8], atol=1e-6)
+    np.testing.assert_allclose(answer["probability_light"], [0.2, 0.8], atol=1e-6)
+    assert answer["error"].tolist() == ["", ""]
+
+
+def test_the_pixels_are_those_that_preprocess_makes(classifier: PhotoClassifier) -> None:
+    data = draw_example()
+    answer = classifier.predict(pd.DataFrame({"image": [data]}))
+    assert answer["probability_light"][0] == pytest.approx(decode_photo(data, SIDE).mean() / 255, abs=1e-6)
+
+
+def test_base64_text_is_a_photo_too(classifier: PhotoClassifier) -> None:
+    text = base64.encodebytes(photo(204)).decode()
+    answer = classifier.predict(pd.DataFrame({"image": [text, photo(204)]}))
+    assert answer["error"].tolist() == ["", ""]
+    assert answer["probability"][0] == answer["probability"][1]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [b"", b"junk", photo(9)[:40], "not base64!", base64.b64encode(b"junk").decode(), None, float("nan"), 3, ["x"], {}],
+)
+def test_a_bad_photo_leaves_the_others_answered(classifier: PhotoClassifier, bad: object) -> None:
+    answer = classifier.predict(pd.DataFrame({"image": pd.Series([photo(51), bad, photo(204)], dtype=object)}))
+    assert answer["label"].tolist() == ["dark", None, "light"]
+    assert answer["error"][1]
+    assert answer.loc[1, ["probability", "probability_dark", "probability_light"]].isna().all()
+    assert answer["error"].tolist()[::2] == ["", ""]
+
+
+def test_no_path_and_no_url_is_opened(
+    classifier: PhotoClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(photo(51))
+
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("a request opened something")
+
+    for name in ("builtins.open", "io.open", "socket.socket.connect"):
+        monkeypatch.setattr(name, refuse)
+    texts = [str(path), path.as_uri(), "http://127.0.0.1:9/a.jpg", "data:image/png;base64,AAAA"]
+    answer = classifier.predict(pd.DataFrame({"image": [*texts, str(path).encode()]}))
+    assert answer["label"].tolist() == [None] * 5
+    assert all(answer["error"])
+
+
+@pytest.mark.parametrize("form", [list, pd.Series, lambda photos: {"image": photos}, np.array])
+def test_other_forms_of_a_batch(classifier: PhotoClassifier, form) -> None:
+    assert classifier.predict(form([photo(51), photo(204)]))["label"].tolist() == ["dark", "light"]
+
+
+def test_the_index_of_the_request_is_kept(classifier: PhotoClassifier) -> None:
+    answer = classifier.predict(pd.DataFrame({"image": [photo(51), b"junk"]}, index=["a", "b"]))
+    assert answer.index.tolist() == ["a", "b"]
+
+
+def test_more_than_one_batch_of_the_network_comes_back_in_order(
+    classifier: PhotoClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pawprint.serving.classifier.BATCH_SIZE", 3)
+    greys = [10, 250, 20, 240, 30, 230, 40]
+    answer = classifier.predict(pd.DataFrame({"image": [photo(grey) for grey in greys]}))
+    np.testing.assert_allclose(answer["probability_light"] * 255, greys, atol=1e-3)
+
+
+def test_nothing_asked_nothing_answered(classifier: PhotoClassifier) -> None:
+    answer = classifier.predict(pd.DataFrame({"image": []}))
+    assert len(answer) == 0
+    assert "probability_light" in answer
+
+
+def test_too_many_photos_are_refused_as_the_callers_mistake(classifier: PhotoClassifier) -> None:
+    with pytest.raises(MlflowException, match="at most 100") as error:
+        classifier.predict(pd.DataFrame({"image": [b"x"] * 101}))
+    assert error.value.get_http_status_code() == 400
+
+
+def test_a_missing_column_is_refused_as_the_callers_mistake(classifier: PhotoClassifier) -> None:
+    with pytest.raises(MlflowException, match="'photo'") as error:
+        classifier.predict(pd.DataFrame({"photo": [b"x"]}))
+    assert error.value.get_http_status_code() == 400

@@ -1,0 +1,150 @@
+import dataclasses
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from pawprint.errors import UserError
+from pawprint.models.architectures import recipe_for
+from pawprint.training.loop import is_better, train_network
+
+
+def train(split, validation=None, *, recipe, **changes):
+    arguments = {
+        "architecture": "cnn",
+        "class_names": [str(label) for label in np.unique(split.labels)],
+        "epochs": 2,
+        "batch_size": 16,
+        "learning_rate": 0.005,
+        "patience": 0,
+        "seed": 0,
+        "image_size": split.images.shape[1],
+        "on_epoch": lambda epoch, metrics: None,  # noqa: ARG005
+    } | changes
+    return train_network(train=split, validation=validation, recipe=recipe, **arguments)
+
+
+def without_times(history):
+    return [{name: value for name, value in entry.items() if name != "seconds"} for entry in history]
+
+
+def test_it_learns_and_reports_each_epoch(small_cnn, make_split):
+    seen = []
+    photos = make_split(64, seed=1)
+    training = train(
+        make_split(96),
+        photos,
+        recipe=small_cnn,
+        epochs=5,
+        on_epoch=lambda epoch, metrics: seen.append((epoch, metrics)),
+    )
+    assert [epoch for epoch, _ in seen] == [1, 2, 3, 4, 5]
+    assert [metrics for _, metrics in seen] == training.history
+    assert set(training.history[0]) == {
+        "epoch",
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "learning_rate",
+        "seconds",
+    }
+    assert training.images_per_second > 0
+    right = (training.network.predict(photos.images, verbose=0).argmax(1) == photos.labels).mean()
+    assert right > 0.9
+    best = training.history[training.best_epoch - 1]
+    assert best["validation_loss"] == min(entry["validation_loss"] for entry in training.history)
+    assert right == pytest.approx(best["validation_accuracy"])
+
+
+def test_the_same_seed_gives_the_same_to_the_last_digit(small_cnn, make_split):
+    photos, validation = make_split(40), make_split(20, seed=1)
+    first = train(photos, validation, recipe=small_cnn)
+    second = train(photos, validation, recipe=small_cnn)
+    other = train(photos, validation, recipe=small_cnn, seed=1)
+    assert without_times(first.history) == without_times(second.history)
+    assert without_times(first.history) != without_times(other.history)
+    for one, two in zip(first.network.get_weights(), second.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_the_last_average_is_taken_without_validation(small_cnn, make_split):
+    training = train(make_split(20), recipe=small_cnn, epochs=3)
+    assert training.best_epoch == 3
+    assert "validation_loss" not in training.history[0]
+
+
+def test_patience_without_validation_is_refused(small_cnn, make_split):
+    with pytest.raises(UserError, match="patience=2 needs validation photos"):
+        train(make_split(20), recipe=small_cnn, patience=2)
+
+
+@pytest.mark.parametrize(("patience", "epochs_run"), [(0, 6), (2, 3)])
+def test_patience_stops_a_training_that_does_not_improve(small_cnn, make_split, patience, epochs_run):
+    # No gain can beat a min_delta of 100, so the first epoch stays the best.
+    recipe = dataclasses.replace(small_cnn, min_delta=100.0)
+    training = train(make_split(20), make_split(8), recipe=recipe, epochs=6, patience=patience)
+    assert (len(training.history), training.best_epoch) == (epochs_run, 1)
+
+
+def test_a_loss_that_explodes_is_said(small_cnn, make_split):
+    with pytest.raises(UserError, match="not a number; try a learning_rate below"):
+        train(make_split(32), recipe=small_cnn, learning_rate=1e30)
+
+
+@pytest.mark.parametrize(("num_photos", "num_classes", "batch_size"), [(5, 5, 64), (21, 3, 4), (20, 2, 1000)])
+def test_tiny_sets_and_many_classes(small_cnn, make_split, num_photos, num_classes, batch_size):
+    photos = make_split(num_photos, num_classes=num_classes)
+    training = train(photos, recipe=small_cnn, batch_size=batch_size)
+    probabilities = training.network.predict(photos.images, verbose=0)
+    assert probabilities.shape == (num_photos, num_classes)
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+
+
+def test_the_baseline_runs_through_the_same_loop(make_split):
+    training = train(
+        make_split(20, side=16),
+        make_split(6, side=16),
+        recipe=recipe_for("baseline"),
+        architecture="baseline",
+        learning_rate=0.001,
+    )
+    assert [entry["learning_rate"] for entry in training.history] == [0.001, 0.001]
+    assert training.network.output_shape == (None, 2)
+
+
+def test_the_network_loads_in_a_fresh_process_without_our_code(small_cnn, make_split, tmp_path):
+    photos = make_split(24)
+    # One epoch is all first stage: the network resizes inside.
+    training = train(photos, recipe=small_cnn, epochs=1)
+    training.network.save(tmp_path / "network.keras")
+    np.save(tmp_path / "photos.npy", photos.images)
+    program = (
+        "import sys, keras, numpy as np; network = keras.models.load_model('network.keras');"
+        "np.save('out.npy', network.predict(np.load('photos.npy'), verbose=0));"
+        "assert not [name for name in sys.modules if name.startswith('pawprint')]"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    expected = training.network.predict(photos.images, verbose=0)
+    assert expected.dtype == np.float32
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+    kinds = {type(layer).__name__ for layer in keras.models.load_model(tmp_path / "network.keras").layers}
+    assert "Lambda" not in kinds
+
+
+@pytest.mark.parametrize(
+    ("choose_by", "loss", "accuracy", "better"),
+    [
+        ("validation_loss", 0.4, 0.1, True),
+        ("validation_loss", 0.4995, 0.9, False),
+        ("validation_accuracy", 0.9, 0.6, True),
+        ("validation_accuracy", 0.4, 0.5, True),
+        ("validation_accuracy", 0.6, 0.5, False),
+    ],
+)
+def test_what_better_means(choose_by, loss, accuracy, better):
+    recipe = dataclasses.replace(recipe_for("cnn"), choose_by=choose_by, min_delta=0.001)
+    now = {"validation_loss": loss, "validation_accuracy": accuracy}
+    assert is_better(now, {"validation_loss": 0.5, "validation_accuracy": 0.5}, recipe) is better
