@@ -43,7 +43,9 @@ def main() -> None:
         runs = client.search_runs(["0"], order_by=["attributes.start_time ASC"])
         print(runs[0].data.tags["pawprint.cpu"])
         for run in runs:
-            print(f"{run.info.run_name:<12} {(run.info.end_time - run.info.start_time) / 1000:7.1f} s {run.info.status}")
+            print(
+                f"{run.info.run_name:<12} {(run.info.end_time - run.info.start_time) / 1000:7.1f} s {run.info.status}"
+            )
         for name, value in sorted(runs[0].data.metrics.items()):
             print(f"{name:<32} {value:.4f}")
 

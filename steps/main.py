@@ -46,7 +46,7 @@ def main(
     import mlflow
 
     from pawprint.lineage.children import run_child
-    from pawprint.lineage.results import Repeat, log_summary, read_repeat, summarize
+    from pawprint.lineage.results import Repeat, find_model, log_summary, read_repeat, summarize
     from pawprint.lineage.runs import get_tag, set_tags, start_step
 
     recipe = recipe_for(architecture)
@@ -65,7 +65,7 @@ def main(
             )
         used["patience"] = 0
 
-    with start_step():
+    with start_step() as run:
         set_tags(**{f"used.{name}": value for name, value in used.items()})
 
         downloaded = run_child("download", {"source": source, "keep_photos": keep_photos}, run_name="download")
@@ -106,7 +106,7 @@ def main(
                 },
                 run_name=f"train{suffix}",
             )
-            model = f"models:/{trained.outputs.model_outputs[0].model_id}"
+            model = find_model(trained)
             evaluated = run_child("evaluate", {"dataset": dataset, "model": model}, run_name=f"evaluate{suffix}")
             done.append(read_repeat(seed=seed + number, model=model, trained=trained, evaluated=evaluated))
 
@@ -114,7 +114,7 @@ def main(
         click.echo(summarize(done))
         if fallback := get_tag(downloaded, "source_fallback"):
             click.echo(f"note: the photos are {get_tag(downloaded, 'source')}, because of {fallback}", err=True)
-        click.echo(f"run {mlflow.active_run().info.run_id} at {mlflow.get_tracking_uri()}")
+        click.echo(f"run {run.info.run_id} at {mlflow.get_tracking_uri()}")
 
 
 if __name__ == "__main__":

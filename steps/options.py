@@ -16,10 +16,10 @@ from pawprint.models.architectures import check_architecture
 from pawprint.photos.sources import check_source
 
 
-class AutoOr(click.ParamType):
+class AutoOr(click.ParamType[Any]):
     """A number, or `auto` for the value that the architecture was measured with (given to the step as None)."""
 
-    def __init__(self, number: click.ParamType) -> None:
+    def __init__(self, number: click.ParamType[Any]) -> None:
         self.number = number
         self.name = f"auto or {number.name}"
 
@@ -33,7 +33,7 @@ class AutoOr(click.ParamType):
             raise click.BadParameter(f"{error.message.rstrip('.')}; or say auto.", ctx, param) from None
 
 
-class Checked(click.ParamType):
+class Checked(click.ParamType[str]):
     """Text that a room's own check accepts."""
 
     def __init__(self, name: str, check: Callable[[str], None]) -> None:
@@ -49,7 +49,7 @@ class Checked(click.ParamType):
         return value
 
 
-def _option(name: str, kind: click.ParamType, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _option(name: str, kind: click.ParamType[Any], text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option(f"--{name}", type=kind, required=True, help=text)
 
 

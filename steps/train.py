@@ -37,14 +37,14 @@ def train(
     """Train a network on a dataset."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
     import mlflow
-    from pawprint.lineage.models import log_photo_model
-    from pawprint.training.curves import write_curves
-    from pawprint.training.history import write_history
 
     from pawprint.dataset.reader import load_dataset
     from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.models import log_photo_model
     from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.training.curves import write_curves
     from pawprint.training.devices import unused_gpu
+    from pawprint.training.history import write_history
     from pawprint.training.loop import train_network
 
     recipe = recipe_for(architecture)

@@ -8,6 +8,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pawprint.errors import UserError
 from pawprint.lineage.runs import set_tags
 
 _SHOWN = ("test_accuracy", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_log_loss")
@@ -25,6 +26,18 @@ class Repeat:
     validation_loss: float | None
     metrics: dict[str, float]
     """The test metrics, with their intervals."""
+
+
+def find_model(trained: Run) -> str:
+    """Returns the URI of the model that a training logged.
+
+    Raises:
+        UserError: it logged none, so it is no run of train's.
+    """
+    outputs = trained.outputs.model_outputs if trained.outputs else []
+    if not outputs:
+        raise UserError(f"run {trained.info.run_id} logged no model; was it a run of train?")
+    return f"models:/{outputs[0].model_id}"
 
 
 def read_repeat(*, seed: int, model: str, trained: Run, evaluated: Run) -> Repeat:

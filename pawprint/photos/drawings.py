@@ -115,7 +115,7 @@ def _num_cores() -> int:
 
 def _draw_picture(kind: str, rng: np.random.Generator) -> Image.Image:
     """Draws one animal in its surroundings, OVERSAMPLING times as large as it will be."""
-    area, aspect = rng.uniform(210, 380) ** 2, np.exp(rng.normal(0, 0.22))
+    area, aspect = rng.uniform(205, 365) ** 2, np.exp(rng.normal(0, 0.22))
     sides = np.clip((np.sqrt(area * aspect), np.sqrt(area / aspect)), 200, 500)
     width, height = (int(side) * OVERSAMPLING for side in sides)
     pose = str(rng.choice(list(POSES), p=[0.45, 0.3, 0.25]))
@@ -154,7 +154,7 @@ def _take_picture(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
         gain = rng.uniform(1.1, 1.55)
         image = image.point([min(255, int(value * gain)) for value in range(256)] * 3)
     if rng.random() < 0.35:
-        image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.4, 1.7))))
+        image = image.filter(ImageFilter.BoxBlur(float(rng.uniform(0.5, 2.3))))
     grain = rng.uniform(0, 20)
     if grain > 4:
         # Even noise from -grain to grain, alike in the three bands.

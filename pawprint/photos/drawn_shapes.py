@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,8 +16,8 @@ from pawprint.photos.drawn_colours import Colour
 
 Points: TypeAlias = Sequence[tuple[float, float]] | NDArray[np.float64]
 
-# Catmull-Rom: eight points on the way from one knot to the next, from the four knots around them.
-_STEPS = np.arange(8) / 8
+# Catmull-Rom: six points on the way from one knot to the next, from the four knots around them.
+_STEPS = np.arange(6) / 6
 _SPLINE = np.stack([_STEPS**power for power in range(4)], axis=1) @ (
     np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
 )
@@ -32,7 +33,7 @@ def smooth_curve(knots: Points, *, closed: bool) -> NDArray[np.float64]:
         closed: whether the last knot leads back to the first.
 
     Returns:
-        Points on the curve, [8 n, 2] when closed, [8 (n - 1) + 1, 2] when open.
+        Points on the curve, [6 n, 2] when closed, [6 (n - 1) + 1, 2] when open.
     """
     knots = np.asarray(knots, dtype=np.float64)
     if closed:
@@ -83,11 +84,12 @@ class Pen:
     @cached_property
     def unit(self) -> float:
         """Pixels in one local unit."""
-        return float(np.sqrt(abs(np.linalg.det(self.matrix))))
+        # The matrix only turns, mirrors and scales evenly, so any of its columns has this length.
+        return math.hypot(self.matrix[0, 0], self.matrix[1, 0])
 
     def moved(self, x: float, y: float, *, turn: float = 0.0, size: float = 1.0) -> Pen:
         """A pen whose origin lies at this one's (x, y), turned by `turn` radians and `size` times as large."""
-        cos, sin = np.cos(turn) * size, np.sin(turn) * size
+        cos, sin = math.cos(turn) * size, math.sin(turn) * size
         return replace(
             self,
             matrix=self.matrix @ np.array([[cos, -sin], [sin, cos]]),
@@ -99,9 +101,17 @@ class Pen:
         """Where local points [n, 2] lie on the image."""
         return np.asarray(points, dtype=np.float64) @ self.matrix.T + self.origin
 
+    @cached_property
+    def _overwriting(self) -> ImageDraw.ImageDraw:
+        return ImageDraw.Draw(self.image)
+
+    @cached_property
+    def _blending(self) -> ImageDraw.ImageDraw:
+        return ImageDraw.Draw(self.image, "RGBA")
+
     def _draw(self, colour: tuple[int, ...]) -> ImageDraw.ImageDraw:
         # Blending is several times as slow as overwriting, so it is only asked for where there is an alpha.
-        return ImageDraw.Draw(self.image, "RGBA" if len(colour) == 4 else None)
+        return self._blending if len(colour) == 4 else self._overwriting
 
     def fill(self, points: Points, colour: tuple[int, ...], *, outlined: bool = True) -> None:
         """Fills the polygon of `points`, and draws its outline when the pen has one."""
@@ -154,7 +164,7 @@ class Pen:
         radii = np.interp(np.linspace(0, 1, len(curve)), np.linspace(0, 1, len(widths)), widths)
         # Resampled by length, so that the discs overlap closely however far apart the knots lie.
         travelled = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(curve, axis=0).T))])
-        count = int(np.clip(2.5 * travelled[-1] / radii.min(), 5, 50))
+        count = int(np.clip(2 * travelled[-1] / radii.min(), 5, 40))
         places = np.linspace(0, travelled[-1], count)
         centres = self.pixels(np.stack([np.interp(places, travelled, curve[:, axis]) for axis in (0, 1)], axis=1))
         pixel_radii = np.interp(places, travelled, radii) * self.unit

@@ -28,8 +28,8 @@ BATCH_SIZE = 64
 class PhotoClassifier(PythonModel):
     """Labels photos.
 
-    A column `image` holds each photo's file as bytes, or as base64 text (what JSON can carry: MLflow decodes it for
-    two of its request formats and hands it on as text for the third). The answer has a row for each photo, in order:
+    A column `image` holds each photo's file as bytes, or as base64 text (what JSON can carry: MLflow decodes it in
+    two of its request formats and hands it on as it is in the third). The answer has a row for each photo, in order:
     `label`, `probability` (of that label), `probability_<class>` for each class, and `error`, empty where all is
     well. A photo that cannot be read has its reason in `error` and nulls before it; the others are answered all the
     same. A class can have any name without meeting another column, since no class's name is empty.
@@ -102,16 +102,16 @@ class PhotoClassifier(PythonModel):
         """
         answered = np.array([not error for error in errors], dtype=bool)
         best = np.where(answered[:, None], probabilities, 0).argmax(axis=1)
-        labels = [self.class_names[number] if good else None for number, good in zip(best, answered, strict=True)]
-        frame = pd.DataFrame(
-            {
-                # Not pandas' string type: its missing value is NaN, which JSON has no word for.
-                "label": pd.Series(labels, dtype=object),
-                "probability": probabilities[np.arange(len(best)), best],
-                **{column: probabilities[:, number] for number, column in enumerate(self.columns)},
-                "error": pd.Series(errors, dtype=object),
-            }
-        )
+        columns = {
+            "label": np.array(self.class_names, dtype=object)[best],
+            "probability": probabilities[np.arange(len(best)), best],
+            **{column: probabilities[:, number] for number, column in enumerate(self.columns)},
+        }
+        frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
+        if not answered.all():
+            # None where there is no answer: MLflow's server would write NaN as it is, which is not JSON.
+            frame = frame.astype(object).where(pd.Series(answered), None)
+        frame["error"] = pd.Series(errors, dtype=object)
         return frame if index is None else frame.set_index(index)
 
 
@@ -139,7 +139,13 @@ def photo_bytes(photo: Any) -> bytes:
         UnreadablePhoto: it is neither bytes nor base64 text; a path or a URL is not, and is not looked at.
     """
     if isinstance(photo, bytes | bytearray | memoryview):
-        return bytes(photo)
+        data = bytes(photo)
+        try:
+            # MLflow's server hands over the `inputs` format as the bytes of base64 text. No photo is mistaken for
+            # such text: each format's files hold bytes outside its 64 letters.
+            return base64.b64decode(data, validate=True)
+        except binascii.Error:
+            return data
     if not isinstance(photo, str):
         raise UnreadablePhoto(f"neither bytes nor base64 text, but {type(photo).__name__}")
     try:

@@ -23,8 +23,10 @@ class Launcher:
     tracking_uri: str
     environment: Mapping[str, str]
 
-    def run(self, *words: str, project: str = str(ROOT), check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mlflow", "run", project, "--env-manager", "local", *words]
+    def run(
+        self, *words: str, project: str = str(ROOT), manager: str = "local", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mlflow", "run", project, "--env-manager", manager, *words]
         done = subprocess.run(
             command, cwd=self.folder, env=dict(self.environment), capture_output=True, text=True, check=False
         )

@@ -1,6 +1,7 @@
 """The whole story as a user starts it, on drawn or tiny photos and few epochs."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -214,3 +215,18 @@ def test_real_photos_give_the_split_of_their_folders(launch: Launch, real_photos
     counts = json.loads(Path(path).read_text("utf-8"))["counts"]
     assert counts["test"] == {"cats": 250, "dogs": 250}
     assert sum(counts["train"].values()) + sum(counts["validation"].values()) == 1500
+
+
+@pytest.mark.parametrize("manager", ["uv", "virtualenv"])
+def test_environment_is_built_from_the_lock(
+    manager: str, tmp_path: Path, tiny_photos: TinyPhotos, launch: Launch
+) -> None:
+    """Needs a package index, and for virtualenv (MLflow's default) pyenv, as the README says."""
+    if manager == "virtualenv" and not shutil.which("pyenv"):
+        pytest.skip("pyenv is not installed, without which MLflow's virtualenv manager can't run")
+    at = launch(MLFLOW_ENV_ROOT=str(tmp_path / "envs"))
+    at.run("-e", "download", "-P", f"source={tiny_photos(photos=8)}", manager=manager)
+    run = at.newest("download")
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["mlflow.project.env"] == manager
+    assert list((tmp_path / "envs").iterdir())

@@ -24,11 +24,13 @@ def test_an_artifact_of_this_machine_is_read_where_it_lies(store: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["runs:/", "runs:/abc", "/some/path", "s3://bucket/x", "runs:/0123456789abcdef0123456789abcdef/x", "models:/m-0"]
+    "uri",
+    ["runs:/", "runs:/abc", "/some/path", "s3://bucket/x", "runs:/0123456789abcdef0123456789abcdef/x", "models:/m-0"],
 )
 def test_what_names_nothing_is_told_with_what_was_expected(store: Path, uri: str) -> None:
-    with pytest.raises(UserError, match="expected runs:/<run id>/things"), open_artifact(
-        uri, expected="runs:/<run id>/things"
+    with (
+        pytest.raises(UserError, match="expected runs:/<run id>/things"),
+        open_artifact(uri, expected="runs:/<run id>/things"),
     ):
         pass
 

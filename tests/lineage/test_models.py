@@ -149,7 +149,7 @@ def test_it_is_served_in_every_request_format(address: str) -> None:
         response = requests.post(address, json=body, timeout=60)
         assert response.status_code == 200, response.text
         good, bad = response.json()["predictions"]
-        assert good["label"] in CLASSES
+        assert good["label"] in CLASSES, (body, good)
         assert good["error"] == ""
         assert bad["label"] is None
         assert bad["probability"] is None

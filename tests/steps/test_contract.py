@@ -35,7 +35,14 @@ def type_of(option: click.Parameter) -> str:
 
 
 def test_there_is_one_file_for_each_entry_point() -> None:
-    assert STEPS == sorted(p.stem for p in (ROOT / "steps").glob("*.py") if "run_command(" in p.read_text("utf-8") and p.stem != "console")
+    assert (
+        sorted(
+            p.stem
+            for p in (ROOT / "steps").glob("*.py")
+            if "run_command(" in p.read_text("utf-8") and p.stem != "console"
+        )
+        == STEPS
+    )
 
 
 @pytest.mark.parametrize("step", STEPS)
