@@ -11,6 +11,7 @@ import tensorflow as tf
 from pawprint.models.recipe import Recipe
 from pawprint.training.augmentation import augment
 from pawprint.training.batches import Batch
+from pawprint.training.muon import Muon
 
 
 def build_training_step(
@@ -78,11 +79,11 @@ def build_evaluation_step(network: keras.Model) -> Callable[[Any, Any], npt.NDAr
 
 
 def _build_optimizer(model: keras.Model, recipe: Recipe) -> Any:
-    """Return Adam, or AdamW that decays kernels only: biases and normalisations have no size to keep small."""
-    if not recipe.weight_decay:
+    """Return the recipe's optimizer; it decays kernels only: biases and normalisations have no size to keep small."""
+    if recipe.optimizer == "adam":
         optimizer = keras.optimizers.Adam(epsilon=recipe.epsilon)
     else:
-        optimizer = keras.optimizers.AdamW(weight_decay=recipe.weight_decay, epsilon=recipe.epsilon)
+        optimizer = Muon(weight_decay=recipe.weight_decay, epsilon=recipe.epsilon)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
     return optimizer

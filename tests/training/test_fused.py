@@ -1,0 +1,38 @@
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pawprint.models.architectures import build_model
+from pawprint.training.fused import FusedBatchNormalization, fused_copy
+
+
+def gradients(model, pixels):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(pixels, training=True) ** 2)
+    return [gradient.numpy() for gradient in tape.gradient(loss, model.trainable_variables)]
+
+
+def test_one_norm_against_keras():
+    x = np.random.default_rng(0).normal(3, 2, (4, 5, 5, 7)).astype(np.float32)
+    plain = keras.layers.BatchNormalization(momentum=0.9)
+    fused = FusedBatchNormalization.from_config(plain.get_config())
+    np.testing.assert_allclose(fused(x, training=True), plain(x, training=True), atol=1e-5)
+    for one, two in zip(plain.weights, fused.weights, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5)
+    np.testing.assert_allclose(fused(x, training=False), plain(x, training=False), atol=1e-5)
+
+
+def test_the_copy_gives_the_same_gradients_and_moving_figures():
+    model = build_model("cnn", num_classes=3, image_size=32, seed=0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(np.full(layer.gamma.shape, 0.7, np.float32))
+    twin = fused_copy(model)
+    assert any(isinstance(layer, FusedBatchNormalization) for layer in twin.layers)
+    pixels = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)).astype(np.float32)
+    for one, two in zip(gradients(model, pixels), gradients(twin, pixels), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-2, atol=1e-3 * np.abs(one).max())
+    for one, two in zip(model.weights, twin.weights, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
