@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import tempfile
 import warnings
 
 import click
@@ -30,6 +31,28 @@ def run_command(command: click.Command) -> None:
         _fail(_one_line(str(error)), 1)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
+
+
+def import_tensorflow_quietly() -> None:
+    """Imports TensorFlow for whoever imports it next.
+
+    It announces its oneDNN kernels on the process's own stderr, whatever TF_CPP_MIN_LOG_LEVEL says
+    (tensorflow/tensorflow#100442), so that stream is set aside meanwhile, and shown if the import fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, from then on
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _one_line(message: str) -> str:

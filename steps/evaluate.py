@@ -5,7 +5,6 @@ Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots; the 
 Run it  mlflow run . -e evaluate -P dataset=runs:/<run id>/dataset -P model=models:/<model id>
 """
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import click
 
 from pawprint.errors import UserError
 from steps import options
-from steps.console import run_command
+from steps.console import import_tensorflow_quietly, run_command
 
 
 @click.command()
@@ -21,7 +20,7 @@ from steps.console import run_command
 @options.model
 def evaluate(dataset: str, model: str) -> None:
     """Score a model on the test photos."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
+    import_tensorflow_quietly()
     import mlflow
 
     from pawprint.dataset.reader import load_dataset

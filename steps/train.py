@@ -5,7 +5,6 @@ Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accur
 Run it  mlflow run . -e train -P dataset=runs:/<run id>/dataset
 """
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import click
 from pawprint.errors import UserError
 from pawprint.models.architectures import recipe_for
 from steps import options
-from steps.console import run_command
+from steps.console import import_tensorflow_quietly, run_command
 
 
 @click.command()
@@ -35,7 +34,7 @@ def train(
     seed: int,
 ) -> None:
     """Train a network on a dataset."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
+    import_tensorflow_quietly()
     import mlflow
 
     from pawprint.dataset.reader import load_dataset
