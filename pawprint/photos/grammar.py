@@ -178,7 +178,7 @@ def _parse_path(text: str, split: str | None) -> Place:
     if looks_like_path or _path_exists(text):
         return Place("path", text, split)
     close = difflib.get_close_matches(text.lower().replace("_", "-"), REGISTERED, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"expected {FORMS} (an absolute one)"
+    hint = f"did you mean {close[0]!r}?" if close else f"expected {FORMS}; give an absolute path"
     raise UserError(f"source {text!r} is no registered name and no such path exists; {hint}")
 
 
