@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def draw_tiny_photo(rng: np.random.Generator, hue: float) -> bytes:
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _own_import_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what MLflow does on loading a model: it puts the model's few files of ours first on the path for good."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
 
 
 @pytest.fixture
