@@ -16,6 +16,7 @@ from pawprint.errors import UserError
 from pawprint.models.architectures import build_model, recipe_for
 from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split, num_batches, training_batches
+from pawprint.training.class_weights import class_weights
 from pawprint.training.fused import fused_copy
 from pawprint.training.inference import build_inference_network
 from pawprint.training.schedule import judging_side, learning_rate_at, stage_at, training_side
@@ -87,7 +88,7 @@ def train_network(
     # The network that is judged and kept holds the running average of the learner's weights.
     kept = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
     learner = fused_copy(kept)
-    train_step = build_training_step(learner, kept, recipe)
+    train_step = build_training_step(learner, kept, recipe, class_weights(train.labels, len(class_names)))
 
     stages = [stage_at(epoch, epochs=epochs, stages=recipe.stages) for epoch in range(1, epochs + 1)]
     sides = [judging_side(image_size, stage, recipe.stages) for stage in stages]

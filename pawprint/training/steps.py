@@ -15,7 +15,7 @@ from pawprint.training.muon import Muon
 
 
 def build_training_step(
-    model: keras.Model, averaged: keras.Model, recipe: Recipe
+    model: keras.Model, averaged: keras.Model, recipe: Recipe, weights: npt.NDArray[np.float32]
 ) -> Callable[..., npt.NDArray[np.float64]]:
     """Compile augmentation, forward and backward pass, update and averaging into one function.
 
@@ -23,10 +23,11 @@ def build_training_step(
         model: from pixels to logits; its weights are changed by each call.
         averaged: a network of the same shape, which holds the running average of `model`'s weights.
         recipe: optimizer, augmentation, smoothing and averaging.
+        weights: how much a photo of each class counts, float32 [num_classes].
 
     Returns:
-        A function of (batch, side, learning_rate, step) that returns summed loss (without smoothing), number
-        of right answers and number of photos, float64 [3].
+        A function of (batch, side, learning_rate, step) that returns summed loss (without smoothing and
+        weights), number of right answers and number of photos, float64 [3].
     """
     optimizer = _build_optimizer(model, recipe)
 
@@ -38,7 +39,8 @@ def build_training_step(
             num_classes = logits.shape[-1]
             target = tf.one_hot(labels, num_classes) * (1 - recipe.label_smoothing)
             target += recipe.label_smoothing / num_classes
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, logits))
+            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+            loss = tf.reduce_mean(losses * tf.gather(weights, labels))
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
         for average, weight in zip(averaged.weights, model.weights, strict=True):

@@ -73,6 +73,23 @@ def test_the_same_seed_gives_the_same_to_the_last_digit(small_cnn, make_split):
         np.testing.assert_array_equal(one, two)
 
 
+def test_a_rare_class_counts_as_much_as_a_common_one(small_cnn, make_split, monkeypatch):
+    # The photos say nothing of their class, so all that can be learned is how much each class counts.
+    photos = make_split(60)
+    photos.images[:] = photos.images[0]
+    photos.labels[:] = [1] * 12 + [0] * 48
+    recipe = dataclasses.replace(small_cnn, stages=(Stage(0.0, 1.0, 2),))
+
+    def learned_share_of_the_rare():
+        return train(photos, recipe=recipe, epochs=5, batch_size=4, learning_rate=0.02).network.predict(
+            photos.images[:1], verbose=0
+        )[0, 1]
+
+    weighted = learned_share_of_the_rare()
+    monkeypatch.setattr("pawprint.training.class_weights.BALANCED_RATIO", 10)
+    assert weighted > learned_share_of_the_rare() + 0.05
+
+
 def test_the_last_average_is_taken_without_validation(small_cnn, make_split):
     recipe = dataclasses.replace(small_cnn, stages=(Stage(0.0, 1.0, 1),))
     training = train(make_split(20), recipe=recipe, epochs=3)
