@@ -5,13 +5,13 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
 from pawprint.errors import UserError
-from pawprint.models import baseline, cnn
+from pawprint.models import baseline, cct, cnn, crnn
 from pawprint.models.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
-ARCHITECTURES = MappingProxyType[str, ModuleType]({"baseline": baseline, "cnn": cnn})
+ARCHITECTURES = MappingProxyType[str, ModuleType]({"baseline": baseline, "cct": cct, "cnn": cnn, "crnn": crnn})
 
 
 def check_architecture(name: str) -> None:

@@ -63,9 +63,9 @@ class Recipe:
         stages: the sizes of the pictures over the epochs; the first starts at 0.
         schedule: "cosine" (warm-up, then down to nothing) or "constant".
         warmup: share of all steps over which a cosine schedule rises to `learning_rate`.
-        optimizer: "adam", or "muon" (with AdamW for what is not a convolution's kernel).
+        optimizer: "adam", "adamw", or "muon" (with AdamW for what is not a convolution's kernel).
         epsilon: Adam's.
-        weight_decay: decoupled decay of kernels by learning rate x weight_decay a step; "muon" only.
+        weight_decay: decoupled decay of kernels by learning rate x weight_decay a step; not with "adam".
         label_smoothing: share of the target spread evenly over the classes.
         averaging: decay per step of the running average of the weights; 0 takes the weights as they are.
         choose_by: "validation_loss" or "validation_accuracy" (ties go to the lower loss): what the taken epoch

@@ -85,7 +85,8 @@ def _build_optimizer(model: keras.Model, recipe: Recipe) -> Any:
     if recipe.optimizer == "adam":
         optimizer = keras.optimizers.Adam(epsilon=recipe.epsilon)
     else:
-        optimizer = Muon(weight_decay=recipe.weight_decay, epsilon=recipe.epsilon)
+        kind = {"adamw": keras.optimizers.AdamW, "muon": Muon}[recipe.optimizer]
+        optimizer = kind(weight_decay=recipe.weight_decay, epsilon=recipe.epsilon)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
     return optimizer
