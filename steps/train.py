@@ -6,6 +6,8 @@ Run it  mlflow run . -e train -P dataset=runs:/<run id>/dataset
 """
 
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -41,8 +43,12 @@ def train(
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.models import log_photo_model
     from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.photos.cache import cache_folder
     from pawprint.training.curves import write_curves
     from pawprint.training.devices import unused_gpu
+    from pawprint.training.epochs import Training
+    from pawprint.training.features import FeatureStore
+    from pawprint.training.head import train_head
     from pawprint.training.history import write_history
     from pawprint.training.loop import train_network
 
@@ -66,7 +72,11 @@ def train(
             )
             click.echo(f"epoch {epoch:>3}/{epochs}  {figures}")
 
-        training = train_network(
+        # A pretrained network only learns its last layer, from features that are computed once.
+        learn: Callable[..., Training] = train_network
+        if recipe.frozen:
+            learn = partial(train_head, features=FeatureStore(cache_folder() / "features", data.digest))
+        training = learn(
             architecture=architecture,
             train=photos,
             validation=validation,

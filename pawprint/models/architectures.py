@@ -5,13 +5,15 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
 from pawprint.errors import UserError
-from pawprint.models import baseline, cct, cnn, crnn
+from pawprint.models import baseline, cct, cnn, crnn, efficientnet_lite0
 from pawprint.models.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
-ARCHITECTURES = MappingProxyType[str, ModuleType]({"baseline": baseline, "cct": cct, "cnn": cnn, "crnn": crnn})
+ARCHITECTURES = MappingProxyType[str, ModuleType](
+    {"baseline": baseline, "cct": cct, "cnn": cnn, "crnn": crnn, "efficientnet_lite0": efficientnet_lite0}
+)
 
 
 def check_architecture(name: str) -> None:

@@ -91,3 +91,4 @@ class Recipe:
     choose_by: str = "validation_loss"
     min_delta: float = 0.0
     flip_average: bool = False
+    frozen: bool = False

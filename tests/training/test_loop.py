@@ -9,7 +9,8 @@ import pytest
 from pawprint.errors import UserError
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Stage
-from pawprint.training.loop import is_better, train_network
+from pawprint.training.epochs import is_better
+from pawprint.training.loop import train_network
 
 
 def train(split, validation=None, *, recipe, **changes):

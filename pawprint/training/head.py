@@ -1,0 +1,132 @@
+"""Train the last layer of a pretrained network on the features that the frozen rest gives."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import scipy.special
+import tensorflow as tf
+
+from pawprint.models.architectures import build_model, recipe_for
+from pawprint.models.recipe import Recipe
+from pawprint.training.batches import Split, num_batches
+from pawprint.training.class_weights import class_weights
+from pawprint.training.epochs import Learned, Training, run_epochs
+from pawprint.training.features import FeatureStore
+from pawprint.training.inference import build_inference_network
+from pawprint.training.schedule import learning_rate_at
+
+
+def train_head(
+    *,
+    architecture: str,
+    train: Split,
+    validation: Split | None,
+    class_names: Sequence[str],
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    patience: int,
+    seed: int,
+    image_size: int,
+    on_epoch: Callable[[int, dict[str, float]], None],
+    features: FeatureStore,
+    recipe: Recipe | None = None,
+) -> Training:
+    """Train the last layer of an architecture that comes pretrained: a multinomial logistic regression.
+
+    Each epoch shows each photo or, one time in two, its mirror image.
+
+    Args:
+        architecture: a name in `ARCHITECTURES` whose recipe is `frozen`.
+        train: the training photos.
+        validation: the photos that choose the epoch and stop the training; None takes the last epoch.
+        class_names: 2 or more, in the order of the labels.
+        epochs: at least 1.
+        batch_size: photos in a step.
+        learning_rate: the highest one.
+        patience: epochs without improvement until training stops; 0 never stops early.
+        seed: 0 or more.
+        image_size: side in pixels of the photos.
+        on_epoch: called after each epoch with its number and its entry of the history.
+        features: where the features of the photos are kept.
+        recipe: what the architecture declares unless given.
+
+    Returns:
+        As `train_network`, but that `images_per_second` includes the time for the features: it counts the photos
+        that the epochs showed, over the whole training.
+
+    Raises:
+        UserError: patience without validation photos, or a loss that is no longer a number.
+    """
+    started = time.perf_counter()
+    recipe = recipe or recipe_for(architecture)
+    tf.config.experimental.enable_op_determinism()
+    model = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
+    head = model.layers[-1]
+    backbone = keras.Model(model.input, head.input, name=architecture)
+    shown = features.load(backbone, train, name="train")
+    if validation is not None:
+        judged = features.load(backbone, validation, name="validation")[:, : 2 if recipe.flip_average else 1]
+
+    weights = class_weights(train.labels, len(class_names))
+    optimizer = keras.optimizers.AdamW(weight_decay=recipe.weight_decay, epsilon=recipe.epsilon)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    optimizer.build(head.trainable_variables)
+
+    @tf.function(reduce_retracing=True)
+    def step_on(inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            logits = head(inputs)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            loss = tf.reduce_mean(losses * tf.gather(weights, labels))
+        optimizer.apply(tape.gradient(loss, head.trainable_variables), head.trainable_variables)
+        right = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
+        return tf.stack([tf.reduce_sum(losses), right])
+
+    num_photos = len(train.labels)
+    num_steps = num_batches(num_photos, batch_size=batch_size, passes=1)
+
+    def learn(epoch: int) -> Learned:
+        generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+        order, mirrored = generator.permutation(num_photos), generator.integers(0, 2, num_photos)
+        sums, rate = np.zeros(2), 0.0
+        for number in range(num_steps):
+            chosen = order[number * batch_size : (number + 1) * batch_size]
+            rate = learning_rate_at((epoch - 1 + number / num_steps) / epochs, peak=learning_rate, recipe=recipe)
+            optimizer.learning_rate.assign(rate)
+            sums += step_on(tf.constant(shown[chosen, mirrored[chosen]]), tf.constant(train.labels[chosen])).numpy()
+        return Learned(np.append(sums, num_photos), rate)
+
+    def judge(views: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        logits = views.astype(np.float64) @ head.kernel.numpy() + head.bias.numpy()
+        probabilities = scipy.special.softmax(logits, axis=-1).mean(axis=1)
+        chosen = probabilities[np.arange(len(labels)), labels]
+        losses = -np.log(np.maximum(chosen, np.finfo(np.float32).eps))
+        return np.array([losses.sum(), (probabilities.argmax(axis=1) == labels).sum(), len(labels)])
+
+    history, best_epoch, best_weights = run_epochs(
+        epochs=epochs,
+        patience=patience,
+        recipe=recipe,
+        learn=learn,
+        judge=None if validation is None else lambda _: judge(judged, validation.labels),
+        weights=head.get_weights,
+        on_epoch=on_epoch,
+    )
+    head.set_weights(best_weights)
+    network = build_inference_network(
+        model,
+        image_size=image_size,
+        side=image_size,
+        num_classes=len(class_names),
+        flip_average=recipe.flip_average,
+    )
+    return Training(
+        network=network,
+        history=history,
+        best_epoch=best_epoch,
+        images_per_second=num_photos * len(history) / (time.perf_counter() - started),
+    )
