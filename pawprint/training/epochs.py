@@ -77,9 +77,8 @@ def run_epochs(
         learned = learn(epoch)
         train_loss, train_accuracy = learned.sums[:2] / learned.sums[2]
         if not math.isfinite(train_loss):
-            raise UserError(
-                f"the training loss of epoch {epoch} is not a number; try a learning_rate below {learned.learning_rate:g}"
-            )
+            below = f"try a learning_rate below {learned.learning_rate:g}"
+            raise UserError(f"the training loss of epoch {epoch} is not a number; {below}")
         entry: dict[str, float] = {"epoch": epoch, "train_loss": train_loss, "train_accuracy": train_accuracy}
         if judge is not None:
             loss, right, photos = judge(epoch)
