@@ -66,7 +66,7 @@ def train(
             raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
 
         def report_epoch(epoch: int, metrics: dict[str, float]) -> None:
-            mlflow.log_metrics(metrics, step=epoch)
+            mlflow.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
             figures = "  ".join(
                 f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
             )
