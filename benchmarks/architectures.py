@@ -39,11 +39,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=30)
     given = parser.parse_args()
-    rows = [
-        measure(name, source=given.source, repeats=given.repeats, epochs=given.epochs) for name in given.architectures
-    ]
+    rows = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    for name in given.architectures:
+        rows.append(measure(name, source=given.source, repeats=given.repeats, epochs=given.epochs))
+        print(rows[-1], flush=True)
     print(f"\n{os.cpu_count()} cores, {platform.platform()}, {given.repeats} seeds, {given.epochs} epochs\n")
-    print(HEADER, "|" + " --- |" * HEADER.count(" | ") + " --- |", *rows, sep="\n")
+    print(*rows, sep="\n")
 
 
 def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> str:
@@ -56,7 +57,12 @@ def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> str
                 *(word for name, value in values.items() for word in ("-P", f"{name}={value}")),
             ],
             cwd=folder,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            # Named anew each time: what set_tracking_uri names below stays in this process's environment.
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+            },
             check=True,
         )
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
