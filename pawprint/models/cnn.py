@@ -16,11 +16,11 @@ RECIPE = Recipe(
     augmentation=Augmentation(
         crop_area=(0.2, 1.0), crop_aspect=4 / 3, rotation=0.03, brightness=0.3, contrast=0.3, saturation=0.3
     ),
-    stages=(Stage(0.0, 0.4, 2), Stage(0.35, 0.6, 2), Stage(0.75, 0.8, 2)),
+    stages=(Stage(0.0, 0.4, 2), Stage(0.4, 0.6, 2), Stage(0.8, 0.8, 2)),
     schedule="cosine",
     warmup=0.05,
     optimizer="muon",
-    weight_decay=0.3,
+    weight_decay=0.5,
     label_smoothing=0.1,
     averaging=0.995,
     choose_by="validation_loss",
