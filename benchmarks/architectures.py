@@ -57,11 +57,13 @@ def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> str
                 *(word for name, value in values.items() for word in ("-P", f"{name}={value}")),
             ],
             cwd=folder,
-            # Named anew each time: what set_tracking_uri names below stays in this process's environment.
+            # The store is named anew each time, because what set_tracking_uri names below stays in this process's
+            # environment; and a cache of its own, or features of an earlier run would flatter the time.
             env={
                 **os.environ,
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+                "PAWPRINT_CACHE": f"{folder}/cache",
             },
             check=True,
         )
