@@ -90,7 +90,7 @@ validation_fraction = _option(
 architecture = _option(
     "architecture",
     Checked("architecture", check_architecture),
-    "The network: cnn, cct, crnn, baseline (the notebook's), or efficientnet_lite0 (pretrained).",
+    "The network: cnn, cct, crnn, baseline (the notebook's), or, pretrained, efficientnet_lite0, keras:<name>.",
 )
 epochs = _option("epochs", _AT_LEAST_1, "Passes over the training photos.")
 batch_size = _option("batch_size", AutoOr(click.IntRange(1, 4096)), "Photos in one step of training.")

@@ -5,7 +5,7 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
 from pawprint.errors import UserError
-from pawprint.models import baseline, cct, cnn, crnn, efficientnet_lite0
+from pawprint.models import baseline, cct, cnn, crnn, efficientnet_lite0, keras_applications
 from pawprint.models.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -17,16 +17,18 @@ ARCHITECTURES = MappingProxyType[str, ModuleType](
 
 
 def check_architecture(name: str) -> None:
-    """Refuse a name that is not in `ARCHITECTURES`.
+    """Refuse a name that is neither in `ARCHITECTURES` nor `keras:` and one of keras.applications.
 
     Raises:
         UserError: naming the known architectures, and the one probably meant.
     """
-    if name in ARCHITECTURES:
+    applications = [f"{keras_applications.PREFIX}{application}" for application in keras_applications.NAMES]
+    if name in ARCHITECTURES or name in applications:
         return
-    near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
+    near = difflib.get_close_matches(name, [*ARCHITECTURES, *applications], n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UserError(f"architecture={name!r} is not known; choose one of {', '.join(ARCHITECTURES)}.{hint}")
+    known = f"{', '.join(ARCHITECTURES)}, or keras:<a name in keras.applications>"
+    raise UserError(f"architecture={name!r} is not known; choose one of {known}.{hint}")
 
 
 def recipe_for(name: str) -> Recipe:
@@ -36,15 +38,15 @@ def recipe_for(name: str) -> Recipe:
         UserError: for an unknown name.
     """
     check_architecture(name)
-    recipe: Recipe = ARCHITECTURES[name].RECIPE
+    recipe: Recipe = ARCHITECTURES.get(name, keras_applications).RECIPE
     return recipe
 
 
 def build_model(name: str, *, num_classes: int, image_size: int, seed: int) -> "keras.Model":
-    """Build a network with fresh weights.
+    """Build a network; what is not pretrained gets fresh weights.
 
     Args:
-        name: one of `ARCHITECTURES`.
+        name: one that `check_architecture` lets pass.
         num_classes: 2 or more.
         image_size: side in pixels of the pictures it will see.
         seed: sets Python's, NumPy's and TensorFlow's global seeds, since Keras draws initial weights and
@@ -54,7 +56,7 @@ def build_model(name: str, *, num_classes: int, image_size: int, seed: int) -> "
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
 
     Raises:
-        UserError: for an unknown name, or fewer than two classes.
+        UserError: for an unknown name, fewer than two classes, or pretrained weights that cannot be had.
     """
     check_architecture(name)
     if num_classes < 2:
@@ -62,5 +64,8 @@ def build_model(name: str, *, num_classes: int, image_size: int, seed: int) -> "
     import keras
 
     keras.utils.set_random_seed(seed)
-    model: keras.Model = ARCHITECTURES[name].build(num_classes=num_classes, image_size=image_size)
-    return model
+    if name in ARCHITECTURES:
+        model: keras.Model = ARCHITECTURES[name].build(num_classes=num_classes, image_size=image_size)
+        return model
+    application = name.removeprefix(keras_applications.PREFIX)
+    return keras_applications.build(application=application, num_classes=num_classes, image_size=image_size)

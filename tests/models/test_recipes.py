@@ -36,8 +36,10 @@ def test_stages_start_at_zero_in_order_and_end_small_enough_to_be_crops(name):
 def test_an_unknown_architecture_is_refused_with_the_known_and_the_near_ones():
     with pytest.raises(UserError, match=r"'basline'.*baseline, .*cnn, .*\. Did you mean 'baseline'\?"):
         check_architecture("basline")
-    with pytest.raises(UserError, match=r"choose one of baseline, .*cnn, .*\.$"):
-        recipe_for("vgg")
+    with pytest.raises(
+        UserError, match=r"choose one of baseline, .*cnn, .*, or keras:<a name in keras\.applications>\.$"
+    ):
+        recipe_for("linear")
 
 
 def test_one_class_is_refused():

@@ -1,0 +1,60 @@
+"""Any network of keras.applications, pretrained on ImageNet: `architecture=keras:MobileNetV2`. Its last layer learns.
+
+Keras fetches the weights when they are first used and keeps them in `~/.keras`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from pawprint.errors import UserError
+from pawprint.models import efficientnet_lite0
+
+if TYPE_CHECKING:
+    import keras
+
+RECIPE = efficientnet_lite0.RECIPE
+"""Measured with that network alone."""
+PREFIX = "keras:"
+NAMES = (
+    *("ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge"),
+    *("DenseNet121", "DenseNet169", "DenseNet201"),
+    *("EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3", "EfficientNetB4", "EfficientNetB5"),
+    *("EfficientNetB6", "EfficientNetB7", "EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2"),
+    *("EfficientNetV2B3", "EfficientNetV2L", "EfficientNetV2M", "EfficientNetV2S", "InceptionResNetV2", "InceptionV3"),
+    *("MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small", "NASNetLarge", "NASNetMobile"),
+    *("ResNet101", "ResNet101V2", "ResNet152", "ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception"),
+)
+"""Written down so that main can check a name without the seconds that importing Keras takes; a test compares."""
+WEIGHTS = "imagenet"
+
+
+def build(*, application: str, num_classes: int, image_size: int) -> "keras.Model":
+    """Build an application with its pretrained weights; its last layer, as wide as there are classes, is new.
+
+    What the application wants done to its pixels becomes part of the network.
+
+    Args:
+        application: one of `NAMES`.
+        num_classes: 2 or more.
+        image_size: side of the pictures.
+
+    Returns:
+        A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
+
+    Raises:
+        UserError: the weights cannot be had, or the application takes no pictures of this side.
+    """
+    import keras
+
+    factory = getattr(keras.applications, application)
+    prepare = importlib.import_module(factory.__module__).preprocess_input
+    shape = (image_size, image_size, 3)
+    try:
+        body = factory(include_top=False, weights=WEIGHTS, input_shape=shape, pooling="avg")
+    except Exception as error:  # Keras raises no narrower class when the weights cannot be fetched
+        reason = " ".join(str(error).split())
+        raise UserError(f"keras:{application} cannot be had at image_size={image_size}: {reason}") from error
+    pixels = keras.Input(shape, name="pixels")
+    # `+ 0`, because some of them change in place what they are given.
+    x = body(prepare(pixels + 0.0))
+    return keras.Model(pixels, keras.layers.Dense(num_classes, name="head")(x), name=application.lower())
