@@ -6,6 +6,8 @@ and each tensor is a view of one: offset, shape and strides, all counted in elem
 `_legacy_save`).
 """
 
+import math
+import os
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -44,6 +46,8 @@ class _View:
         reach = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
         if self.offset < 0 or min((0, *self.strides, *self.shape)) < 0 or self.offset + reach >= len(elements):
             raise ValueError("a tensor reaches past the end of its storage")
+        if math.prod(self.shape) > len(elements):  # by a stride of 0, a few bytes could ask for any amount of memory
+            raise ValueError("a tensor is larger than its storage")
         strides = [stride * elements.itemsize for stride in self.strides]
         return np.lib.stride_tricks.as_strided(elements[self.offset :], self.shape, strides).copy()
 
@@ -102,8 +106,8 @@ def _read_storages(file: BinaryIO, known: dict[str, _Storage]) -> dict[str, npt.
         num_elements = int.from_bytes(file.read(8), "little")
         if num_elements != storage.num_elements:
             raise ValueError("a storage is not as long as the tensors say")
-        elements = np.fromfile(file, storage.dtype, num_elements)
-        if len(elements) < num_elements:
+        left = os.fstat(file.fileno()).st_size - file.tell()
+        if num_elements * np.dtype(storage.dtype).itemsize > left:  # before the memory for them is asked for
             raise ValueError("it is cut short")
-        storages[key] = elements
+        storages[key] = np.fromfile(file, storage.dtype, num_elements)
     return storages

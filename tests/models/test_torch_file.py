@@ -42,9 +42,10 @@ def write(tmp_path, monkeypatch):
         def __reduce__(self):
             return rebuild, (*self.view, False, OrderedDict())
 
-    def to_file(elements, views, extra=None):
+    def to_file(elements, views, extra=None, length=None):
         elements = np.asarray(elements, "<f4")
-        storage = Reference(("storage", storage_type, "7", "cpu", len(elements), None))
+        length = len(elements) if length is None else length
+        storage = Reference(("storage", storage_type, "7", "cpu", length, None))
         tensors = OrderedDict((name, Tensor(storage, *view)) for name, view in views.items())
         path = tmp_path / "weights.pth"
         with path.open("wb") as file:
@@ -52,7 +53,7 @@ def write(tmp_path, monkeypatch):
                 pickle.dump(thing, file, protocol=2)
             Pickler(file, protocol=2).dump(tensors if extra is None else OrderedDict(tensors, extra=extra))
             pickle.dump(["7"], file, protocol=2)
-            file.write(len(elements).to_bytes(8, "little") + elements.tobytes())
+            file.write(length.to_bytes(8, "little") + elements.tobytes())
         return path
 
     return to_file
@@ -85,6 +86,17 @@ def test_nothing_that_a_pickle_asks_for_is_run(write, tmp_path, monkeypatch):
 def test_no_view_reaches_outside_its_storage(write, view):
     with pytest.raises(ValueError, match="past the end"):
         load_tensors(write(range(4), {"far": view}))
+
+
+def test_no_view_is_larger_than_its_storage(write):
+    """Strides of 0 stay inside, but 4 numbers would become 40 gigabytes."""
+    with pytest.raises(ValueError, match="larger than its storage"):
+        load_tensors(write(range(4), {"bomb": (0, (10**6, 10**4), (0, 0))}))
+
+
+def test_memory_is_asked_for_only_when_the_file_holds_as_much(write):
+    with pytest.raises(ValueError, match="cut short"):
+        load_tensors(write(range(4), {"all": (0, (4,), (1,))}, length=2**55))
 
 
 @pytest.mark.parametrize("length", [0, 5, 40, -1, -5])
