@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 RECIPE = Recipe(
-    image_size=224,
+    image_size=256,  # trained on crops of 224: whole photos may be larger, and gain by it (docs/experiments.md)
     validation_fraction=0.1,
     batch_size=32,
     learning_rate=0.001,

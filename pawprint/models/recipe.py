@@ -72,6 +72,7 @@ class Recipe:
             is best in.
         min_delta: an epoch must be better by more than this to count.
         flip_average: the finished network averages its probabilities over the photo and its mirror image.
+        frozen: the network comes pretrained and only its last layer learns, from features computed once.
     """
 
     image_size: int
