@@ -3,6 +3,7 @@
 Keras fetches the weights when they are first used and keeps them in `~/.keras`.
 """
 
+import dataclasses
 import importlib
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ from pawprint.models import efficientnet_lite0
 if TYPE_CHECKING:
     import keras
 
-RECIPE = efficientnet_lite0.RECIPE
-"""Measured with that network alone."""
+RECIPE = dataclasses.replace(efficientnet_lite0.RECIPE, image_size=224)
+"""That network's, and the side that most of them were trained on; not measured for each."""
 PREFIX = "keras:"
 NAMES = (
     *("ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge"),

@@ -1,6 +1,7 @@
 """What a frozen network makes of each photo, computed once and kept: no epoch and no repeat computes it again."""
 
 import hashlib
+import logging
 import os
 import tempfile
 import zipfile
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from pawprint.training.batches import Split
 
+logger = logging.getLogger(__name__)
 BATCH = 50
 VERSION = 1
 """Of what is kept; to be raised when the same photos and weights come to give other features."""
@@ -49,7 +51,10 @@ class FeatureStore:
                 features: npt.NDArray[np.float32] = kept["features"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             features = compute_features(backbone, split)
-            _write(path, features)
+            try:
+                _write(path, features)
+            except OSError as error:  # a full disk, a folder of somebody else's: no reason to lose what is there
+                logger.warning("features are not kept, because %s cannot be written: %s", path, error.strerror)
         return features
 
     def _key(self, backbone: keras.Model, name: str) -> str:

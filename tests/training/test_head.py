@@ -81,6 +81,14 @@ def test_features_are_computed_once_and_again_when_anything_differs(store, backb
     assert not list(store.folder.glob("*.part"))
 
 
+def test_features_that_cannot_be_kept_are_used_all_the_same(backbone, make_split, tmp_path, caplog):
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    store = FeatureStore(in_the_way / "features", "d1")
+    assert store.load(backbone, make_split(2), name="train").shape == (2, 2, 2)
+    assert "cannot be written" in caplog.text
+
+
 def test_the_last_layer_learns_and_the_rest_stays(tiny_lite0, store, make_split):
     seen = []
     photos, validation = make_split(64), make_split(20, seed=1)
