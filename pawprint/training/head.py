@@ -17,6 +17,7 @@ from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.features import FeatureStore
 from pawprint.training.inference import build_inference_network
 from pawprint.training.schedule import learning_rate_at
+from pawprint.training.steps import build_optimizer
 
 
 def train_head(
@@ -72,9 +73,7 @@ def train_head(
         judged = features.load(backbone, validation, name="validation")[:, : 2 if recipe.flip_average else 1]
 
     weights = class_weights(train.labels, len(class_names))
-    optimizer = keras.optimizers.AdamW(weight_decay=recipe.weight_decay, epsilon=recipe.epsilon)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
-    optimizer.build(head.trainable_variables)
+    optimizer = build_optimizer(head, recipe)
 
     @tf.function(reduce_retracing=True)
     def step_on(inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

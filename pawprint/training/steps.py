@@ -29,7 +29,7 @@ def build_training_step(
         A function of (batch, side, learning_rate, step) that returns summed loss (without smoothing and
         weights), number of right answers and number of photos, float64 [3].
     """
-    optimizer = _build_optimizer(model, recipe)
+    optimizer = build_optimizer(model, recipe)
 
     @tf.function(reduce_retracing=True)
     def step_on(images: Any, labels: Any, draws: Any, decay: Any, *, side: int) -> Any:
@@ -80,8 +80,8 @@ def build_evaluation_step(network: keras.Model) -> Callable[[Any, Any], npt.NDAr
     return evaluate
 
 
-def _build_optimizer(model: keras.Model, recipe: Recipe) -> Any:
-    """Return the recipe's optimizer; it decays kernels only: biases and normalisations have no size to keep small."""
+def build_optimizer(model: keras.Model | keras.Layer, recipe: Recipe) -> Any:
+    """Build the recipe's optimizer; it decays kernels only: biases and normalisations have no size to keep small."""
     if recipe.optimizer == "adam":
         optimizer = keras.optimizers.Adam(epsilon=recipe.epsilon)
     else:
