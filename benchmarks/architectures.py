@@ -4,8 +4,10 @@
 
 Runs `mlflow run . --env-manager local -P repeats=…` once for each architecture, in a temporary folder, and prints a
 row of markdown each: parameters, multiply-adds of one photo (and its mirror image, where both are seen), side in
-pixels, test accuracy and F1 (mean and standard deviation over the seeds), time of one training, photos trained on a
-second. Run it in the project's own environment (`make test` builds .venv) on a machine that does nothing else.
+pixels, test accuracy and F1 (mean and standard deviation over the seeds), time of one training, photos a second
+(trained on, or through a frozen network), and the arithmetic of the training as a share of what a plain product of
+two matrices reaches on the same machine. Run it in the project's own environment (`make test` builds .venv) on a
+machine that does nothing else.
 """
 
 import argparse
@@ -16,19 +18,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pawprint.lineage.models import open_photo_model
-
-if TYPE_CHECKING:
-    import keras
+from pawprint.models.multiply_adds import count_multiply_adds
 
 ROOT = Path(__file__).parents[1]
-HEADER = "| architecture | parameters | multiply-adds | px | accuracy | F1 | time of a training | photos/s |"
+HEADER = "| architecture | parameters | multiply-adds | px | accuracy | F1 | training | photos/s | utilization |"
 
 
 def main() -> None:
@@ -74,34 +73,23 @@ def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> str
         evaluations = [run for run in runs if run.data.tags["mlflow.project.entryPoint"] == "evaluate"]
         model_id = trainings[0].outputs.model_outputs[0].model_id
         with open_photo_model(f"models:/{model_id}") as model:
-            parameters, multiply_adds = model.network.count_params(), count_multiply_adds(model.network)
-        side = model.image_size
+            side, parameters = model.image_size, model.network.count_params()
+            multiply_adds = count_multiply_adds(model.network, side=side)
     seconds = statistics.mean((run.info.end_time - run.info.start_time) / 1000 for run in trainings)
-    rate = statistics.mean(run.data.metrics["images_per_second"] for run in trainings)
     return (
         f"| `{architecture}` | {parameters / 1e6:.2f} M | {multiply_adds / 1e6:.0f} M | {side} "
-        f"| {spread(evaluations, 'test_accuracy')} | {spread(evaluations, 'test_f1')} | {seconds:.0f} s | {rate:.0f} |"
+        f"| {spread(evaluations, 'test_accuracy')} | {spread(evaluations, 'test_f1')} | {seconds:.0f} s "
+        f"| {spread(trainings, 'images_per_second', 0)} | {spread(trainings, 'flops_utilization', 2)} |"
     )
 
 
-def spread(evaluations: list[Run], metric: str) -> str:
-    """Return mean and standard deviation of a metric over the seeds."""
-    values = [run.data.metrics[metric] for run in evaluations]
-    mean = f"{statistics.mean(values):.3f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.3f}"
-
-
-def count_multiply_adds(network: "keras.Model") -> float:
-    """Return the multiply-adds of one photo as it is judged, by TensorFlow's profiler (two operations each)."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    function = tf.function(network).get_concrete_function(tf.TensorSpec((1, *network.input_shape[1:])))
-    graph = convert_variables_to_constants_v2(function).graph
-    builder = tf.compat.v1.profiler.ProfileOptionBuilder
-    options = builder(builder.float_operation()).with_empty_output().build()
-    operations: int = tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
-    return operations / 2
+def spread(runs: list[Run], metric: str, digits: int = 3) -> str:
+    """Return mean and standard deviation of a metric over the runs that have it."""
+    values = [run.data.metrics[metric] for run in runs if metric in run.data.metrics]
+    if not values:
+        return "-"
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 if __name__ == "__main__":

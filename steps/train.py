@@ -45,7 +45,7 @@ def train(
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.cache import cache_folder
     from pawprint.training.curves import write_curves
-    from pawprint.training.devices import unused_gpu
+    from pawprint.training.devices import matrix_product_rate, unused_gpu
     from pawprint.training.epochs import Training
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_head
@@ -100,7 +100,11 @@ def train(
             architecture=architecture,
             dataset_digest=data.digest,
         )
-        mlflow.log_metrics({"best_epoch": training.best_epoch, "images_per_second": training.images_per_second})
+        mlflow.log_metrics({"best_epoch": training.best_epoch})
+        if training.images_per_second:
+            mlflow.log_metrics({"images_per_second": training.images_per_second})
+        if training.flops_per_second:
+            mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
         set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
     click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
 

@@ -53,6 +53,7 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":
         x = layers.MaxPooling2D()(x)
     x = layers.Reshape((x.shape[1], -1))(x)
     x = layers.Dropout(0.3)(x)
-    x = layers.Bidirectional(layers.GRU(RECURRENT_UNITS))(x)
+    # Unrolled: a picture has few rows, and a loop would cost more than what it holds.
+    x = layers.Bidirectional(layers.GRU(RECURRENT_UNITS, unroll=True))(x)
     x = layers.Dropout(0.3)(x)
     return keras.Model(pixels, layers.Dense(num_classes)(x), name="crnn")

@@ -23,13 +23,16 @@ class Training:
         history: one dictionary an epoch: epoch, train_loss, train_accuracy, validation_loss,
             validation_accuracy (both absent without validation photos), learning_rate (of its last step), seconds.
         best_epoch: whose weights were taken, from 1; the last one without validation photos.
-        images_per_second: pictures trained on per second; compiling and validation are left out.
+        images_per_second: pictures per second through forward and backward pass, or through the frozen network;
+            compiling and validation are left out. None where too little was done to tell.
+        flops_per_second: operations of forward and backward pass per second; None where it cannot be told.
     """
 
     network: keras.Model
     history: list[dict[str, float]]
     best_epoch: int
-    images_per_second: float
+    images_per_second: float | None
+    flops_per_second: float | None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -22,17 +23,22 @@ VERSION = 1
 """Of what is kept; to be raised when the same photos and weights come to give other features."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class FeatureStore:
     """A folder of features, each file named after everything it was made from.
 
     Args:
         folder: made if it is not there; may be shared by any number of processes.
         dataset_digest: of the photos.
+
+    Attributes:
+        images_per_second: photos (with their mirror images) through the network when features were last computed;
+            None while all were found kept.
     """
 
     folder: Path
     dataset_digest: str
+    images_per_second: float | None = field(default=None, init=False)
 
     def load(self, backbone: keras.Model, split: Split, *, name: str) -> npt.NDArray[np.float32]:
         """Return the features of each photo and of its mirror image, computing them if they are not kept yet.
@@ -50,7 +56,9 @@ class FeatureStore:
             with np.load(path) as kept:  # a file cut short or changed fails its checksum
                 features: npt.NDArray[np.float32] = kept["features"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            started = time.perf_counter()
             features = compute_features(backbone, split)
+            self.images_per_second = len(features) / (time.perf_counter() - started)
             try:
                 _write(path, features)
             except OSError as error:  # a full disk, a folder of somebody else's: no reason to lose what is there

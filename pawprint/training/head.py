@@ -1,6 +1,5 @@
 """Train the last layer of a pretrained network on the features that the frozen rest gives."""
 
-import time
 from collections.abc import Callable, Sequence
 
 import keras
@@ -56,19 +55,19 @@ def train_head(
         recipe: what the architecture declares unless given.
 
     Returns:
-        As `train_network`, but that `images_per_second` includes the time for the features: it counts the photos
-        that the epochs showed, over the whole training.
+        As `train_network`, but that `images_per_second` is that of computing the training photos' features, None
+        where they were kept already, and `flops_per_second` is None: the last layer is hardly any arithmetic.
 
     Raises:
         UserError: patience without validation photos, or a loss that is no longer a number.
     """
-    started = time.perf_counter()
     recipe = recipe or recipe_for(architecture)
     tf.config.experimental.enable_op_determinism()
     model = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
     head = model.layers[-1]
     backbone = keras.Model(model.input, head.input, name=architecture)
     shown = features.load(backbone, train, name="train")
+    images_per_second = features.images_per_second
     if validation is not None:
         judged = features.load(backbone, validation, name="validation")[:, : 2 if recipe.flip_average else 1]
 
@@ -127,5 +126,6 @@ def train_head(
         network=network,
         history=history,
         best_epoch=best_epoch,
-        images_per_second=num_photos * len(history) / (time.perf_counter() - started),
+        images_per_second=images_per_second,
+        flops_per_second=None,
     )

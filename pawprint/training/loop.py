@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pawprint.models.architectures import build_model, recipe_for
+from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split, num_batches, training_batches
 from pawprint.training.class_weights import class_weights
@@ -112,6 +113,7 @@ def train_network(
         history=history,
         best_epoch=best_epoch,
         images_per_second=throughput.images_per_second,
+        flops_per_second=throughput.flops_per_second(lambda side: count_multiply_adds(learner, side=side)),
     )
 
 

