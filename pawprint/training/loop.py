@@ -16,7 +16,7 @@ from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.fused import fused_copy
 from pawprint.training.inference import build_inference_network
-from pawprint.training.schedule import judging_side, learning_rate_at, stage_at, training_side
+from pawprint.training.schedule import enough_passes, judging_side, learning_rate_at, stage_at, training_side
 from pawprint.training.steps import build_evaluation_step, build_training_step
 from pawprint.training.throughput import Throughput
 
@@ -80,14 +80,20 @@ def train_network(
         for side in set(sides)
     }
     judges = {side: build_evaluation_step(network) for side, network in networks.items()}
-    steps_of = [num_batches(len(train.labels), batch_size=batch_size, passes=stage.passes) for stage in stages]
+    num_photos = len(train.labels)
+    passes_of = [
+        enough_passes(stage.passes, num_photos=num_photos, batch_size=batch_size, min_steps=recipe.min_steps)
+        for stage in stages
+    ]
+    steps_of = [num_batches(num_photos, batch_size=batch_size, passes=passes) for passes in passes_of]
     throughput = Throughput()
 
     def learn(epoch: int) -> Learned:
         stage, num_steps, before = stages[epoch - 1], steps_of[epoch - 1], sum(steps_of[: epoch - 1])
         side = training_side(image_size, stage.scale)
         sums, rate = np.zeros(3), 0.0
-        batches = training_batches(train, batch_size=batch_size, passes=stage.passes, seed=seed, epoch=epoch)
+        passes = passes_of[epoch - 1]
+        batches = training_batches(train, batch_size=batch_size, passes=passes, seed=seed, epoch=epoch)
         throughput.start(side)
         bar = tqdm(batches, total=num_steps, desc=f"epoch {epoch}/{epochs}", leave=False, disable=None)
         for number, batch in enumerate(bar):

@@ -59,3 +59,14 @@ def judging_side(image_size: int, stage: Stage, stages: Sequence[Stage]) -> int:
     """
     last, now = (training_side(image_size, one.scale) for one in (stages[-1], stage))
     return round(image_size * now / last)
+
+
+def enough_passes(passes: int, *, num_photos: int, batch_size: int, min_steps: int) -> int:
+    """Return how often each photo is shown in an epoch: `passes`, or more where those made under `min_steps` steps.
+
+    >>> enough_passes(2, num_photos=1350, batch_size=32, min_steps=20)
+    2
+    >>> enough_passes(2, num_photos=40, batch_size=32, min_steps=20)
+    16
+    """
+    return max(passes, -(-min_steps * min(batch_size, num_photos * passes) // num_photos))

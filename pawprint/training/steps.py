@@ -31,7 +31,6 @@ def build_training_step(
     """
     optimizer = build_optimizer(model, recipe)
 
-    @tf.function(reduce_retracing=True)
     def step_on(images: Any, labels: Any, draws: Any, decay: Any, *, side: int) -> Any:
         pixels = augment(images, draws, side=side, augmentation=recipe.augmentation)
         with tf.GradientTape() as tape:
@@ -49,12 +48,27 @@ def build_training_step(
         right = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
         return tf.stack([plain_loss, right])
 
+    # One trace for each side, for any number of photos: a batch's own shape would have the last, smaller batch
+    # of an epoch traced and compiled again, which takes as long as dozens of steps.
+    compiled: dict[int, Any] = {}
+
+    def compile_for(side: int, *parts: Any) -> Any:
+        signature = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in parts]
+
+        @tf.function(input_signature=[*signature, tf.TensorSpec((), tf.float32)])
+        def step_at_side(images: Any, labels: Any, draws: Any, decay: Any) -> Any:
+            return step_on(images, labels, draws, decay, side=side)
+
+        return step_at_side
+
     def train_step(batch: Batch, *, side: int, learning_rate: float, step: int) -> npt.NDArray[np.float64]:
         optimizer.learning_rate.assign(learning_rate)
         # The average forgets faster at first, or the initial weights would weigh on it for hundreds of steps.
         decay = min(recipe.averaging, (1 + step) / (10 + step))
-        images, labels, draws = (tf.constant(part) for part in (batch.images, batch.labels, batch.draws))
-        sums = step_on(images, labels, draws, tf.constant(decay, tf.float32), side=side)
+        parts = [tf.constant(part) for part in (batch.images, batch.labels, batch.draws)]
+        if side not in compiled:
+            compiled[side] = compile_for(side, *parts)
+        sums = compiled[side](*parts, tf.constant(decay, tf.float32))
         return np.append(sums.numpy().astype(np.float64), len(batch.labels))
 
     return train_step
@@ -67,12 +81,12 @@ def build_evaluation_step(network: keras.Model) -> Callable[[Any, Any], npt.NDAr
         A function of (images, labels) that returns summed cross-entropy and number of right answers, float64 [2].
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.float32)])
     def judge(images: Any) -> Any:
-        return network(tf.cast(images, tf.float32), training=False)
+        return network(images, training=False)
 
     def evaluate(images: Any, labels: Any) -> npt.NDArray[np.float64]:
-        probabilities = judge(tf.constant(images)).numpy().astype(np.float64)
+        probabilities = judge(tf.cast(tf.constant(images), tf.float32)).numpy().astype(np.float64)
         chosen = probabilities[np.arange(len(labels)), labels]
         loss = -np.log(np.maximum(chosen, np.finfo(np.float32).eps)).sum()
         return np.array([loss, (probabilities.argmax(1) == labels).sum()])

@@ -1,0 +1,117 @@
+"""What does a run cost beside its work, and where does each second go?
+
+    python -m benchmarks.overhead /path/to/cat-and-dog.zip
+
+Runs `mlflow run . --env-manager local -P epochs=1` and takes off the time spent in decoding, in the epoch and in
+predicting the test photos. Decoding and predicting are timed once more, apart. Run it in the project's own
+environment (`make test` builds .venv) on a machine that does nothing else.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+IMPORTS = ("mlflow", "tensorflow", "sklearn.metrics", "matplotlib.pyplot")
+
+
+def main() -> None:
+    """Run, subtract, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="photos, as `-P source=`")
+    source = parser.parse_args().source
+    with tempfile.TemporaryDirectory() as folder:
+        store = f"sqlite:///{folder}/mlflow.db"
+        command = [sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local"]
+        # A new store's tables take seconds to make, once; they are no part of a run.
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "MLFLOW_TRACKING_URI": store,
+        }
+        make = "from mlflow import MlflowClient; MlflowClient().search_experiments()"
+        subprocess.run([sys.executable, "-c", make], cwd=folder, env=environment, check=True)
+        before = time.time()
+        subprocess.run([*command, "-P", "epochs=1", "-P", f"source={source}"], cwd=folder, env=environment, check=True)
+        after = time.time()
+        report(store, before, after)
+    for name in IMPORTS:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", f"import {name}"], check=True, stderr=subprocess.DEVNULL)
+        print(f"  import {name}, with its process: {time.perf_counter() - started:.1f} s")
+
+
+def report(store: str, before: float, after: float) -> None:
+    """Print each part of the time between two moments."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    mlflow.set_tracking_uri(store)
+    runs = {
+        run.data.tags["mlflow.project.entryPoint"]: run
+        for run in MlflowClient().search_runs(["0"], order_by=["attributes.start_time ASC"])
+    }
+    steps = [name for name in runs if name != "main"]
+    seconds = {name: (run.info.end_time - run.info.start_time) / 1000 for name, run in runs.items()}
+    work = {
+        "preprocess": time_decoding(runs["download"].info.run_id, runs["preprocess"].data.params),
+        "train": MlflowClient().get_metric_history(runs["train"].info.run_id, "seconds")[0].value,
+        "evaluate": time_predicting(runs["preprocess"].info.run_id, runs["train"].outputs.model_outputs[0].model_id),
+    }
+    total = after - before
+    print(
+        f"whole run {total:.1f} s, of it work {sum(work.values()):.1f} s: overhead {total - sum(work.values()):.1f} s"
+    )
+    print(f"  before main's run: {runs['main'].info.start_time / 1000 - before:.1f} s")
+    for name in steps:
+        print(f"  {name}: {seconds[name]:.1f} s, of it work {work.get(name, 0):.1f} s")
+    print(f"  main itself: {seconds['main'] - sum(seconds[name] for name in steps):.1f} s")
+    print(f"  after main's run: {after - runs['main'].info.end_time / 1000:.1f} s")
+
+
+def time_decoding(run_id: str, used: dict[str, str]) -> float:
+    """Return the seconds that making the dataset takes."""
+    from pawprint.dataset.writer import write_dataset
+    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.photos.collection import load_photos
+
+    with (
+        open_artifact(f"runs:/{run_id}/photos", expected="photos") as photos,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        started = time.perf_counter()
+        write_dataset(
+            load_photos(photos),
+            Path(folder) / "dataset",
+            image_size=int(used["image_size"]),
+            train_images=int(used["train_images"]),
+            test_images=int(used["test_images"]),
+            validation_fraction=float(used["validation_fraction"]),
+            seed=int(used["seed"]),
+        )
+        return time.perf_counter() - started
+
+
+def time_predicting(run_id: str, model_id: str) -> float:
+    """Return the seconds that predicting the test photos takes, compiling included."""
+    from pawprint.dataset.reader import load_dataset
+    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.models import open_photo_model
+    from pawprint.models.prediction import predict_probabilities
+
+    with (
+        open_artifact(f"runs:/{run_id}/dataset", expected="dataset") as folder,
+        open_photo_model(f"models:/{model_id}") as model,
+    ):
+        test = load_dataset(folder).splits["test"]
+        started = time.perf_counter()
+        predict_probabilities(model.network, test.images, model.image_size)
+        return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
