@@ -10,6 +10,7 @@ project's own environment (`make test` builds .venv) on a machine that does noth
 """
 
 import argparse
+import contextlib
 import multiprocessing
 import tempfile
 import time
@@ -134,10 +135,8 @@ def time_cnn(photos: Path, target: float) -> tuple[float, float]:
         nonlocal started
         started = time.perf_counter()
 
-    try:
+    with contextlib.suppress(Arrived):
         _train(photos, "cnn", epochs=EPOCHS, judged=True, on_epoch=look, when_ready=start)
-    except Arrived:
-        pass
     return reached[0], reached[1]
 
 

@@ -75,8 +75,8 @@ def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
         "JPEG",
         "MPO",
     }:  # MPO: a JPEG with more pictures behind the first, as phones make them
-        # The decoder can skip what a small square does not need. Twice the size is kept for the resize to average.
-        image.draft(image.mode, (2 * side, 2 * side))
+        # The decoder halves, quarters or eighths a photo while it decodes, by averaging; at least `side` is left.
+        image.draft(image.mode, (side, side))
     image.load()
     rgb = _convert_to_rgb(image)
     width, height = rgb.size

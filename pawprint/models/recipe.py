@@ -72,8 +72,6 @@ class Recipe:
             is best in.
         min_delta: an epoch must be better by more than this to count.
         flip_average: the finished network averages its probabilities over the photo and its mirror image.
-        min_steps: an epoch has at least this many steps: a set too small for that shows each photo more often,
-            varied anew, since a network that has seen 90 batches has learned next to nothing.
         frozen: the network comes pretrained and only its last layer learns, from features computed once.
     """
 
@@ -94,5 +92,4 @@ class Recipe:
     choose_by: str = "validation_loss"
     min_delta: float = 0.0
     flip_average: bool = False
-    min_steps: int = 1
     frozen: bool = False

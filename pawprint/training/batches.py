@@ -5,12 +5,16 @@ they depend on nothing that ran before, so a photo's crop in an epoch is the sam
 a whole epoch's table in a millisecond or so; what is done with the numbers is compiled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 NUM_DRAWS = 12
 """Random numbers that a photo gets each time it is shown."""
@@ -86,3 +90,19 @@ def num_batches(num_photos: int, *, batch_size: int, passes: int) -> int:
     (5, 1)
     """
     return -(-num_photos * passes // batch_size)
+
+
+def prepare_ahead(items: Iterable[_Item], prepare: Callable[[_Item], _Result]) -> Iterator[_Result]:
+    """Yield `prepare(item)` in order, each made while the caller works on the one before.
+
+    A training step leaves the cores idle between its operations; what is made beside it fills the gaps.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        waiting = None
+        for item in items:
+            following = beside.submit(prepare, item)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()

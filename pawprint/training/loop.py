@@ -11,13 +11,13 @@ from tqdm import tqdm
 from pawprint.models.architectures import build_model, recipe_for
 from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.recipe import Recipe
-from pawprint.training.batches import Split, num_batches, training_batches
+from pawprint.training.batches import Split, num_batches, prepare_ahead, training_batches
 from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.fused import fused_copy
 from pawprint.training.inference import build_inference_network
-from pawprint.training.schedule import enough_passes, judging_side, learning_rate_at, stage_at, training_side
-from pawprint.training.steps import build_evaluation_step, build_training_step
+from pawprint.training.schedule import learning_rate_at, stage_at, training_side
+from pawprint.training.steps import build_augmentation, build_evaluation_step, build_training_step
 from pawprint.training.throughput import Throughput
 
 EVALUATION_BATCH = 100
@@ -65,10 +65,12 @@ def train_network(
     # The network that is judged and kept holds the running average of the learner's weights.
     kept = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
     learner = fused_copy(kept)
+    vary = build_augmentation(recipe)
     train_step = build_training_step(learner, kept, recipe, class_weights(train.labels, len(class_names)))
 
     stages = [stage_at(epoch, epochs=epochs, stages=recipe.stages) for epoch in range(1, epochs + 1)]
-    sides = [judging_side(image_size, stage, recipe.stages) for stage in stages]
+    # A photo is judged at the side that the network now learns from: larger did worse (docs/experiments.md).
+    sides = [training_side(image_size, stage.scale) for stage in stages]
     networks = {
         side: build_inference_network(
             kept,
@@ -80,26 +82,21 @@ def train_network(
         for side in set(sides)
     }
     judges = {side: build_evaluation_step(network) for side, network in networks.items()}
-    num_photos = len(train.labels)
-    passes_of = [
-        enough_passes(stage.passes, num_photos=num_photos, batch_size=batch_size, min_steps=recipe.min_steps)
-        for stage in stages
-    ]
-    steps_of = [num_batches(num_photos, batch_size=batch_size, passes=passes) for passes in passes_of]
+    steps_of = [num_batches(len(train.labels), batch_size=batch_size, passes=stage.passes) for stage in stages]
     throughput = Throughput()
 
     def learn(epoch: int) -> Learned:
-        stage, num_steps, before = stages[epoch - 1], steps_of[epoch - 1], sum(steps_of[: epoch - 1])
-        side = training_side(image_size, stage.scale)
+        stage, side = stages[epoch - 1], sides[epoch - 1]
+        num_steps, before = steps_of[epoch - 1], sum(steps_of[: epoch - 1])
         sums, rate = np.zeros(3), 0.0
-        passes = passes_of[epoch - 1]
-        batches = training_batches(train, batch_size=batch_size, passes=passes, seed=seed, epoch=epoch)
+        batches = training_batches(train, batch_size=batch_size, passes=stage.passes, seed=seed, epoch=epoch)
         throughput.start(side)
-        bar = tqdm(batches, total=num_steps, desc=f"epoch {epoch}/{epochs}", leave=False, disable=None)
+        varied = prepare_ahead(batches, lambda batch: vary(batch, side))
+        bar = tqdm(varied, total=num_steps, desc=f"epoch {epoch}/{epochs}", leave=False, disable=None)
         for number, batch in enumerate(bar):
             done = (epoch - 1 + number / num_steps) / epochs
             rate = learning_rate_at(done, peak=learning_rate, recipe=recipe)
-            sums += train_step(batch, side=side, learning_rate=rate, step=before + number)
+            sums += train_step(batch, learning_rate=rate, step=before + number)
             throughput.count(len(batch.labels))
         throughput.stop()
         return Learned(sums, rate)

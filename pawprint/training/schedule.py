@@ -45,28 +45,3 @@ def training_side(image_size: int, scale: float) -> int:
     if scale == 1.0:
         return image_size
     return min(image_size, max(32, round(image_size * scale / 16) * 16))
-
-
-def judging_side(image_size: int, stage: Stage, stages: Sequence[Stage]) -> int:
-    """Return the side at which a network of this stage sees whole photos: `image_size` for the last stage.
-
-    Crops show things larger than whole photos do, so a network does best on whole photos that are larger than
-    the crops it learnt from (Touvron et al. 2019). The ratio of the last stage is kept for the earlier ones.
-
-    >>> stages = (Stage(0.0, 0.4), Stage(0.5, 0.8))
-    >>> judging_side(160, stages[0], stages), judging_side(160, stages[1], stages)
-    (80, 160)
-    """
-    last, now = (training_side(image_size, one.scale) for one in (stages[-1], stage))
-    return round(image_size * now / last)
-
-
-def enough_passes(passes: int, *, num_photos: int, batch_size: int, min_steps: int) -> int:
-    """Return how often each photo is shown in an epoch: `passes`, or more where those made under `min_steps` steps.
-
-    >>> enough_passes(2, num_photos=1350, batch_size=32, min_steps=20)
-    2
-    >>> enough_passes(2, num_photos=40, batch_size=32, min_steps=20)
-    16
-    """
-    return max(passes, -(-min_steps * min(batch_size, num_photos * passes) // num_photos))

@@ -1,6 +1,7 @@
-"""The two compiled functions of a training: one step of learning, one batch of judging."""
+"""The compiled functions of a training: varying a batch, one step of learning, one batch of judging."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,61 +15,84 @@ from pawprint.training.batches import Batch
 from pawprint.training.muon import Muon
 
 
+@dataclass(frozen=True)
+class Varied:
+    """A batch as the network gets it: pixels float32 [k, side, side, 3], 0 to 255, and labels int64 [k]."""
+
+    pixels: Any
+    labels: Any
+
+
+def build_augmentation(recipe: Recipe) -> Callable[[Batch, int], Varied]:
+    """Compile the recipe's augmentation.
+
+    Returns:
+        A function of (batch, side).
+    """
+    compiled: dict[int, Any] = {}
+
+    def compile_for(side: int, *parts: Any) -> Any:
+        @tf.function(input_signature=_any_number_of(*parts))
+        def vary(images: Any, draws: Any) -> Any:
+            return augment(images, draws, side=side, augmentation=recipe.augmentation)
+
+        return vary
+
+    def vary(batch: Batch, side: int) -> Varied:
+        images, draws = tf.constant(batch.images), tf.constant(batch.draws)
+        if side not in compiled:
+            compiled[side] = compile_for(side, images, draws)
+        return Varied(compiled[side](images, draws), tf.constant(batch.labels))
+
+    return vary
+
+
 def build_training_step(
     model: keras.Model, averaged: keras.Model, recipe: Recipe, weights: npt.NDArray[np.float32]
 ) -> Callable[..., npt.NDArray[np.float64]]:
-    """Compile augmentation, forward and backward pass, update and averaging into one function.
+    """Compile forward and backward pass, update and averaging into one function.
 
     Args:
         model: from pixels to logits; its weights are changed by each call.
         averaged: a network of the same shape, which holds the running average of `model`'s weights.
-        recipe: optimizer, augmentation, smoothing and averaging.
+        recipe: optimizer, smoothing and averaging.
         weights: how much a photo of each class counts, float32 [num_classes].
 
     Returns:
-        A function of (batch, side, learning_rate, step) that returns summed loss (without smoothing and
-        weights), number of right answers and number of photos, float64 [3].
+        A function of (batch, learning_rate, step) that returns summed loss (without smoothing and weights), number
+        of right answers and number of photos, float64 [3].
     """
     optimizer = build_optimizer(model, recipe)
-
-    def step_on(images: Any, labels: Any, draws: Any, decay: Any, *, side: int) -> Any:
-        pixels = augment(images, draws, side=side, augmentation=recipe.augmentation)
-        with tf.GradientTape() as tape:
-            logits = model(pixels, training=True)
-            num_classes = logits.shape[-1]
-            target = tf.one_hot(labels, num_classes) * (1 - recipe.label_smoothing)
-            target += recipe.label_smoothing / num_classes
-            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
-            loss = tf.reduce_mean(losses * tf.gather(weights, labels))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-        for average, weight in zip(averaged.weights, model.weights, strict=True):
-            average.assign(weight + (average - weight) * decay)
-        plain_loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        right = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
-        return tf.stack([plain_loss, right])
-
-    # One trace for each side, for any number of photos: a batch's own shape would have the last, smaller batch
-    # of an epoch traced and compiled again, which takes as long as dozens of steps.
     compiled: dict[int, Any] = {}
 
-    def compile_for(side: int, *parts: Any) -> Any:
-        signature = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in parts]
+    def compile_for(pixels: Any, labels: Any) -> Any:
+        @tf.function(input_signature=[*_any_number_of(pixels, labels), tf.TensorSpec((), tf.float32)])
+        def step_on(pixels: Any, labels: Any, decay: Any) -> Any:
+            with tf.GradientTape() as tape:
+                logits = model(pixels, training=True)
+                num_classes = logits.shape[-1]
+                target = tf.one_hot(labels, num_classes) * (1 - recipe.label_smoothing)
+                target += recipe.label_smoothing / num_classes
+                losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+                loss = tf.reduce_mean(losses * tf.gather(weights, labels))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            for average, weight in zip(averaged.weights, model.weights, strict=True):
+                average.assign(weight + (average - weight) * decay)
+            plain_loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            right = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
+            return tf.stack([plain_loss, right])
 
-        @tf.function(input_signature=[*signature, tf.TensorSpec((), tf.float32)])
-        def step_at_side(images: Any, labels: Any, draws: Any, decay: Any) -> Any:
-            return step_on(images, labels, draws, decay, side=side)
+        return step_on
 
-        return step_at_side
-
-    def train_step(batch: Batch, *, side: int, learning_rate: float, step: int) -> npt.NDArray[np.float64]:
+    def train_step(batch: Varied, *, learning_rate: float, step: int) -> npt.NDArray[np.float64]:
         optimizer.learning_rate.assign(learning_rate)
         # The average forgets faster at first, or the initial weights would weigh on it for hundreds of steps.
         decay = min(recipe.averaging, (1 + step) / (10 + step))
-        parts = [tf.constant(part) for part in (batch.images, batch.labels, batch.draws)]
+        side = batch.pixels.shape[1]
         if side not in compiled:
-            compiled[side] = compile_for(side, *parts)
-        sums = compiled[side](*parts, tf.constant(decay, tf.float32))
+            compiled[side] = compile_for(batch.pixels, batch.labels)
+        sums = compiled[side](batch.pixels, batch.labels, tf.constant(decay, tf.float32))
         return np.append(sums.numpy().astype(np.float64), len(batch.labels))
 
     return train_step
@@ -104,3 +128,12 @@ def build_optimizer(model: keras.Model | keras.Layer, recipe: Recipe) -> Any:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
     return optimizer
+
+
+def _any_number_of(*parts: Any) -> list[Any]:
+    """Return the signature of a batch of any length.
+
+    Traced for a batch's own length, the last and smaller batch of an epoch would have everything traced and compiled
+    again, which takes as long as dozens of steps.
+    """
+    return [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in parts]

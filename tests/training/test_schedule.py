@@ -6,7 +6,7 @@ import pytest
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Stage
 from pawprint.training import batches, class_weights, schedule
-from pawprint.training.schedule import judging_side, learning_rate_at, stage_at, training_side
+from pawprint.training.schedule import learning_rate_at, stage_at, training_side
 
 
 @pytest.mark.parametrize("module", [batches, class_weights, schedule])
@@ -41,5 +41,3 @@ def test_sides_never_exceed_the_stored_photo(image_size):
     stages = (Stage(0.0, 0.4), Stage(0.5, 0.8))
     for stage in stages:
         assert 1 <= training_side(image_size, stage.scale) <= image_size
-        assert 1 <= judging_side(image_size, stage, stages) <= image_size
-    assert judging_side(image_size, stages[-1], stages) == image_size
