@@ -23,10 +23,11 @@ def download(source: str, keep_photos: str) -> None:
     import mlflow
 
     from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.sources import fetch_photos
 
-    with start_step(), ExitStack() as opened, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+    with start_step() as run, ExitStack() as opened, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
 
         def resolve_uri(uri: str) -> Path:
             return opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
@@ -38,6 +39,12 @@ def download(source: str, keep_photos: str) -> None:
             source=manifest.source,
             source_fallback="; ".join(f"{f['source']}: {f['reason']}" for f in manifest.fallback) or None,
             photos_sha256=manifest.sha256,
+        )
+        describe_run(
+            f"Photos from {code(manifest.source)}, kept as {link(f'runs:/{run.info.run_id}/photos')}.",
+            f"sha256 {code(manifest.sha256)}",
+            tell_counts(manifest.counts),
+            *(f"Not from {code(f['source'])}: {f['reason']}" for f in manifest.fallback),
         )
     for split, classes in manifest.counts.items():
         click.echo(f"{split}: " + ", ".join(f"{count} {name}" for name, count in classes.items()))

@@ -26,6 +26,8 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.results import evaluate_predictions
     from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.datasets import find_photos, log_splits
+    from pawprint.lineage.descriptions import code, describe_run, link, tell_metrics
     from pawprint.lineage.models import open_photo_model
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.models.prediction import predict_probabilities
@@ -59,7 +61,21 @@ def evaluate(dataset: str, model: str) -> None:
             folder=folder,
         )
         mlflow.log_artifacts(str(folder), "evaluation")
-        mlflow.log_metrics(metrics, model_id=photo_model.model_id)
+        # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.
+        judged = log_splits(
+            photos=find_photos(dataset),
+            source=data.source,
+            digest=data.digest,
+            image_size=data.image_size,
+            counts=data.counts,
+            splits=("test",),
+        )
+        mlflow.log_metrics(metrics, model_id=photo_model.model_id, dataset=judged["test"])
+        describe_run(
+            f"{link(f'models:/{photo_model.model_id}')} on the {len(test)} test photos of {link(dataset)} "
+            f"({code(data.source)}).",
+            tell_metrics(metrics),
+        )
         set_tags(
             dataset_digest=data.digest,
             photos_sha256=data.photos_sha256,

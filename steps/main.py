@@ -46,6 +46,7 @@ def main(
     import mlflow
 
     from pawprint.lineage.children import run_child
+    from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
     from pawprint.lineage.results import Repeat, find_model, log_summary, read_repeat, summarize
     from pawprint.lineage.runs import get_tag, set_tags, start_step
 
@@ -91,6 +92,7 @@ def main(
         set_tags(dataset_digest=get_tag(preprocessed, "dataset_digest"))
 
         done: list[Repeat] = []
+        steps = [downloaded, preprocessed]
         for number in range(repeats):
             suffix = f" {number + 1}" if repeats > 1 else ""
             trained = run_child(
@@ -108,11 +110,19 @@ def main(
             )
             model = find_model(trained)
             evaluated = run_child("evaluate", {"dataset": dataset, "model": model}, run_name=f"evaluate{suffix}")
+            steps += [trained, evaluated]
             done.append(read_repeat(seed=seed + number, model=model, trained=trained, evaluated=evaluated))
 
         log_summary(done)
+        fallback = get_tag(downloaded, "source_fallback")
+        describe_run(
+            f"{code(architecture)} on photos of {code(str(get_tag(downloaded, 'source')))}"
+            + (f", because of {fallback}." if fallback else "."),
+            tell_repeats(done),
+            tell_steps(steps),
+        )
         click.echo(summarize(done))
-        if fallback := get_tag(downloaded, "source_fallback"):
+        if fallback:
             click.echo(f"note: the photos are {get_tag(downloaded, 'source')}, because of {fallback}", err=True)
         click.echo(f"run {run.info.run_id} at {mlflow.get_tracking_uri()}")
 

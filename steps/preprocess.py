@@ -35,13 +35,15 @@ def preprocess(
 
     from pawprint.dataset.writer import write_dataset
     from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.datasets import log_splits
+    from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.collection import load_photos
 
     # main resolves `auto` for the architecture it trains; alone, this step takes what cnn was measured with.
     recipe = recipe_for("cnn")
     with (
-        start_step(),
+        start_step() as run,
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
         open_artifact(photos, expected="runs:/<run id of download>/photos") as photos_folder,
     ):
@@ -56,7 +58,21 @@ def preprocess(
             seed=seed,
         )
         mlflow.log_artifacts(str(folder), "dataset")
-        set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"])
+        set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"], photos=photos)
+        log_splits(
+            photos=photos,
+            source=description["source"],
+            digest=description["digest"],
+            image_size=description["image_size"],
+            counts=description["counts"],
+        )
+        describe_run(
+            f"{link(f'runs:/{run.info.run_id}/dataset')} of {link(photos)} from {code(description['source'])}, "
+            f"squares of {description['image_size']} px.",
+            f"digest {code(description['digest'])}",
+            tell_counts(description["counts"]),
+            *description["notes"],
+        )
     for split, classes in description["counts"].items():
         click.echo(f"{split}: " + ", ".join(f"{count} {name}" for name, count in classes.items()))
     for line in description["notes"]:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,6 +42,8 @@ def train(
 
     from pawprint.dataset.reader import load_dataset
     from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.datasets import find_photos, log_splits
+    from pawprint.lineage.descriptions import code, describe_run, link
     from pawprint.lineage.models import log_photo_model
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.cache import cache_folder
@@ -54,7 +57,7 @@ def train(
 
     recipe = recipe_for(architecture)
     with (
-        start_step(),
+        start_step(system_metrics=True),
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
@@ -64,6 +67,15 @@ def train(
         photos, validation = data.split("train"), data.split("validation")
         if photos is None:
             raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
+
+        log_splits(
+            photos=find_photos(dataset),
+            source=data.source,
+            digest=data.digest,
+            image_size=data.image_size,
+            counts=data.counts,
+            splits=("train", "validation"),
+        )
 
         def report_epoch(epoch: int, metrics: dict[str, float]) -> None:
             mlflow.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
@@ -76,17 +88,20 @@ def train(
         learn: Callable[..., Training] = train_network
         if recipe.frozen:
             learn = partial(train_head, features=FeatureStore(cache_folder() / "features", data.digest))
+        used: dict[str, Any] = {
+            "epochs": epochs,
+            "batch_size": batch_size or recipe.batch_size,
+            "learning_rate": learning_rate or recipe.learning_rate,
+            "patience": _choose_patience(patience, recipe.patience, has_validation=validation is not None),
+            "seed": seed,
+        }
         training = learn(
             architecture=architecture,
             train=photos,
             validation=validation,
             class_names=data.class_names,
-            epochs=epochs,
-            batch_size=batch_size or recipe.batch_size,
-            learning_rate=learning_rate or recipe.learning_rate,
-            patience=_choose_patience(patience, recipe.patience, has_validation=validation is not None),
-            seed=seed,
             image_size=data.image_size,
+            **used,
             on_epoch=report_epoch,
         )
         folder = Path(scratch)
@@ -99,12 +114,20 @@ def train(
             image_size=data.image_size,
             architecture=architecture,
             dataset_digest=data.digest,
+            parameters={"architecture": architecture, **used},
         )
         mlflow.log_metrics({"best_epoch": training.best_epoch})
         if training.images_per_second:
             mlflow.log_metrics({"images_per_second": training.images_per_second})
         if training.flops_per_second:
             mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
+        best = training.history[training.best_epoch - 1]
+        describe_run(
+            f"{code(architecture)} learned {link(dataset)} ({len(photos)} photos of {code(data.source)}) and became "
+            f"{link(model.uri)}.",
+            f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
+            + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+        )
         set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
     click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
 

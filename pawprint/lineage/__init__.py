@@ -1,1 +1,6 @@
-"""What MLflow is told, and what is asked of it. The only room that talks to MLflow's client."""
+"""What MLflow is told, and what is asked of it. The only room that talks to MLflow's client.
+
+With it imported, MLflow itself can load the photos behind the datasets that runs name.
+"""
+
+import pawprint.lineage.datasets  # noqa: F401 - makes their source known to MLflow

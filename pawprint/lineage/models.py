@@ -6,7 +6,7 @@ A model is a pyfunc from code (`pawprint/serving`), without a pickle: photos in,
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,7 @@ def log_photo_model(
     image_size: int,
     architecture: str,
     dataset_digest: str,
+    parameters: Mapping[str, object] | None = None,
     name: str = "model",
     lock: Path = PROJECT / "requirements.txt",
 ) -> LoggedPhotoModel:
@@ -73,6 +74,7 @@ def log_photo_model(
         image_size: side in pixels that the network takes.
         architecture: its name.
         dataset_digest: of the dataset it was trained on.
+        parameters: what it was trained with, for the model's own page.
         name: of the LoggedModel.
         lock: requirements.txt, which the model's own requirements are taken from.
     """
@@ -102,6 +104,7 @@ def log_photo_model(
                 signature=photo_signature(class_names),
                 input_example=pd.DataFrame({"image": [draw_example()]}),
                 pip_requirements=requirements,
+                params={key: str(value) for key, value in (parameters or {}).items()},
                 tags={
                     "pawprint.model_digest": digest,
                     "pawprint.dataset_digest": dataset_digest,

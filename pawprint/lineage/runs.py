@@ -1,6 +1,7 @@
 """A step as an MLflow run: started once, tagged with what it ran on, and with its error if it fails."""
 
 import hashlib
+import logging
 import os
 import platform
 import subprocess
@@ -15,20 +16,35 @@ PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
 """The last lines of what made a run fail, for the parent that reports it and the person who opens the page."""
 
+PARENT_TAG = "mlflow.parentRunId"
+MAX_DIFF = 1_000_000
+SECRETS = tuple(f":(exclude,icase,glob)**/{name}" for name in (".env*", "*.pem", "*.key", "*secret*", "*credential*"))
+"""Names that are not read into a diff, as git's pathspecs."""
+
 _MAX_TAG = 5000
 
 
 @contextmanager
-def start_step() -> Iterator[mlflow.ActiveRun]:
+def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     """Starts the run of this step, tags it, and yields it; an error is tagged and passed on.
+
+    What tracked files hold beyond the commit that MLflow notes is kept as `uncommitted.diff` on the run that a
+    person started: the commit alone would lie.
+
+    Args:
+        system_metrics: log use of CPU, memory, disk and network every few seconds.
 
     Under `mlflow run` this is the run that the launcher made (`MLFLOW_RUN_ID`, which is taken by the first
     `start_run` of a process); a step started by hand gets a new one.
     """
-    with mlflow.start_run() as run:
+    # It announces its start and its end, which is no news.
+    logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
+    with mlflow.start_run(log_system_metrics=system_metrics) as run:
         # A process that this one starts must not take this run for its own.
         os.environ.pop("MLFLOW_RUN_ID", None)
         set_tags(**describe_surroundings())
+        if PARENT_TAG not in run.data.tags and (diff := read_uncommitted()):
+            mlflow.log_text(diff, "uncommitted.diff")
         try:
             yield run
         except BaseException as error:
@@ -83,6 +99,21 @@ def _is_dirty() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return "true" if status.stdout.strip() else "false"
+
+
+def read_uncommitted() -> str:
+    """Returns what tracked files differ by from the commit, cut after `MAX_DIFF` bytes and without `SECRETS`."""
+    try:
+        done = subprocess.run(  # noqa: S603 (nothing of it comes from outside)
+            ["git", "diff", "HEAD", "--no-color", "--no-ext-diff", "--", ".", *SECRETS],  # noqa: S607 (on the PATH)
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    diff = done.stdout[:MAX_DIFF].decode("utf-8", "replace")
+    return diff if len(done.stdout) <= MAX_DIFF else f"{diff}\n[cut after {MAX_DIFF} bytes of {len(done.stdout)}]\n"
 
 
 def _last_lines(error: BaseException) -> str:

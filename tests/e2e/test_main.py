@@ -56,6 +56,24 @@ def test_tree_of_runs_is_complete_and_each_step_runs_alone(launch: Launch, tiny_
     assert repeated == {k: v for k, v in train.data.metrics.items() if k in repeated}
     assert repeated
 
+    read = {one.tags[0].value: one.dataset for one in train.inputs.dataset_inputs}
+    made = {one.tags[0].value: one.dataset for one in preprocess.inputs.dataset_inputs}
+    assert set(read) == {"training", "validation"}
+    assert set(made) == {"training", "validation", "testing"}
+    assert made["training"].to_dictionary() == read["training"].to_dictionary()
+    assert main.data.tags["pawprint.dataset_digest"].startswith(read["training"].digest)
+    assert json.loads(read["training"].source) == {"uri": photos}
+    # search_runs leaves the models out of a run's inputs.
+    evaluation = at.client.get_run(children[-1].info.run_id)
+    assert [one.model_id for one in evaluation.inputs.model_inputs] == [model.removeprefix("models:/")]
+    scored = at.client.get_logged_model(model.removeprefix("models:/"))
+    assert scored.params["seed"] == "1"
+    accuracy = next(metric for metric in scored.metrics if metric.key == "test_accuracy")
+    assert accuracy.dataset_digest == made["testing"].digest
+    for run in (main, *children):
+        assert run.data.tags["mlflow.note.content"]
+    assert f"models/{model.removeprefix('models:/')}" in main.data.tags["mlflow.note.content"]
+
     # A dataset of another size is resized to the model's, and said so.
     at.run("-e", "preprocess", "-P", f"photos={photos}", "-P", "image_size=48")
     other = f"runs:/{at.newest('preprocess').info.run_id}/dataset"

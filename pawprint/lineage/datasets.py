@@ -1,0 +1,162 @@
+"""The photos of a split as MLflow's datasets: what a run made or read, named, counted and leading back to the photos.
+
+Importing this module makes the source known to MLflow, so that `mlflow.data.get_source(dataset).load()` gives the
+photos. To a process that has not, the source is a plain URI for `mlflow.artifacts.download_artifacts`.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.data.dataset import Dataset
+from mlflow.data.dataset_source import DatasetSource
+from mlflow.data.dataset_source_registry import register_dataset_source
+from mlflow.data.schema import TensorDatasetSchema
+from mlflow.exceptions import MlflowException
+from mlflow.types import Schema, TensorSpec
+
+from pawprint.lineage.runs import PREFIX
+
+CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
+"""What MLflow calls each split."""
+DIGEST_SIZE, NAME_SIZE = 32, 500
+"""What MLflow's stores have room for; the whole digest is in the run's tag `pawprint.dataset_digest`."""
+SCHEMES = ("runs:/", "models:/", "mlflow-artifacts:/")
+
+
+class ArtifactSource(DatasetSource):
+    """Photos behind a URI that passes between steps."""
+
+    def __init__(self, uri: str) -> None:
+        """Keep the URI; nothing is fetched."""
+        self.uri = uri
+
+    @staticmethod
+    def _get_source_type() -> str:
+        return "pawprint"
+
+    def load(self, dst_path: str | None = None) -> Path:
+        """Fetch the photos and return their folder.
+
+        Args:
+            dst_path: an existing folder for them; a temporary one unless given.
+        """
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=self.uri, dst_path=dst_path))
+
+    @staticmethod
+    def _can_resolve(raw_source: Any) -> bool:
+        return isinstance(raw_source, str) and raw_source.startswith(SCHEMES)
+
+    @classmethod
+    def _resolve(cls, raw_source: str) -> "ArtifactSource":
+        return cls(raw_source)
+
+    def to_dict(self) -> dict[str, str]:
+        """Return what MLflow keeps."""
+        return {"uri": self.uri}
+
+    @classmethod
+    def from_dict(cls, source_dict: dict[str, str]) -> "ArtifactSource":
+        """Make a source of what MLflow kept."""
+        return cls(source_dict["uri"])
+
+
+register_dataset_source(ArtifactSource)  # type: ignore[arg-type]  # it takes the class, as MLflow's own do
+
+
+class PhotoDataset(Dataset):
+    """One split of a dataset that preprocess made."""
+
+    def __init__(self, source: ArtifactSource, *, name: str, digest: str, image_size: int, counts: Mapping[str, int]):
+        """Describe a split.
+
+        Args:
+            source: the photos it was made of.
+            name: of the photos, and the split.
+            digest: sha256 of the dataset's content, equal on every machine; shortened to what MLflow keeps.
+            image_size: side in pixels.
+            counts: photos of each class.
+        """
+        self._image_size, self._counts = image_size, dict(counts)
+        super().__init__(source, name=name[:NAME_SIZE], digest=digest[:DIGEST_SIZE])
+
+    def _compute_digest(self) -> str:
+        raise NotImplementedError("the digest is that of the dataset's content, and is given")
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """How many photos there are, in all and of each class."""
+        return {"photos": sum(self._counts.values()), "photos_by_class": self._counts}
+
+    @property
+    def schema(self) -> TensorDatasetSchema:
+        """Pixels in, class numbers out."""
+        side = self._image_size
+        return TensorDatasetSchema(
+            features=Schema([TensorSpec(np.dtype(np.uint8), (-1, side, side, 3))]),
+            targets=Schema([TensorSpec(np.dtype(np.int64), (-1,))]),
+        )
+
+    def to_dict(self) -> dict[str, str]:
+        """Return what MLflow keeps."""
+        return {
+            **super().to_dict(),
+            "schema": json.dumps(self.schema.to_dict()),
+            "profile": json.dumps(self.profile),
+        }
+
+
+def log_splits(
+    *,
+    photos: str,
+    source: str,
+    digest: str,
+    image_size: int,
+    counts: Mapping[str, Mapping[str, int]],
+    splits: tuple[str, ...] = tuple(CONTEXTS),
+) -> dict[str, PhotoDataset]:
+    """Log to the active run which photos it made or read, each split as a dataset with its context.
+
+    Args:
+        photos: their URI.
+        source: where they came from, which gives the datasets their name.
+        digest: of the whole dataset.
+        image_size: side in pixels.
+        counts: photos by split and class.
+        splits: which of them.
+
+    Returns:
+        The datasets that have photos, by split.
+    """
+    # A path, a URL or a name: its last part is what a person knows the photos by.
+    name = re.split(r"[/\\]", source.rstrip("/\\"))[-1] or source
+    logged = {}
+    for split in splits:
+        if sum(counts.get(split, {}).values()):
+            logged[split] = PhotoDataset(
+                ArtifactSource(photos),
+                name=f"{name} {split}",
+                digest=digest,
+                image_size=image_size,
+                counts=counts[split],
+            )
+            mlflow.log_input(logged[split], context=CONTEXTS[split])
+    return logged
+
+
+def find_photos(dataset: str) -> str:
+    """Return the URI of the photos that a dataset was made of, or the dataset's own where its run does not say."""
+    scheme, _, rest = dataset.partition(":/")
+    if scheme != "runs":
+        return dataset
+    try:
+        run = MlflowClient().get_run(rest.strip("/").partition("/")[0])
+    except MlflowException:
+        return dataset
+    photos: str = run.data.tags.get(f"{PREFIX}photos", dataset)
+    return photos

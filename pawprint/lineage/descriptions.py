@@ -1,0 +1,100 @@
+"""What a run says of itself in MLflow's page: markdown with links to what went in and what came out."""
+
+from collections.abc import Mapping, Sequence
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from pawprint.lineage.results import Repeat, choose_best
+
+NOTE_TAG = "mlflow.note.content"
+"""Where MLflow's page takes a run's description from."""
+_MAX_NOTE = 8000
+
+
+def describe_run(*paragraphs: str) -> None:
+    """Set the description of the active run; empty paragraphs are left out."""
+    mlflow.set_tag(NOTE_TAG, "\n\n".join(part for part in paragraphs if part)[:_MAX_NOTE])
+
+
+def link(uri: str) -> str:
+    """Return a link to the page of a run's artifact or of a model; the bare URI where there is no such page.
+
+    Args:
+        uri: `runs:/<run id>/<path>` or `models:/<model id>`.
+    """
+    scheme, _, rest = uri.partition(":/")
+    identifier, _, path = rest.strip("/").partition("/")
+    client = MlflowClient()
+    try:
+        if scheme == "runs":
+            experiment = client.get_run(identifier).info.experiment_id
+            return f"[{path}](#/experiments/{experiment}/runs/{identifier}/artifacts/{path})"
+        if scheme == "models" and identifier.startswith("m-"):
+            experiment = client.get_logged_model(identifier).experiment_id
+            return f"[{identifier}](#/experiments/{experiment}/models/{identifier})"
+    except MlflowException:
+        pass  # named, but not by this server: said as it is
+    return code(uri)
+
+
+def code(text: str) -> str:
+    """Return text as it is, whatever marks it holds.
+
+    >>> code("a*b"), code("a`b")
+    ('`a*b`', '`` a`b ``')
+    """
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+def tell_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Return a table of photos by split and class."""
+    classes = sorted({name for split in counts.values() for name in split})
+    rows = [[split, *(str(photos.get(name, 0)) for name in classes)] for split, photos in counts.items()]
+    return _table(["split", *map(code, classes)], rows)
+
+
+def tell_metrics(metrics: Mapping[str, float]) -> str:
+    """Return a table of test metrics and their intervals."""
+    names = [name for name in metrics if not name.endswith(("_low", "_high"))]
+    rows = []
+    for name in names:
+        low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+        interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+        rows.append([name, f"{metrics[name]:.4f}", interval])
+    return _table(["metric", "value", "95 % interval"], rows)
+
+
+def tell_steps(steps: Sequence[Run]) -> str:
+    """Return a table of the runs that a run started."""
+    rows = [
+        [
+            f"[{run.info.run_name}](#/experiments/{run.info.experiment_id}/runs/{run.info.run_id})",
+            run.info.status.lower(),
+            f"{(run.info.end_time - run.info.start_time) / 1000:.0f} s" if run.info.end_time else "",
+        ]
+        for run in steps
+    ]
+    return _table(["step", "status", "time"], rows)
+
+
+def tell_repeats(repeats: Sequence[Repeat]) -> str:
+    """Return a table of the repeats' test results, the chosen one marked."""
+    best = choose_best(repeats)
+    rows = [
+        [
+            f"**{repeat.seed}**" if repeat is best else str(repeat.seed),
+            link(repeat.model),
+            *(f"{repeat.metrics[name]:.4f}" if name in repeat.metrics else "" for name in ("test_accuracy", "test_f1")),
+            "" if repeat.validation_loss is None else f"{repeat.validation_loss:.4f}",
+        ]
+        for repeat in repeats
+    ]
+    return _table(["seed", "model", "test accuracy", "test F1", "validation loss"], rows)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

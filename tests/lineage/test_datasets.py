@@ -1,0 +1,54 @@
+"""Datasets as MLflow keeps them: named, counted, leading back to the photos."""
+
+import json
+from pathlib import Path
+
+import mlflow
+
+from pawprint.lineage.datasets import find_photos, log_splits
+from pawprint.lineage.runs import set_tags
+
+COUNTS = {"train": {"cat": 3, "dog": 2}, "validation": {"cat": 0, "dog": 0}, "test": {"cat": 1, "dog": 1}}
+DIGEST = "0123456789abcdef" * 4
+
+
+def log_photos(folder: Path) -> str:
+    (folder / "photos").mkdir()
+    (folder / "photos" / "manifest.json").write_text("{}")
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(str(folder / "photos"), "photos")
+    return f"runs:/{run.info.run_id}/photos"
+
+
+def test_each_split_with_photos_is_an_input_that_leads_back_to_them(store: Path) -> None:
+    photos = log_photos(store)
+    with mlflow.start_run() as run:
+        log_splits(photos=photos, source="/data/pets.zip", digest=DIGEST, image_size=32, counts=COUNTS)
+    found = {one.tags[0].value: one.dataset for one in mlflow.get_run(run.info.run_id).inputs.dataset_inputs}
+    assert {context: one.name for context, one in found.items()} == {
+        "training": "pets.zip train",
+        "testing": "pets.zip test",
+    }
+    assert DIGEST.startswith(found["training"].digest)
+    assert json.loads(found["training"].profile) == {"photos": 5, "photos_by_class": {"cat": 3, "dog": 2}}
+    folder = mlflow.data.get_source(found["training"]).load()
+    assert (folder / "manifest.json").read_text() == "{}"
+    uri = json.loads(found["training"].source)["uri"]
+    assert Path(mlflow.artifacts.download_artifacts(uri), "manifest.json").is_file()
+
+
+def test_metrics_of_a_dataset_are_found_by_it(store: Path) -> None:
+    photos = log_photos(store)
+    with mlflow.start_run() as run:
+        logged = log_splits(photos=photos, source="pets", digest=DIGEST, image_size=32, counts=COUNTS)
+        mlflow.log_metrics({"test_accuracy": 0.5}, dataset=logged["test"])
+    by_digest = mlflow.search_runs(filter_string=f"datasets.digest = '{DIGEST[:32]}'", output_format="list")
+    assert [one.info.run_id for one in by_digest] == [run.info.run_id]
+
+
+def test_the_photos_of_a_dataset_are_found_by_its_run(store: Path) -> None:
+    with mlflow.start_run() as run:
+        set_tags(photos="runs:/abc/photos")
+    assert find_photos(f"runs:/{run.info.run_id}/dataset") == "runs:/abc/photos"
+    unknown = "runs:/0123456789abcdef0123456789abcdef/dataset"
+    assert find_photos(unknown) == unknown
