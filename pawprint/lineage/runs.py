@@ -18,7 +18,7 @@ ERROR_TAG = PREFIX + "error"
 
 PARENT_TAG = "mlflow.parentRunId"
 MAX_DIFF = 1_000_000
-SECRETS = tuple(f":(exclude,icase,glob)**/{name}" for name in (".env*", "*.pem", "*.key", "*secret*", "*credential*"))
+SECRETS = tuple(f":(exclude,icase,glob)**/{name}" for name in ("*.env*", "*.pem", "*.key", "*secret*", "*credential*"))
 """Names that are not read into a diff, as git's pathspecs."""
 
 _MAX_TAG = 5000

@@ -39,7 +39,7 @@ def repository(store: Path) -> Path:
     (store / "code.py").write_text("one\n")
     (store / "prod.env").write_text("A=1\n")
     (store / ".env").write_text("TOKEN=1\n")
-    for command in (["init", "-q"], ["add", "-f", "code.py", ".env"], ["commit", "-qm", "first"]):
+    for command in (["init", "-q"], ["add", "-f", "code.py", ".env", "prod.env"], ["commit", "-qm", "first"]):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], check=True)
     return store
 
@@ -47,7 +47,8 @@ def repository(store: Path) -> Path:
 def test_a_changed_tree_leaves_its_diff_without_secrets(repository: Path) -> None:
     assert read_uncommitted() == ""
     (repository / "code.py").write_text("two\n")
-    (repository / ".env").write_text("TOKEN=hunter2\n")
+    for name in (".env", "prod.env"):
+        (repository / name).write_text("TOKEN=hunter2\n")
     with start_step() as run:
         pass
     diff = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/uncommitted.diff")
