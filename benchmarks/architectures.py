@@ -14,8 +14,6 @@ import argparse
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,10 +21,10 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from benchmarks.processes import run_project, store_of
 from pawprint.lineage.models import open_photo_model
 from pawprint.models.multiply_adds import count_multiply_adds
 
-ROOT = Path(__file__).parents[1]
 HEADER = "| architecture | parameters | multiply-adds | px | accuracy | F1 | training | photos/s | utilization |"
 
 
@@ -49,24 +47,11 @@ def main() -> None:
 def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> str:
     """Run the project and return the architecture's row."""
     values = {"source": source, "architecture": architecture, "repeats": repeats, "epochs": epochs}
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local"),
-                *(word for name, value in values.items() for word in ("-P", f"{name}={value}")),
-            ],
-            cwd=folder,
-            # The store is named anew each time, because what set_tracking_uri names below stays in this process's
-            # environment; and a cache of its own, or features of an earlier run would flatter the time.
-            env={
-                **os.environ,
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-                "PAWPRINT_CACHE": f"{folder}/cache",
-            },
-            check=True,
-        )
-        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        # A cache of its own, or features of an earlier run would flatter the time.
+        run_project(folder, values, PAWPRINT_CACHE=str(folder / "cache"))
+        mlflow.set_tracking_uri(store_of(folder))
         client = MlflowClient()
         runs = client.search_runs(["0"], order_by=["attributes.start_time ASC"])
         trainings = [run for run in runs if run.data.tags["mlflow.project.entryPoint"] == "train"]

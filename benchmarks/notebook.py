@@ -11,13 +11,14 @@ project's own environment (`make test` builds .venv) on a machine that does noth
 
 import argparse
 import contextlib
-import multiprocessing
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.processes import apart
 
 NOTEBOOK_ACCURACY = 0.6225
 """What the notebook's author reported."""
@@ -45,12 +46,6 @@ def main() -> None:
     target = max(NOTEBOOK_ACCURACY, theirs["accuracy"])
     seconds, accuracy = apart(time_cnn, photos, target)
     print(f"cnn             {accuracy:.3f} after {seconds:.0f} s: {seconds / theirs['seconds']:.2f} of the time")
-
-
-def apart(function: Callable[..., Any], *values: Any) -> Any:
-    """Call in a fresh process: TensorFlow's settings, once made, hold for the whole of one."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, values)
 
 
 def train_notebook(folder: Path) -> dict[str, float]:

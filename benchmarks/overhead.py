@@ -8,14 +8,14 @@ environment (`make test` builds .venv) on a machine that does nothing else.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.processes import project_environment, run_project, store_of
+
 IMPORTS = ("mlflow", "tensorflow", "sklearn.metrics", "matplotlib.pyplot")
 
 
@@ -24,21 +24,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="photos, as `-P source=`")
     source = parser.parse_args().source
-    with tempfile.TemporaryDirectory() as folder:
-        store = f"sqlite:///{folder}/mlflow.db"
-        command = [sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local"]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
         # A new store's tables take seconds to make, once; they are no part of a run.
-        environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "MLFLOW_TRACKING_URI": store,
-        }
         make = "from mlflow import MlflowClient; MlflowClient().search_experiments()"
-        subprocess.run([sys.executable, "-c", make], cwd=folder, env=environment, check=True)
+        subprocess.run([sys.executable, "-c", make], cwd=folder, env=project_environment(folder), check=True)
         before = time.time()
-        subprocess.run([*command, "-P", "epochs=1", "-P", f"source={source}"], cwd=folder, env=environment, check=True)
-        after = time.time()
-        report(store, before, after)
+        run_project(folder, {"epochs": 1, "source": source})
+        report(store_of(folder), before, time.time())
     for name in IMPORTS:
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", f"import {name}"], check=True, stderr=subprocess.DEVNULL)

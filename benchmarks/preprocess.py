@@ -12,16 +12,15 @@ two files are the same), and prints seconds and peak memory of each.
 
 import argparse
 import itertools
-import multiprocessing
 import os
 import resource
 import statistics
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from benchmarks.processes import apart
 
 SIDE = 160
 DRAWN, SIZES, ROUNDS = 2000, (500, 2000, 20_000), 3
@@ -58,12 +57,6 @@ def compare(photos: Path, folder: Path) -> None:
         shares.append(busy)
         print(f"{len(names)} photos: keras {theirs:.2f} s, preprocess {ours:.2f} s, cores {busy:.0%} busy", flush=True)
     print(f"preprocess is {statistics.median(ratios):.2f} times as fast, cores {statistics.median(shares):.0%} busy")
-
-
-def apart(function: Callable[..., Any], *values: Any) -> Any:
-    """Call in a fresh process, whose peak memory is its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, values)
 
 
 def preprocess(photos: Path) -> tuple[float, float, float]:

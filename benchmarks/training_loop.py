@@ -10,15 +10,13 @@ own environment (`make test` builds .venv) on a machine that does nothing else.
 """
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.processes import run_project, store_of
+
 EPOCHS, PHOTOS, STEPS = 5, 600, 20
 
 
@@ -48,22 +46,10 @@ def trained_rate(name: str) -> tuple[float, float]:
         "architecture": name,
         "epochs": EPOCHS,
     }
-    with tempfile.TemporaryDirectory() as folder:
-        store = f"sqlite:///{folder}/mlflow.db"
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local"),
-                *(word for key, value in values.items() for word in ("-P", f"{key}={value}")),
-            ],
-            cwd=folder,
-            env={
-                **os.environ,
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "MLFLOW_TRACKING_URI": store,
-            },
-            check=True,
-        )
-        mlflow.set_tracking_uri(store)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        run_project(folder, values)
+        mlflow.set_tracking_uri(store_of(folder))
         runs = MlflowClient().search_runs(["0"])
         metrics = next(run for run in runs if run.data.tags["mlflow.project.entryPoint"] == "train").data.metrics
     return metrics["images_per_second"], metrics["flops_utilization"]

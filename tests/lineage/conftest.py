@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
@@ -15,3 +15,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     while mlflow.active_run():
         mlflow.end_run()
     mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture
+def log_folder(store: Path) -> Callable[..., str]:
+    """Log files, name to text, as a folder of a run's artifacts; returns the folder's URI."""
+
+    def log(name: str, **files: str) -> str:
+        with mlflow.start_run() as run:
+            for file, text in files.items():
+                mlflow.log_text(text, f"{name}/{file}.txt")
+        return f"runs:/{run.info.run_id}/{name}"
+
+    return log

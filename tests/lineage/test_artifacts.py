@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -8,16 +9,8 @@ from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.runs import start_step
 
 
-def log_folder(folder: Path) -> str:
-    (folder / "things").mkdir()
-    (folder / "things" / "a.txt").write_text("a")
-    with mlflow.start_run() as run:
-        mlflow.log_artifacts(str(folder / "things"), "things")
-    return f"runs:/{run.info.run_id}/things"
-
-
-def test_an_artifact_of_this_machine_is_read_where_it_lies(store: Path) -> None:
-    uri = log_folder(store)
+def test_an_artifact_of_this_machine_is_read_where_it_lies(store: Path, log_folder: Callable[..., str]) -> None:
+    uri = log_folder("things", a="a")
     with open_artifact(uri, expected="runs:/<run id>/things") as path:
         assert (path / "a.txt").read_text() == "a"
         assert store / "mlruns" in path.parents
@@ -35,8 +28,8 @@ def test_what_names_nothing_is_told_with_what_was_expected(store: Path, uri: str
         pass
 
 
-def test_a_missing_path_of_a_real_run_is_told(store: Path) -> None:
-    uri = log_folder(store)
+def test_a_missing_path_of_a_real_run_is_told(store: Path, log_folder: Callable[..., str]) -> None:
+    uri = log_folder("things", a="a")
     with pytest.raises(UserError, match="names nothing"), open_artifact(f"{uri}/nothing", expected="x"):
         pass
 

@@ -1,6 +1,7 @@
 """Datasets as MLflow keeps them: named, counted, leading back to the photos."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -12,16 +13,8 @@ COUNTS = {"train": {"cat": 3, "dog": 2}, "validation": {"cat": 0, "dog": 0}, "te
 DIGEST = "0123456789abcdef" * 4
 
 
-def log_photos(folder: Path) -> str:
-    (folder / "photos").mkdir()
-    (folder / "photos" / "manifest.json").write_text("{}")
-    with mlflow.start_run() as run:
-        mlflow.log_artifacts(str(folder / "photos"), "photos")
-    return f"runs:/{run.info.run_id}/photos"
-
-
-def test_each_split_with_photos_is_an_input_that_leads_back_to_them(store: Path) -> None:
-    photos = log_photos(store)
+def test_each_split_with_photos_is_an_input_that_leads_back_to_them(log_folder: Callable[..., str]) -> None:
+    photos = log_folder("photos", one="1")
     with mlflow.start_run() as run:
         log_splits(photos=photos, source="/data/pets.zip", digest=DIGEST, image_size=32, counts=COUNTS)
     found = {one.tags[0].value: one.dataset for one in mlflow.get_run(run.info.run_id).inputs.dataset_inputs}
@@ -32,13 +25,13 @@ def test_each_split_with_photos_is_an_input_that_leads_back_to_them(store: Path)
     assert DIGEST.startswith(found["training"].digest)
     assert json.loads(found["training"].profile) == {"photos": 5, "photos_by_class": {"cat": 3, "dog": 2}}
     folder = mlflow.data.get_source(found["training"]).load()
-    assert (folder / "manifest.json").read_text() == "{}"
+    assert (folder / "one.txt").read_text() == "1"
     uri = json.loads(found["training"].source)["uri"]
-    assert Path(mlflow.artifacts.download_artifacts(uri), "manifest.json").is_file()
+    assert Path(mlflow.artifacts.download_artifacts(uri), "one.txt").is_file()
 
 
-def test_metrics_of_a_dataset_are_found_by_it(store: Path) -> None:
-    photos = log_photos(store)
+def test_metrics_of_a_dataset_are_found_by_it(log_folder: Callable[..., str]) -> None:
+    photos = log_folder("photos", one="1")
     with mlflow.start_run() as run:
         logged = log_splits(photos=photos, source="pets", digest=DIGEST, image_size=32, counts=COUNTS)
         mlflow.log_metrics({"test_accuracy": 0.5}, dataset=logged["test"])
