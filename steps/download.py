@@ -20,10 +20,9 @@ from steps.console import run_command
 @options.keep_photos
 def download(source: str, keep_photos: str) -> None:
     """Fetch the photos and keep them as they came."""
-    import mlflow
-
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
+    from pawprint.lineage.digests import log_folder
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.sources import fetch_photos
 
@@ -34,7 +33,7 @@ def download(source: str, keep_photos: str) -> None:
 
         folder = Path(scratch) / "photos"
         manifest = fetch_photos(source, folder, keep_photos=keep_photos, resolve_uri=resolve_uri)
-        mlflow.log_artifacts(str(folder), "photos")
+        log_folder(folder, "photos")
         set_tags(
             source=manifest.source,
             source_fallback="; ".join(f"{f['source']}: {f['reason']}" for f in manifest.fallback) or None,

@@ -28,6 +28,7 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
     from pawprint.lineage.descriptions import code, describe_run, link, tell_metrics
+    from pawprint.lineage.digests import log_folder
     from pawprint.lineage.models import open_photo_model
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.models.prediction import predict_probabilities
@@ -60,7 +61,7 @@ def evaluate(dataset: str, model: str) -> None:
             images=test.images,
             folder=folder,
         )
-        mlflow.log_artifacts(str(folder), "evaluation")
+        log_folder(folder, "evaluation")
         # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.
         judged = log_splits(
             photos=find_photos(dataset),

@@ -5,6 +5,9 @@ Writes  four or more child runs, and on its own run the test metrics: as they ar
 Run it  mlflow run . -P epochs=30
 """
 
+from contextlib import ExitStack
+from pathlib import Path
+
 import click
 
 from pawprint.errors import UserError
@@ -27,6 +30,8 @@ from steps.console import run_command
 @options.patience
 @options.repeats
 @options.seed
+@options.cache
+@options.plan
 def main(
     source: str,
     keep_photos: str,
@@ -41,14 +46,18 @@ def main(
     patience: int | None,
     repeats: int,
     seed: int,
+    cache: str,
+    plan: bool,
 ) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
     import mlflow
 
-    from pawprint.lineage.children import run_child
+    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.chain import Chain
     from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
     from pawprint.lineage.results import Repeat, find_model, log_summary, read_repeat, summarize
-    from pawprint.lineage.runs import get_tag, set_tags, start_step
+    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.photos.identity import identify_source
 
     recipe = recipe_for(architecture)
     used = {
@@ -66,39 +75,44 @@ def main(
             )
         used["patience"] = 0
 
-    with start_step() as run:
+    with start_step() as run, ExitStack() as opened:
         set_tags(**{f"used.{name}": value for name, value in used.items()})
+        chain = Chain(cache=cache, plan=plan)
 
-        downloaded = run_child("download", {"source": source, "keep_photos": keep_photos}, run_name="download")
-        set_tags(
-            source=get_tag(downloaded, "source"),
-            source_fallback=get_tag(downloaded, "source_fallback"),
-            photos_sha256=get_tag(downloaded, "photos_sha256"),
+        def resolve_uri(uri: str) -> Path:
+            return opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
+
+        downloaded = chain.run_step(
+            "download",
+            {"source": source, "keep_photos": keep_photos},
+            given={},
+            inputs={"source": None if cache == "off" else identify_source(source, resolve_uri=resolve_uri)},
+            run_name="download",
         )
+        set_tags(**{name: downloaded.tag(name) for name in ("source", "source_fallback", "photos_sha256")})
 
-        preprocessed = run_child(
+        preprocessed = chain.run_step(
             "preprocess",
             {
-                "photos": f"runs:/{downloaded.info.run_id}/photos",
                 "image_size": used["image_size"],
                 "train_images": train_images,
                 "test_images": test_images,
                 "validation_fraction": used["validation_fraction"],
                 "seed": seed,
             },
+            given={"photos": downloaded.artifact("photos")},
+            inputs={"photos": downloaded.tag("photos_sha256")},
             run_name="preprocess",
         )
-        dataset = f"runs:/{preprocessed.info.run_id}/dataset"
-        set_tags(dataset_digest=get_tag(preprocessed, "dataset_digest"))
+        dataset, dataset_digest = preprocessed.artifact("dataset"), preprocessed.tag("dataset_digest")
+        set_tags(dataset_digest=dataset_digest)
 
         done: list[Repeat] = []
-        steps = [downloaded, preprocessed]
         for number in range(repeats):
             suffix = f" {number + 1}" if repeats > 1 else ""
-            trained = run_child(
+            trained = chain.run_step(
                 "train",
                 {
-                    "dataset": dataset,
                     "architecture": architecture,
                     "epochs": epochs,
                     "batch_size": used["batch_size"],
@@ -106,24 +120,40 @@ def main(
                     "patience": used["patience"],
                     "seed": seed + number,
                 },
+                given={"dataset": dataset},
+                inputs={"dataset": dataset_digest},
                 run_name=f"train{suffix}",
             )
-            model = find_model(trained)
-            evaluated = run_child("evaluate", {"dataset": dataset, "model": model}, run_name=f"evaluate{suffix}")
-            steps += [trained, evaluated]
-            done.append(read_repeat(seed=seed + number, model=model, trained=trained, evaluated=evaluated))
+            model = find_model(trained.run) if trained.run else None
+            evaluated = chain.run_step(
+                "evaluate",
+                {},
+                given={"dataset": dataset, "model": model},
+                # The model's id too: one that was trained again to the same weights wants its metrics on its own page.
+                inputs={"dataset": dataset_digest, "model": model},
+                run_name=f"evaluate{suffix}",
+            )
+            if not plan and model:
+                done.append(
+                    read_repeat(seed=seed + number, model=model, trained=trained.made, evaluated=evaluated.made)
+                )
+        if plan:
+            set_tags(plan="true")
+            describe_run("Only a plan; nothing was run.", *chain.told)
+            click.echo("\n".join(chain.told))
+            return
 
         log_summary(done)
-        fallback = get_tag(downloaded, "source_fallback")
+        fallback = downloaded.tag("source_fallback")
         describe_run(
-            f"{code(architecture)} on photos of {code(str(get_tag(downloaded, 'source')))}"
+            f"{code(architecture)} on photos of {code(str(downloaded.tag('source')))}"
             + (f", because of {fallback}." if fallback else "."),
             tell_repeats(done),
-            tell_steps(steps),
+            tell_steps(chain.runs),
         )
         click.echo(summarize(done))
         if fallback:
-            click.echo(f"note: the photos are {get_tag(downloaded, 'source')}, because of {fallback}", err=True)
+            click.echo(f"note: the photos are {downloaded.tag('source')}, because of {fallback}", err=True)
         click.echo(f"run {run.info.run_id} at {mlflow.get_tracking_uri()}")
 
 

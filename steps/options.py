@@ -102,3 +102,10 @@ patience = _option(
 )
 repeats = _option("repeats", _AT_LEAST_1, "Independent trainings, with seeds seed, seed+1, …; results as mean ± std.")
 seed = _option("seed", click.IntRange(0, 2**31 - 1), "Everything random comes from it.")
+cache = _option(
+    "cache",
+    click.Choice(["on", "refresh", "off"]),
+    "on: a step whose photos, parameters, code and environment are as they were is not run again. "
+    "refresh: all run again, and are found next time. off: neither looked for nor found.",
+)
+plan = _option("plan", click.BOOL, "true: only say which steps would run, which would be reused, and why.")

@@ -31,12 +31,11 @@ def preprocess(
     seed: int,
 ) -> None:
     """Make a dataset of the photos: choose, decode, split."""
-    import mlflow
-
     from pawprint.dataset.writer import write_dataset
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import log_splits
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
+    from pawprint.lineage.digests import log_folder
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.collection import load_photos
 
@@ -57,7 +56,7 @@ def preprocess(
             validation_fraction=recipe.validation_fraction if validation_fraction is None else validation_fraction,
             seed=seed,
         )
-        mlflow.log_artifacts(str(folder), "dataset")
+        log_folder(folder, "dataset")
         set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"], photos=photos)
         log_splits(
             photos=photos,

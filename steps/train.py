@@ -44,6 +44,7 @@ def train(
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
     from pawprint.lineage.descriptions import code, describe_run, link
+    from pawprint.lineage.digests import log_folder
     from pawprint.lineage.models import log_photo_model
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.cache import cache_folder
@@ -107,7 +108,7 @@ def train(
         folder = Path(scratch)
         write_history(training.history, folder / "history.csv")
         write_curves(training.history, training.best_epoch, folder / "curves.png")
-        mlflow.log_artifacts(str(folder))
+        log_folder(folder)
         model = log_photo_model(
             training.network,
             class_names=data.class_names,

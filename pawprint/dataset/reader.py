@@ -1,8 +1,10 @@
 """The `dataset/` artifact as train and evaluate see it: checked against its digests, memory-mapped."""
 
 import csv
+import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from pawprint.dataset.shards import ShardedImages, digest_file
 from pawprint.errors import UserError
 
 SCHEMA_VERSION = 1
+CONTENT = ("schema_version", "class_names", "image_size", "counts", "files")
+"""The entries of dataset.json that the digest is taken over."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ def load_dataset(folder: Path) -> Dataset:
         UserError: the folder is no dataset, is of another schema version, or a file is missing or changed.
     """
     description = _read_description(folder)
+    if digest_content(description) != description["digest"]:
+        raise UserError("the dataset's dataset.json is not what preprocess wrote (its digest differs); run it again")
     for name, digest in description["files"].items():
         path = folder / name
         if not path.is_file():
@@ -72,6 +78,12 @@ def load_dataset(folder: Path) -> Dataset:
         counts=description["counts"],
         splits=_read_splits(folder, description["image_size"], class_names),
     )
+
+
+def digest_content(description: Mapping[str, Any]) -> str:
+    """Return the digest of a dataset: sha256 over what does not depend on where or when it was made."""
+    content = {name: description[name] for name in CONTENT}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

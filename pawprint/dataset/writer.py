@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.dataset.preview import write_preview
-from pawprint.dataset.reader import SCHEMA_VERSION
+from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
 from pawprint.dataset.shards import PixelFile, digest_file, write_shards
 from pawprint.dataset.splits import (
     SPLITS,
@@ -121,7 +121,7 @@ def write_dataset(
     }
     description = {
         **content,
-        "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
+        "digest": digest_content(content),
         "photos_sha256": photos.manifest.sha256,
         "source": photos.manifest.source,
         "requested": {

@@ -14,6 +14,10 @@ from mlflow.exceptions import MlflowException
 from pawprint.errors import UserError
 
 
+class NothingThereError(UserError):
+    """No artifact is found at a location."""
+
+
 @contextmanager
 def open_artifact(uri: str, *, expected: str) -> Iterator[Path]:
     """Yields the local path of an artifact; a downloaded copy is removed afterwards.
@@ -27,25 +31,42 @@ def open_artifact(uri: str, *, expected: str) -> Iterator[Path]:
     Raises:
         UserError: the URI is malformed, or nothing is found behind it.
     """
-    location = _locate(uri, expected)
-    local = _local_path(location)
+    try:
+        with open_location(locate(uri, expected)) as path:
+            yield path
+    except NothingThereError as error:
+        raise UserError(f"{uri} {error}; expected {expected}") from error
+
+
+@contextmanager
+def open_location(location: str) -> Iterator[Path]:
+    """Yields the local path of what lies where a URI was resolved to; a downloaded copy is removed afterwards.
+
+    Raises:
+        NothingThereError: nothing is found there, or it can't be fetched.
+    """
+    local = local_path(location)
     if local is not None:
         if not local.exists():
-            raise UserError(f"{uri} names nothing that is there; expected {expected}")
+            raise NothingThereError("names nothing that is there")
         yield local
         return
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         try:
             path = mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=scratch)
         except (MlflowException, OSError) as error:
-            raise UserError(f"{uri} can't be fetched ({error}); expected {expected}") from error
+            raise NothingThereError(f"can't be fetched ({error})") from error
         if not Path(path).exists() or (Path(path).is_dir() and not any(Path(path).iterdir())):
-            raise UserError(f"{uri} names nothing that is there; expected {expected}")
+            raise NothingThereError("names nothing that is there")
         yield Path(path)
 
 
-def _locate(uri: str, expected: str) -> str:
-    """Resolves `runs:/` and `models:/` to where the bytes are."""
+def locate(uri: str, expected: str) -> str:
+    """Resolves `runs:/` and `models:/` to where the bytes are.
+
+    Raises:
+        UserError: the URI is malformed, or its run or model is not known.
+    """
     scheme, _, rest = uri.partition(":/")
     client = MlflowClient()
     try:
@@ -72,10 +93,11 @@ def _locate_model(client: MlflowClient, name: str) -> str:
         registered, _, version = name.partition("/")
     uri: str = client.get_model_version_download_uri(registered, version)
     # A registered version may point at a logged model or a run instead of at the bytes.
-    return _locate(uri, name) if uri.startswith(("models:/", "runs:/")) else uri
+    return locate(uri, name) if uri.startswith(("models:/", "runs:/")) else uri
 
 
-def _local_path(location: str) -> Path | None:
+def local_path(location: str) -> Path | None:
+    """Returns where a location is on this machine, or None for one that is elsewhere."""
     parsed = urlparse(location)
     if parsed.scheme == "file":
         return Path(url2pathname(parsed.path))

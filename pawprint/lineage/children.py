@@ -1,5 +1,6 @@
 """One step starting another: MLflow's own project API, inside the parent's run."""
 
+import json
 import os
 from collections.abc import Mapping
 
@@ -9,16 +10,19 @@ from mlflow.entities import Run
 from mlflow.exceptions import ExecutionException
 
 from pawprint.errors import UserError
-from pawprint.lineage.runs import ERROR_TAG
+from pawprint.lineage.runs import ERROR_TAG, KEY_VARIABLE
 
 
-def run_child(entry_point: str, parameters: Mapping[str, object], *, run_name: str) -> Run:
+def run_child(
+    entry_point: str, parameters: Mapping[str, object], *, run_name: str, tags: Mapping[str, str] | None = None
+) -> Run:
     """Runs an entry point of this project as a child of the active run, and waits for it.
 
     Args:
         entry_point: a name in MLproject.
         parameters: every parameter of it, as MLproject names them.
         run_name: shown in MLflow's list of runs.
+        tags: `pawprint.<name>` that the child sets on its run, so that they are there even if this process is not.
 
     Returns:
         The finished child.
@@ -31,6 +35,7 @@ def run_child(entry_point: str, parameters: Mapping[str, object], *, run_name: s
         raise RuntimeError("run_child needs an active run to nest the child under")
     # MLflow hands it on to the child, where it would outvote the experiment id.
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
     try:
         submitted = mlflow.projects.run(
             uri=".",
@@ -46,6 +51,8 @@ def run_child(entry_point: str, parameters: Mapping[str, object], *, run_name: s
             raise UserError(f"{run_name} could not be started: {error}") from error
         reason = child.data.tags.get(ERROR_TAG, "its own lines above say why")
         raise UserError(f"{run_name} failed (run {child.info.run_id}): {reason}") from error
+    finally:
+        del os.environ[KEY_VARIABLE]
     return MlflowClient().get_run(submitted.run_id)
 
 

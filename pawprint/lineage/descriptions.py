@@ -8,9 +8,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.lineage.results import Repeat, choose_best
+from pawprint.lineage.runs import NOTE_TAG, get_tag
 
-NOTE_TAG = "mlflow.note.content"
-"""Where MLflow's page takes a run's description from."""
 _MAX_NOTE = 8000
 
 
@@ -72,7 +71,7 @@ def tell_steps(steps: Sequence[Run]) -> str:
     rows = [
         [
             f"[{run.info.run_name}](#/experiments/{run.info.experiment_id}/runs/{run.info.run_id})",
-            run.info.status.lower(),
+            "reused" if get_tag(run, "cached_from") else run.info.status.lower(),
             f"{(run.info.end_time - run.info.start_time) / 1000:.0f} s" if run.info.end_time else "",
         ]
         for run in steps

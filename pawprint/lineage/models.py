@@ -19,6 +19,7 @@ from mlflow.types import ColSpec, Schema
 
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import open_artifact
+from pawprint.lineage.digests import log_model_digests
 from pawprint.lineage.model_files import (
     PROJECT,
     draw_example,
@@ -111,7 +112,9 @@ def log_photo_model(
                     "pawprint.architecture": architecture,
                 },
             )
-    return LoggedPhotoModel(uri=f"models:/{info.model_id}", model_id=info.model_id, digest=digest)
+    uri = f"models:/{info.model_id}"
+    log_model_digests(uri)
+    return LoggedPhotoModel(uri=uri, model_id=info.model_id, digest=digest)
 
 
 @contextmanager

@@ -1,27 +1,28 @@
 """A step as an MLflow run: started once, tagged with what it ran on, and with its error if it fails."""
 
-import hashlib
+import json
 import logging
 import os
-import platform
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import mlflow
 from mlflow.entities import Run
+
+from pawprint.lineage.surroundings import describe_surroundings, read_uncommitted
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
 """The last lines of what made a run fail, for the parent that reports it and the person who opens the page."""
 
 PARENT_TAG = "mlflow.parentRunId"
-MAX_DIFF = 1_000_000
-SECRETS = tuple(f":(exclude,icase,glob)**/{name}" for name in ("*.env*", "*.pem", "*.key", "*secret*", "*credential*"))
-"""Names that are not read into a diff, as git's pathspecs."""
+KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
+"""Where main leaves the tags by which a step's run will be found again, as JSON."""
 
-_MAX_TAG = 5000
+NOTE_TAG = "mlflow.note.content"
+"""Where MLflow's page takes a run's description from."""
+_MAX_TAG = 8000
+"""What MLflow's stores have room for."""
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     with mlflow.start_run(log_system_metrics=system_metrics) as run:
         # A process that this one starts must not take this run for its own.
         os.environ.pop("MLFLOW_RUN_ID", None)
-        set_tags(**describe_surroundings())
+        set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
         if PARENT_TAG not in run.data.tags and (diff := read_uncommitted()):
             mlflow.log_text(diff, "uncommitted.diff")
         try:
@@ -61,59 +62,6 @@ def get_tag(run: Run, name: str) -> str | None:
     """Returns the value of `pawprint.<name>`, or None."""
     value: str | None = run.data.tags.get(PREFIX + name)
     return value
-
-
-def describe_surroundings() -> dict[str, object]:
-    """Returns what a run's result may depend on beside its parameters: machine, process, lock, dirty tree."""
-    lock = Path("requirements.txt")
-    return {
-        "host": platform.node(),
-        "pid": os.getpid(),
-        "cpu": _name_cpu(),
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
-        "git_dirty": _is_dirty(),
-    }
-
-
-def _name_cpu() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()
-
-
-def _is_dirty() -> str | None:
-    """Says whether tracked files differ from the commit that MLflow records; None where there is no git."""
-    try:
-        status = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],  # noqa: S607 (git is found on the PATH)
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return "true" if status.stdout.strip() else "false"
-
-
-def read_uncommitted() -> str:
-    """Returns what tracked files differ by from the commit, cut after `MAX_DIFF` bytes and without `SECRETS`."""
-    try:
-        done = subprocess.run(  # noqa: S603 (nothing of it comes from outside)
-            ["git", "diff", "HEAD", "--no-color", "--no-ext-diff", "--", ".", *SECRETS],  # noqa: S607 (on the PATH)
-            capture_output=True,
-            timeout=30,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    diff = done.stdout[:MAX_DIFF].decode("utf-8", "replace")
-    return diff if len(done.stdout) <= MAX_DIFF else f"{diff}\n[cut after {MAX_DIFF} bytes of {len(done.stdout)}]\n"
 
 
 def _last_lines(error: BaseException) -> str:

@@ -45,7 +45,9 @@ def open_bucket(url: str) -> Stream:
         except ERRORS as error:
             raise UnreachableError(f"{url} broke off: {_words_for(error)}") from error
 
-    return Stream(head, rest(), int(file.size), file.close)
+    details = file.details if isinstance(file.details, dict) else {}
+    mark = details.get("ETag") or details.get("etag") or details.get("md5Hash")
+    return Stream(head, rest(), int(file.size), file.close, f"{mark} {file.size}" if mark else None)
 
 
 def _open(url: str, *, anonymous: bool) -> Any:

@@ -130,19 +130,28 @@ def _received_of_run(archive: Archive, folder: Path, manifest: Manifest, split: 
     )
 
 
-def _receive_url(place: Place, wait_seconds: float) -> Received:
+def find_url(place: Place) -> str:
+    """Return the address of a remote place."""
     # Imported here: the local sources and the checks before a run do without the network's libraries.
-    from pawprint.photos.transfer import fetch_url, gdrive_url, kaggle_url
+    from pawprint.photos.transfer import gdrive_url, kaggle_url
 
     if place.kind in DATASETS or place.kind == "kaggle":
-        dataset = DATASETS.get(place.kind) or place.text.removeprefix("kaggle:")
-        url, name = kaggle_url(dataset), dataset.split("/")[1]
-    elif place.kind == "gdrive":
-        file_id = place.text.removeprefix("gdrive:")
-        url, name = gdrive_url(file_id), file_id
+        return kaggle_url(_kaggle_name(place))
+    return gdrive_url(place.text.removeprefix("gdrive:")) if place.kind == "gdrive" else place.text
+
+
+def _kaggle_name(place: Place) -> str:
+    return DATASETS.get(place.kind) or place.text.removeprefix("kaggle:")
+
+
+def _receive_url(place: Place, wait_seconds: float) -> Received:
+    from pawprint.photos.transfer import fetch_url
+
+    url = find_url(place)
+    if place.kind in DATASETS or place.kind == "kaggle":
+        name = _kaggle_name(place).split("/")[1]
     else:
-        url = place.text
-        name = Path(urlsplit(url).path).name
+        name = place.text.removeprefix("gdrive:") if place.kind == "gdrive" else Path(urlsplit(url).path).name
     download = fetch_url(url, wait_seconds=wait_seconds)
     kind = archive_kind(download.path)
     assert kind in {"zip", "tar"}  # noqa: S101 - fetch_url keeps nothing else

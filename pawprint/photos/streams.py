@@ -20,12 +20,14 @@ class Stream:
         rest: The others, in pieces.
         num_bytes: How many in all, where the sender says so.
         close: Ends the transfer.
+        version: What differs when the sender's file has changed, where the sender says so.
     """
 
     head: bytes
     rest: Iterator[bytes]
     num_bytes: int | None
     close: Callable[[], None]
+    version: str | None = None
 
 
 def open_within(seconds: float, open_stream: Callable[[], Stream], *, name: str) -> Stream:

@@ -26,11 +26,12 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Download:
-    """A file in the cache: where, its sha256, and when it came (ISO 8601 in UTC)."""
+    """A file in the cache: where, its sha256, when it came (ISO 8601 in UTC), and its version at the sender's."""
 
     path: Path
     sha256: str
     retrieved_at: str
+    version: str | None = None
 
 
 def kaggle_url(dataset: str) -> str:
@@ -46,8 +47,10 @@ def gdrive_url(file_id: str) -> str:
 def fetch_url(url: str, *, sha256: str | None = None, wait_seconds: float = WAIT_SECONDS) -> Download:
     """Return an archive from the cache, or download it into there.
 
-    Only a whole zip or tar is ever kept: pooch writes to a temporary file, which is moved into the cache when
-    it has been checked. A cached file that is no longer what it was when it came is fetched again.
+    The sender is asked whether what the cache holds is still its version; where it can't be asked, the cache serves,
+    and says as of when. One whose sha256 is known needs no asking. Only a whole zip or tar is ever kept: pooch writes
+    to a temporary file, which is moved into the cache when it has been checked. A cached file that is no longer what
+    it was when it came is fetched again.
 
     Args:
         url: http(s), or an object store's.
@@ -61,12 +64,14 @@ def fetch_url(url: str, *, sha256: str | None = None, wait_seconds: float = WAIT
     path = cache_folder() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:32]
     record = path.with_suffix(".json")
     cached = _find_cached(path, record)
-    if cached is not None and sha256 in {None, cached.sha256}:
+    if cached is not None and (cached.sha256 == sha256 or (sha256 is None and _is_current(cached, url, wait_seconds))):
         LOG.info("photos: %s from the download cache, as of %s (%s)", url, cached.retrieved_at, path)
         return cached
+    versions: list[str | None] = []
 
     def download(_: str, output_file: str, __: Any) -> None:
         stream = open_within(wait_seconds, lambda: _open(url), name=url)
+        versions.append(stream.version)
         try:
             _write(stream, Path(output_file), url)
         finally:
@@ -86,18 +91,43 @@ def fetch_url(url: str, *, sha256: str | None = None, wait_seconds: float = WAIT
         except ValueError as error:  # pooch's word for a digest that differs
             raise UserError(f"{url} no longer gives the photos it gave (sha256 differs); download again") from error
         came = Path(fresh, path.name)
-        found = Download(path, hash_file(came), now())
+        found = Download(path, hash_file(came), now(), versions[-1])
         came.replace(path)
     shown = urlunsplit((*urlsplit(url)[:3], "", ""))  # a signed address has its secret in the query
-    record.write_text(json.dumps({"url": shown, "sha256": found.sha256, "retrieved_at": found.retrieved_at}))
+    facts = {"url": shown, "sha256": found.sha256, "retrieved_at": found.retrieved_at, "version": found.version}
+    record.write_text(json.dumps(facts))
     return found
+
+
+def read_version(url: str, *, wait_seconds: float = WAIT_SECONDS) -> str | None:
+    """Ask which version of an archive the sender has: its ETag, else its date, and its length.
+
+    Returns:
+        The version, or None where the sender tells none.
+
+    Raises:
+        UnreachableError: the archive cannot be had.
+    """
+    stream = open_within(wait_seconds, lambda: _open(url), name=url)
+    stream.close()
+    return stream.version
+
+
+def _is_current(cached: Download, url: str, wait_seconds: float) -> bool:
+    """Say whether the cache may serve: the sender still has that version, or can't be asked."""
+    try:
+        version = read_version(url, wait_seconds=wait_seconds)
+    except UnreachableError as error:
+        LOG.warning("photos: %s; what the download cache holds of it is taken", error)
+        return True
+    return version is not None and version == cached.version
 
 
 def _find_cached(path: Path, record: Path) -> Download | None:
     try:
         content = json.loads(record.read_text())
         if hash_file(path) == content["sha256"]:
-            return Download(path, content["sha256"], content["retrieved_at"])
+            return Download(path, content["sha256"], content["retrieved_at"], content.get("version"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):

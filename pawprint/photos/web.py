@@ -149,7 +149,11 @@ def _get(session: requests.Session, url: str) -> Stream:
         response.close()
         session.close()
 
-    return Stream(head, rest(), num_bytes, close)
+    # A weak ETag promises like bytes only to the eye: enough for pages, not for photos.
+    tag = response.headers.get("ETag", "")
+    mark = response.headers.get("Last-Modified") if tag.startswith("W/") or not tag else tag
+    version = f"{mark} {num_bytes}" if mark and num_bytes is not None else None
+    return Stream(head, rest(), num_bytes, close, version)
 
 
 def _read_page(stream: Stream) -> str:

@@ -33,12 +33,22 @@ class Site:
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
-    def give_file(self, path: str, data: bytes, *, kind: str = "application/zip", length: int | None = -1) -> str:
+    def give_file(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        kind: str = "application/zip",
+        length: int | None = -1,
+        etag: str | None = None,
+    ) -> str:
         """Answer with data; length None leaves Content-Length out, another than -1 lies about it."""
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
             handler.send_response(200)
             handler.send_header("Content-Type", kind)
+            if etag is not None:
+                handler.send_header("ETag", etag)
             if length is not None:
                 handler.send_header("Content-Length", str(len(data) if length == -1 else length))
             handler.end_headers()

@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import tarfile
 import threading
 import time
@@ -55,13 +56,36 @@ def test_a_url_of_a_tar(site: Any, tiny_photos: Callable[..., Path], tmp_path: P
 def test_the_second_time_comes_from_the_cache_as_of_the_first(
     site: Any, tiny_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = site.give_file("/pets.zip", tiny_zip.read_bytes())
+    url = site.give_file("/pets.zip", tiny_zip.read_bytes(), etag='"1"')
     first = fetch(url, tmp_path / "a")
     monkeypatch.setattr(transfer, "now", lambda: "2100-01-01T00:00:00+00:00")
     second = fetch(url, tmp_path / "b")
-    assert site.asked == ["/pets.zip"]
     assert second.sha256 == first.sha256
     assert second.retrieved_at == first.retrieved_at
+    # The sender is away: what was had is taken.
+    del site.answers["/pets.zip"]
+    assert fetch(url, tmp_path / "c").retrieved_at == first.retrieved_at
+
+
+def test_what_changed_at_the_senders_is_fetched_again(
+    site: Any, tiny_zip: Path, tiny_photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    url = site.give_file("/pets.zip", tiny_zip.read_bytes(), etag='"1"')
+    first = fetch(url, tmp_path / "a")
+    other = shutil.make_archive(str(tmp_path / "other"), "zip", tiny_photos(seed=1, name="others"))
+    site.give_file("/pets.zip", Path(other).read_bytes(), etag='"2"')
+    second = fetch(url, tmp_path / "b")
+    assert second.sha256 != first.sha256
+    assert transfer.read_version(url).startswith('"2"')
+
+
+def test_a_sender_that_tells_no_version_is_asked_for_the_whole_again(site: Any, tiny_zip: Path, tmp_path: Path) -> None:
+    url = site.give_file("/pets.zip", tiny_zip.read_bytes())
+    assert transfer.read_version(url) is None
+    fetch(url, tmp_path / "a")
+    site.give_file("/pets.zip", tiny_zip.read_bytes()[:-30])
+    with pytest.raises(UserError):
+        fetch(url, tmp_path / "b")
 
 
 def test_a_damaged_cache_is_not_used(site: Any, tiny_zip: Path, tmp_path: Path, alone: Path) -> None:

@@ -29,7 +29,7 @@ def command_of(step: str) -> click.Command:
 def type_of(option: click.Parameter) -> str:
     if option.name in {"photos", "dataset", "model"}:
         return "uri"
-    if isinstance(option.type, (AutoOr, Checked, click.Choice, click.types.StringParamType)):
+    if isinstance(option.type, (AutoOr, Checked, click.Choice, click.types.StringParamType, click.types.BoolParamType)):
         return "string"
     return {click.IntRange: "int", click.FloatRange: "float"}[type(option.type)]
 

@@ -1,0 +1,85 @@
+"""What a step's result depends on, and nothing else: where that is as it was, the step need not run again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pawprint.lineage.model_files import CODE_FILES
+from pawprint.lineage.source_code import digest_sources
+from pawprint.lineage.surroundings import count_threads, digest_lock, name_instruction_set, name_libraries
+from pawprint.models.architectures import ARCHITECTURES
+
+MODEL_CODE = (*CODE_FILES, "pawprint/serving/model_code.py")
+"""What train puts into the model without importing it."""
+_SHORT = 12
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """The key of a step.
+
+    Attributes:
+        digest: sha256 over the parts.
+        parts: what it depends on, by kind (`parameter epochs`, `input dataset`, `code pawprint/errors.py`, …), each as
+            the value or the beginning of its sha256; enough to say what changed.
+    """
+
+    digest: str
+    parts: dict[str, str]
+
+    def differences(self, parts: Mapping[str, str]) -> list[str]:
+        """Say what differs from the parts of another key of the same step."""
+        told = []
+        for name in sorted({*self.parts, *parts}):
+            now, before = self.parts.get(name), parts.get(name)
+            if now == before:
+                continue
+            kind, _, what = name.partition(" ")
+            if kind == "code":
+                told.append(f"{what} {'is new' if before is None else 'is gone' if now is None else 'changed'}")
+            elif kind == "parameter":
+                told.append(f"{what} {before} -> {now}")
+            else:
+                told.append(f"{' '.join(filter(None, (kind, what)))} changed")
+        return told
+
+
+def build_key(entry_point: str, parameters: Mapping[str, object], inputs: Mapping[str, str]) -> CacheKey:
+    """Build the key of a step that main is about to run.
+
+    Args:
+        entry_point: its name.
+        parameters: every parameter but the URIs of its inputs, resolved: no `auto`.
+        inputs: digests of the content of its inputs, by the name of the parameter that brings them.
+    """
+    whole = {f"parameter {name}": str(value) for name, value in parameters.items()}
+    whole |= {f"input {name}": value for name, value in inputs.items()}
+    whole |= {f"code {path}": digest for path, digest in _digest_code(entry_point, parameters).items()}
+    # Run from an environment of one's own, the installed libraries need not be the lock's.
+    whole |= {"lock": digest_lock() or "none", "libraries": name_libraries()}
+    if entry_point == "train":
+        whole |= {"processor": name_instruction_set(), "threads": str(count_threads())}
+    text = json.dumps([entry_point, whole], sort_keys=True)
+    return CacheKey(
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        parts={
+            name: value if name.startswith("parameter ") or len(value) <= _SHORT else _shorten(value)
+            for name, value in whole.items()
+        },
+    )
+
+
+def _shorten(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:_SHORT]
+
+
+def _digest_code(entry_point: str, parameters: Mapping[str, object]) -> dict[str, str]:
+    """Digest the files that a step runs with these parameters; main has resolved `auto`, so recipes decide nothing."""
+    chosen = ARCHITECTURES.get(str(parameters.get("architecture")))
+    without = {module.__name__ for module in ARCHITECTURES.values() if module is not chosen}
+    if not str(parameters.get("architecture", "")).startswith("keras:"):
+        without.add("pawprint.models.keras_applications")
+    if entry_point in {"download", "preprocess"}:
+        without.add("pawprint.models")
+    return digest_sources(f"steps.{entry_point}", also=MODEL_CODE if entry_point == "train" else (), without=without)

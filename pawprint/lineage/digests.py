@@ -1,0 +1,155 @@
+"""What a step's artifacts were when they were logged: each file's sha256 and size, kept beside them and in a tag.
+
+`digests/<name>.json` lists the files of one group; the run's tag `pawprint.digest.<name>` is the sha256 of that list.
+So one byte changed in a file, in the list or in both shows.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import mlflow
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from pawprint.errors import UserError
+from pawprint.lineage.artifacts import NothingThereError, local_path, locate, open_artifact, open_location
+from pawprint.lineage.model_files import file_digest
+from pawprint.lineage.runs import PREFIX, set_tags
+
+TAG = f"{PREFIX}digest."
+WRITTEN_LATER = frozenset({"registered_model_meta"})
+"""What MLflow itself adds to a stored model when it is downloaded or registered."""
+
+
+def log_folder(folder: Path, path: str = "") -> None:
+    """Log a folder's files as artifacts of the active run, with their digests.
+
+    Args:
+        folder: of plain files, in folders or not.
+        path: where in the run's artifacts; at the top unless given.
+    """
+    mlflow.log_artifacts(str(folder), path or None)
+    _log_digests(path or "files", f"{_run_uri()}/{path}".rstrip("/"), digest_folder(folder))
+
+
+def log_text(text: str, name: str) -> None:
+    """Log one file at the top of the active run's artifacts, with its digest."""
+    with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+        path = Path(scratch, name)
+        path.write_bytes(text.encode())
+        mlflow.log_artifact(str(path))
+        _log_digests(path.stem, _run_uri(), digest_folder(Path(scratch)))
+
+
+def log_model_digests(uri: str) -> None:
+    """Log the digests of a model just logged: its network, and all that MLflow wrote around it."""
+    with open_artifact(uri, expected="models:/<model id>") as folder:
+        _log_digests("model", uri, digest_folder(folder))
+
+
+def _run_uri() -> str:
+    run = mlflow.active_run()
+    if run is None:
+        raise RuntimeError("artifacts are logged with their digests inside a run only")
+    return f"runs:/{run.info.run_id}"
+
+
+def _log_digests(name: str, uri: str, files: dict[str, dict[str, object]]) -> None:
+    """Log a group's list, and its sha256 as a tag."""
+    text = json.dumps({"uri": uri, "files": files}, indent=1, sort_keys=True)
+    mlflow.log_text(text, f"digests/{name}.json")
+    set_tags(**{f"digest.{name}": hashlib.sha256(text.encode()).hexdigest()})
+
+
+def digest_folder(folder: Path) -> dict[str, dict[str, object]]:
+    """Return sha256 and size of each file by its path in the folder, but for `WRITTEN_LATER` and compiled code."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): _describe(path)
+        for path in paths
+        if path.name not in WRITTEN_LATER and path.suffix != ".pyc"
+    }
+
+
+def groups_of(run: Run) -> dict[str, str]:
+    """Return the sha256 of each group's list, by its name, as the run's tags have them."""
+    return {tag.removeprefix(TAG): value for tag, value in run.data.tags.items() if tag.startswith(TAG)}
+
+
+def find_damage(run: Run, *, thorough: bool) -> list[str]:
+    """Compare a run's artifacts with what they were when they were logged.
+
+    Args:
+        run: of a step.
+        thorough: read what lies in a remote store too; otherwise its files' sizes must do.
+
+    Returns:
+        What differs, a line each, naming the file; nothing where all is as it was.
+    """
+    damage = []
+    for name, digest in sorted(groups_of(run).items()):
+        listed = f"digests/{name}.json"
+        try:
+            with open_location(f"{run.info.artifact_uri}/{listed}") as path:
+                content = path.read_bytes()
+        except NothingThereError as error:
+            damage.append(f"{listed} {error}")
+            continue
+        if hashlib.sha256(content).hexdigest() != digest:
+            damage.append(f"{listed} is not what was logged (its sha256 is not that of the run's tag {TAG}{name})")
+            continue
+        group = json.loads(content)
+        damage += _compare(group["uri"], group["files"], run, thorough=thorough)
+    return damage
+
+
+def _compare(uri: str, files: dict[str, dict[str, object]], run: Run, *, thorough: bool) -> Iterator[str]:
+    own = f"runs:/{run.info.run_id}"
+    try:
+        place = run.info.artifact_uri + uri.removeprefix(own) if uri.startswith(own) else locate(uri, "models:/<id>")
+        if local_path(place) is None and not thorough:
+            yield from _compare_sizes(uri, files, _list_sizes(place))
+            return
+        with open_location(place) as folder:
+            for name, expected in files.items():
+                path = folder / name
+                if not path.is_file():
+                    yield f"{uri}/{name} is gone"
+                elif file_digest(path) != expected["sha256"]:
+                    yield f"{uri}/{name} is not what was logged (its sha256 differs)"
+    except UserError as error:
+        yield f"{uri} {error}"
+
+
+def _compare_sizes(uri: str, files: dict[str, dict[str, object]], sizes: dict[str, int | None]) -> Iterator[str]:
+    for name, expected in files.items():
+        if name not in sizes:
+            yield f"{uri}/{name} is gone"
+        elif sizes[name] not in {None, expected["bytes"]}:
+            yield f"{uri}/{name} has {sizes[name]} bytes instead of {expected['bytes']}"
+
+
+def _list_sizes(place: str) -> dict[str, int | None]:
+    """Return the size of each file of a remote place by its path within."""
+    sizes: dict[str, int | None] = {}
+    pending = [""]
+    while pending:
+        inner = pending.pop()
+        try:
+            entries = mlflow.artifacts.list_artifacts(artifact_uri=f"{place}/{inner}" if inner else place)
+        except (MlflowException, OSError):
+            continue  # what is missing will be said of each file
+        for entry in entries:
+            name = f"{inner}/{PurePosixPath(entry.path).name}" if inner else PurePosixPath(entry.path).name
+            if entry.is_dir:
+                pending.append(name)
+            else:
+                sizes[name] = entry.file_size
+    return sizes
+
+
+def _describe(path: Path) -> dict[str, object]:
+    return {"sha256": file_digest(path), "bytes": path.stat().st_size}

@@ -1,0 +1,119 @@
+"""Steps found again by their key, and the run that stands in the tree for one that was not run again."""
+
+import json
+import time
+from collections.abc import Mapping
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run
+from mlflow.exceptions import MlflowException
+
+from pawprint.lineage.cache_keys import CacheKey
+from pawprint.lineage.digests import find_damage, groups_of
+from pawprint.lineage.runs import NOTE_TAG, PARENT_TAG, PREFIX
+
+KEY_TAG = f"{PREFIX}cache_key"
+PARTS_TAG = f"{PREFIX}cache_parts"
+FROM_TAG = f"{PREFIX}cached_from"
+ENTRY_POINT_TAG = "mlflow.project.entryPoint"
+_CANDIDATES = 5
+"""Matches that are tried, newest first, before a step is run again: more damaged ones in a row are no accident."""
+_BATCH = 1000
+"""Metrics that MLflow takes at once."""
+
+
+def key_tags(key: CacheKey) -> dict[str, str]:
+    """Return the tags, without their prefix, by which a run will be found again."""
+    return {"cache_key": key.digest, "cache_parts": json.dumps(key.parts, sort_keys=True)}
+
+
+def find_reusable(key: CacheKey, experiment_id: str) -> Run | None:
+    """Return the newest finished run of an experiment with this key whose artifacts are whole, or None.
+
+    On this machine's disk every file is digested; in a remote store sizes must do, and `verify` does the rest.
+    """
+    client = MlflowClient()
+    for run in client.search_runs(
+        [experiment_id],
+        f"tags.`{KEY_TAG}` = '{key.digest}' AND attributes.status = 'FINISHED'",
+        order_by=["attributes.start_time DESC"],
+        max_results=_CANDIDATES,
+    ):
+        if groups_of(run) and not find_damage(run, thorough=False):
+            return client.get_run(run.info.run_id)  # with its models, which a search leaves out
+    return None
+
+
+def explain_difference(entry_point: str, key: CacheKey, experiment_id: str) -> str:
+    """Say what in a step's key is other than when it last ran here."""
+    runs = MlflowClient().search_runs(
+        [experiment_id],
+        f"tags.`{ENTRY_POINT_TAG}` = '{entry_point}' AND tags.`{PARTS_TAG}` LIKE '{{%' "
+        "AND attributes.status = 'FINISHED'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    if not runs:
+        return "no finished run of it is known here"
+    last = runs[0]
+    told = key.differences(json.loads(last.data.tags[PARTS_TAG]))
+    if told:
+        return f"since run {last.info.run_id}: {'; '.join(told)}"
+    return f"run {last.info.run_id} has the same key, but its artifacts are not whole"
+
+
+def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str) -> Run:
+    """Make a run under the active one that stands for a step which was not run again.
+
+    It looks like a run of the step (entry point, commit, parameters, metrics with their history, datasets, facts), and
+    is marked with the run that it stands for. The model is not its output, and gets no metric twice.
+    """
+    parent = mlflow.active_run()
+    if parent is None:
+        raise RuntimeError("a reused step needs an active run to nest under")
+    client = MlflowClient()
+    facts = {
+        name: value
+        for name, value in original.data.tags.items()
+        if name.startswith(PREFIX) and name not in {KEY_TAG, PARTS_TAG} and not name.startswith(f"{PREFIX}digest.")
+    }
+    shared = {
+        name: value
+        for name, value in parent.data.tags.items()
+        if name.startswith(("mlflow.source.", "mlflow.project.")) or name in {"mlflow.user", "mlflow.gitRepoURL"}
+    }
+    run_id, experiment = original.info.run_id, original.info.experiment_id
+    note = (
+        f"Not run again: this is [{original.info.run_name}](#/experiments/{experiment}/runs/{run_id}), run `{run_id}`."
+    )
+    tags = {
+        **facts,
+        **shared,
+        PARENT_TAG: parent.info.run_id,
+        ENTRY_POINT_TAG: original.data.tags[ENTRY_POINT_TAG],
+        FROM_TAG: run_id,
+        NOTE_TAG: f"{note}\n\n{original.data.tags.get(NOTE_TAG, '')}".strip()[:8000],
+    }
+    made = client.create_run(parent.info.experiment_id, tags=tags, run_name=run_name).info.run_id
+    client.log_batch(made, params=[Param(name, str(value)) for name, value in parameters.items()])
+    _copy_metrics(client, original, made)
+    if original.inputs and original.inputs.dataset_inputs:
+        client.log_inputs(made, datasets=original.inputs.dataset_inputs)
+    client.set_terminated(made)
+    return client.get_run(made)
+
+
+def _copy_metrics(client: MlflowClient, original: Run, run_id: str) -> None:
+    now = int(time.time() * 1000)
+    metrics: list[Metric] = []
+    for name in original.data.metrics:
+        if name.startswith("system/"):
+            continue  # the machine did nothing this time
+        try:
+            history = client.get_metric_history(original.info.run_id, name)
+        except MlflowException:
+            history = [Metric(name, original.data.metrics[name], now, 0)]
+        metrics += [Metric(one.key, one.value, one.timestamp, one.step) for one in history]
+    for start in range(0, len(metrics), _BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + _BATCH])

@@ -1,0 +1,107 @@
+"""What a result may depend on beside parameters and photos: machine, process, environment, uncommitted changes."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+LOCK = Path("requirements.txt")
+LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow", "scikit-learn", "mlflow")
+"""Those whose versions a result may depend on, as installed: `--env-manager local` need not follow the lock."""
+INSTRUCTION_SETS = (
+    *("sse4_2", "avx", "avx2", "fma", "avx_vnni"),
+    *("avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
+)
+"""What oneDNN chooses its kernels by; other kernels add in another order."""
+
+MAX_DIFF = 1_000_000
+SECRETS = tuple(f":(exclude,icase,glob)**/{name}" for name in ("*.env*", "*.pem", "*.key", "*secret*", "*credential*"))
+"""Names that are not read into a diff, as git's pathspecs."""
+
+
+def describe_surroundings() -> dict[str, object]:
+    """Return the tags that say what a run ran on."""
+    return {
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "cpu": name_cpu(),
+        "threads": count_threads(),
+        "python": platform.python_version(),
+        "libraries": name_libraries(),
+        "lock_sha256": digest_lock(),
+        "git_dirty": is_dirty(),
+    }
+
+
+def count_threads() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def digest_lock() -> str | None:
+    """Return the sha256 of requirements.txt, or None where there is none."""
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else None
+
+
+def name_libraries() -> str:
+    """Return the installed versions of `LIBRARIES`, as `keras 3.15.0, numpy 2.4.6`."""
+    versions = []
+    for name in LIBRARIES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ", ".join(versions)
+
+
+def name_cpu() -> str:
+    """Return the processor's name."""
+    return _read_cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def name_instruction_set() -> str:
+    """Return the architecture and those of `INSTRUCTION_SETS` that the processor has."""
+    flags = set(_read_cpuinfo("flags").split())
+    return " ".join([platform.machine(), *(name for name in INSTRUCTION_SETS if name in flags)])
+
+
+def _read_cpuinfo(key: str) -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith(key):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass  # not Linux
+    return ""
+
+
+def is_dirty() -> str | None:
+    """Say whether tracked files differ from the commit that MLflow records; None where there is no git."""
+    try:
+        status = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],  # noqa: S607 (git is found on the PATH)
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return "true" if status.stdout.strip() else "false"
+
+
+def read_uncommitted() -> str:
+    """Return what tracked files differ by from the commit, cut after `MAX_DIFF` bytes and without `SECRETS`."""
+    try:
+        done = subprocess.run(  # noqa: S603 (nothing of it comes from outside)
+            ["git", "diff", "HEAD", "--no-color", "--no-ext-diff", "--", ".", *SECRETS],  # noqa: S607 (on the PATH)
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    diff = done.stdout[:MAX_DIFF].decode("utf-8", "replace")
+    return diff if len(done.stdout) <= MAX_DIFF else f"{diff}\n[cut after {MAX_DIFF} bytes of {len(done.stdout)}]\n"

@@ -1,0 +1,77 @@
+"""What a source would give, told without fetching it: equal identities, equal photos."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from pawprint.errors import UserError
+from pawprint.photos.archives import hash_file, list_folder
+from pawprint.photos.grammar import Alternative, Place, drawn_counts, parse_source
+from pawprint.photos.manifest import load_manifest
+from pawprint.photos.places import receive_path
+from pawprint.photos.received import UnreachableError
+
+
+def identify_source(source: str, *, resolve_uri: Callable[[str], Path]) -> str | None:
+    """Say which photos the first source that can be reached holds at this moment.
+
+    Local bytes are read and digested; of a remote archive the version that its server tells is taken (ETag, or date,
+    and length).
+
+    Args:
+        source: as in `grammar.py`.
+        resolve_uri: turns `runs:/…` into a local folder; raises UserError where it cannot.
+
+    Returns:
+        A text that differs where the photos differ, or None where only fetching them would tell.
+    """
+    for alternative in parse_source(source):
+        try:
+            return _identify_alternative(alternative, resolve_uri)
+        except UnreachableError:
+            continue
+    return None
+
+
+def _identify_alternative(alternative: Alternative, resolve_uri: Callable[[str], Path]) -> str | None:
+    told = []
+    for place in alternative.places:
+        identity = _identify_place(place, resolve_uri)
+        if identity is None:
+            return None
+        told.append(f"{place.split}={identity}" if place.split else identity)
+    return f"{alternative.text}: {'+'.join(told)}"
+
+
+def _identify_place(place: Place, resolve_uri: Callable[[str], Path]) -> str | None:
+    if place.kind == "path":
+        received = receive_path(place)
+        assert received.path is not None  # noqa: S101 - only drawn photos have none
+        return hash_folder(received.path) if received.kind == "folder" else hash_file(received.path)
+    if place.kind == "synthetic":
+        photos, seed = drawn_counts(place.text)
+        return f"synthetic:{photos}:{seed}"
+    if place.kind == "runs":
+        try:
+            return load_manifest(resolve_uri(place.text)).sha256
+        except UserError as error:
+            raise UnreachableError(str(error)) from error
+    from pawprint.photos.places import find_url
+    from pawprint.photos.transfer import read_version
+
+    return read_version(find_url(place))
+
+
+def hash_folder(folder: Path) -> str:
+    """Digest the names and the bytes of a folder's photos.
+
+    Raises:
+        UserError: a photo cannot be read.
+    """
+    digest = hashlib.sha256()
+    for member in sorted(list_folder(folder)[0]):
+        try:
+            digest.update(f"{hash_file(folder / member)}  {member}\n".encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            raise UserError(f"{folder / member} cannot be read ({error.strerror}); mend its permissions") from error
+    return digest.hexdigest()
