@@ -88,13 +88,10 @@ def find_model_id(client: MlflowClient, uri: str) -> str:
     else:
         version = client.get_model_version(*name.partition("/")[::2])
     # MLflow leaves model_id empty in some versions; the source says it too.
-    found: str | None = version.model_id or (
-        version.source.removeprefix("models:/") if (version.source or "").startswith("models:/m-") else None
-    )
+    source = str(version.source or "")
+    found = str(version.model_id or (source.removeprefix("models:/") if source.startswith("models:/m-") else ""))
     if not found:
-        raise UserError(
-            f"{uri} was registered from {version.source}, which is no logged model; register one of train's"
-        )
+        raise UserError(f"{uri} was registered from {source}, which is no logged model; register one of train's")
     return found
 
 
