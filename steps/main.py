@@ -7,6 +7,7 @@ Run it  mlflow run . -P epochs=30
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,10 @@ from pawprint.errors import UserError
 from pawprint.models.architectures import recipe_for
 from steps import options
 from steps.console import run_command
+
+if TYPE_CHECKING:
+    from pawprint.lineage.chain import Chain, Outcome
+    from pawprint.lineage.results import Repeat
 
 
 @click.command()
@@ -30,6 +35,9 @@ from steps.console import run_command
 @options.patience
 @options.repeats
 @options.seed
+@options.register
+@options.minimum_accuracy
+@options.minimum_f1
 @options.cache
 @options.plan
 def main(
@@ -46,16 +54,18 @@ def main(
     patience: int | None,
     repeats: int,
     seed: int,
+    register: str,
+    minimum_accuracy: float,
+    minimum_f1: float,
     cache: str,
     plan: bool,
 ) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
-    import mlflow
-
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.chain import Chain
-    from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
-    from pawprint.lineage.results import Repeat, find_model, log_summary, read_repeat, summarize
+    from pawprint.lineage.descriptions import describe_run
+    from pawprint.lineage.registry import check_gate
+    from pawprint.lineage.results import Repeat, choose_best, find_model, log_summary, read_repeat
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.identity import identify_source
 
@@ -75,7 +85,7 @@ def main(
             )
         used["patience"] = 0
 
-    with start_step() as run, ExitStack() as opened:
+    with start_step(), ExitStack() as opened:
         set_tags(**{f"used.{name}": value for name, value in used.items()})
         chain = Chain(cache=cache, plan=plan)
 
@@ -144,17 +154,67 @@ def main(
             return
 
         log_summary(done)
-        fallback = downloaded.tag("source_fallback")
-        describe_run(
-            f"{code(architecture)} on photos of {code(str(downloaded.tag('source')))}"
-            + (f", because of {fallback}." if fallback else "."),
-            tell_repeats(done),
-            tell_steps(chain.runs),
-        )
-        click.echo(summarize(done))
-        if fallback:
-            click.echo(f"note: the photos are {downloaded.tag('source')}, because of {fallback}", err=True)
-        click.echo(f"run {run.info.run_id} at {mlflow.get_tracking_uri()}")
+        notes = []
+        failure = check_gate(done, minimum_accuracy=minimum_accuracy, minimum_f1=minimum_f1)
+        if failure:
+            notes.append(f"Below the bar, so nothing was registered: {failure}.")
+        elif register:
+            notes.append(_register(register, choose_best(done).model, preprocessed, chain))
+        _tell(done, chain, notes, architecture=architecture, downloaded=downloaded)
+        if failure:
+            raise UserError(f"{failure}; everything is logged, and nothing was registered")
+
+
+def _register(name: str, model: str, preprocessed: "Outcome", chain: "Chain") -> str:
+    """Makes a model a version of a registered one, and the champion if it is better; returns what became of it."""
+    from pawprint.lineage.registry import find_champion, find_evaluation, read_candidate, register
+    from pawprint.lineage.runs import set_tags
+
+    digest = str(preprocessed.tag("dataset_digest"))
+    evaluated, champion = find_evaluation(model, digest), find_champion(name)
+    opponent = find_evaluation(champion, digest) if champion else None
+    if champion and opponent is None:
+        # Judged on other photos so far: the two are compared on the same ones.
+        opponent = chain.run_step(
+            "evaluate",
+            {},
+            given={"dataset": preprocessed.artifact("dataset"), "model": champion},
+            inputs={"dataset": digest, "model": champion},
+            run_name="evaluate the champion",
+        ).made
+    if evaluated is None:
+        raise RuntimeError(f"{model} has just been evaluated, and its evaluation is not found")
+    decision = register(name, read_candidate(evaluated), read_candidate(opponent) if opponent else None)
+    set_tags(registered=f"models:/{name}/{decision.version}", champion=str(decision.champion).lower())
+    return decision.reason
+
+
+def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architecture: str, downloaded: "Outcome") -> None:
+    """Says how it went: on the run's page, in report.html and lineage.svg, and at the console."""
+    import mlflow
+
+    from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
+    from pawprint.lineage.digests import log_text
+    from pawprint.lineage.graph import find_lineage
+    from pawprint.lineage.picture import draw_lineage
+    from pawprint.lineage.report import build_report
+    from pawprint.lineage.results import summarize
+
+    source, fallback = downloaded.tag("source"), downloaded.tag("source_fallback")
+    because = f", because of {fallback}." if fallback else "."
+    describe_run(
+        f"{code(architecture)} on photos of {code(str(source))}{because}",
+        *notes,
+        tell_repeats(done),
+        tell_steps(chain.runs),
+    )
+    lineage = find_lineage(chain.main.info.run_id)
+    log_text(draw_lineage(lineage), "lineage.svg")
+    log_text(build_report(lineage, done, notes), "report.html")
+    click.echo("\n".join([summarize(done), *notes]))
+    if fallback:
+        click.echo(f"note: the photos are {source}, because of {fallback}", err=True)
+    click.echo(f"run {chain.main.info.run_id} at {mlflow.get_tracking_uri()}; its report.html tells the whole story")
 
 
 if __name__ == "__main__":

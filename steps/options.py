@@ -33,6 +33,16 @@ class AutoOr(click.ParamType[Any]):
             raise click.BadParameter(f"{error.message.rstrip('.')}; or say auto.", ctx, param) from None
 
 
+def check_model_name(name: str) -> None:
+    """Refuse a name that MLflow's registry would refuse at the end of a long run, or that reads as a URI.
+
+    Raises:
+        UserError: naming the signs that are not allowed.
+    """
+    if any(sign in name for sign in "/:@'\"") or name != name.strip():
+        raise UserError(f"{name!r} can't be a model's name; expected one without / : @, quotes and outer spaces")
+
+
 class Checked(click.ParamType[str]):
     """Text that a room's own check accepts."""
 
@@ -108,4 +118,14 @@ cache = _option(
     "on: a step whose photos, parameters, code and environment are as they were is not run again. "
     "refresh: all run again, and are found next time. off: neither looked for nor found.",
 )
+register = _option(
+    "register",
+    Checked("name", check_model_name),
+    "Name of a registered model that the best repeat becomes a version of: challenger, and champion if it is better "
+    "than the present one by more than chance on the same test photos. Empty: none.",
+)
+minimum_accuracy = _option(
+    "minimum_accuracy", click.FloatRange(0, 1), "Test accuracy below which main fails and registers nothing. 0: none."
+)
+minimum_f1 = _option("minimum_f1", click.FloatRange(0, 1), "The same for F1.")
 plan = _option("plan", click.BOOL, "true: only say which steps would run, which would be reused, and why.")

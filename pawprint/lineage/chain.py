@@ -105,8 +105,13 @@ class Chain:
             return f"run, unless its {' and '.join(sorted(missing))} can be reused"
         return f"run ({explain_difference(entry_point, key, self._experiment())})"
 
-    def _experiment(self) -> str:
+    @property
+    def main(self) -> mlflow.ActiveRun:
+        """The active run, which the steps nest under."""
         run = mlflow.active_run()
         if run is None:
             raise RuntimeError("a chain needs an active run to nest its steps under")
-        return str(run.info.experiment_id)
+        return run
+
+    def _experiment(self) -> str:
+        return str(self.main.info.experiment_id)

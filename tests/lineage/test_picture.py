@@ -1,0 +1,36 @@
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawprint.lineage.graph import Lineage
+from pawprint.lineage.picture import _ticks, draw_curves, draw_lineage
+
+
+def test_a_chain_with_nothing_known_is_still_a_picture() -> None:
+    picture = ElementTree.fromstring(draw_lineage(Lineage()))  # noqa: S314 - drawn here
+    assert "not known" in "".join(picture.itertext())
+
+
+@given(st.floats(0, 1e4), st.floats(1e-3, 1e4))
+def test_ticks_enclose_their_values_and_are_few(low: float, span: float) -> None:
+    ticks = _ticks(low, low + span)
+    assert ticks[0] <= low + 1e-6
+    assert ticks[-1] >= low + span - 1e-6
+    assert 2 <= len(ticks) <= 9
+    assert ticks == sorted(set(ticks))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 30])
+def test_curves_show_each_repeat(epochs: int) -> None:
+    history = [{"train_loss": 1 / n, "validation_loss": 2 / n} for n in range(1, epochs + 1)]
+    chart = ElementTree.fromstring(draw_curves([history, history], "loss", title="a < b"))  # noqa: S314 - drawn here
+    shapes = [one for one in chart if one.tag in {"polyline", "circle"}]
+    assert len(shapes) == 4
+
+
+def test_without_validation_there_are_training_curves_alone() -> None:
+    chart = draw_curves([[{"train_loss": 1.0}, {"train_loss": 0.5}]], "loss", title="loss")
+    assert chart.count("<polyline") == 1
+    assert draw_curves([[{}]], "accuracy", title="accuracy") == ""
