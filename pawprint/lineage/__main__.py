@@ -54,6 +54,37 @@ def verify(target: str) -> None:
     click.echo("every link of the chain holds")
 
 
+@lineage.command()
+@click.argument("first")
+@click.argument("second")
+def diff(first: str, second: str) -> None:
+    """Show what differs between two runs of main, and whether their results differ by more than chance."""
+    from pawprint.lineage.difference import tell_difference
+    from pawprint.lineage.graph import find_lineage
+
+    click.echo(tell_difference(find_lineage(first), find_lineage(second)))
+
+
+@lineage.command(epilog=_HELP)
+@TARGET
+@click.option("--run", "run_it", is_flag=True, help="Run it, in a fresh clone, and compare what comes out.")
+@click.option("--env-manager", default="uv", show_default=True, help="Of MLflow, for --run.")
+def replay(target: str, run_it: bool, env_manager: str) -> None:
+    """Print the command that makes a model again; with --run, make it and compare."""
+    from pawprint.lineage.replay import compare_runs, find_main, replay_main, tell_command
+
+    main = find_main(target)
+    if not run_it:
+        click.echo(tell_command(main))
+        return
+    again = replay_main(main, env_manager=env_manager)
+    same, told = compare_runs(main, again)
+    click.echo("\n".join(told))
+    if not same:
+        raise UserError(f"run {again.info.run_id} did not come out as run {main.info.run_id} did")
+    click.echo(f"identical: run {again.info.run_id} is run {main.info.run_id} again")
+
+
 def run() -> None:
     """Run the command; a user's mistake is one line on stderr and exit code 1."""
     try:

@@ -95,14 +95,23 @@ def read_candidate(evaluated: Run) -> Candidate:
     Raises:
         UserError: its predictions are gone.
     """
-    uri = f"runs:/{evaluated.info.run_id}/evaluation/predictions.csv"
-    with open_artifact(uri, expected="runs:/<run id of evaluate>/evaluation/predictions.csv") as path:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
     return Candidate(
         model_id=find_model_id(MlflowClient(), evaluated.data.params["model"]),
         dataset_digest=str(get_tag(evaluated, "dataset_digest")),
-        right={row["member"]: row["correct"] == "1" for row in rows},
+        right=read_answers(evaluated),
     )
+
+
+def read_answers(evaluated: Run) -> dict[str, bool]:
+    """Return whether each test photo's answer was right, by its name in the archive.
+
+    Raises:
+        UserError: the predictions are gone.
+    """
+    uri = f"runs:/{evaluated.info.run_id}/evaluation/predictions.csv"
+    with open_artifact(uri, expected="runs:/<run id of evaluate>/evaluation/predictions.csv") as path:
+        text = path.read_text(encoding="utf-8")
+    return {row["member"]: row["correct"] == "1" for row in csv.DictReader(io.StringIO(text, newline=""))}
 
 
 def find_evaluation(model: str, dataset_digest: str) -> Run | None:
