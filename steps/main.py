@@ -194,8 +194,9 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
     import mlflow
 
     from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
-    from pawprint.lineage.digests import log_text
+    from pawprint.lineage.digests import log_files
     from pawprint.lineage.graph import find_lineage
+    from pawprint.lineage.openlineage import write_events
     from pawprint.lineage.picture import draw_lineage
     from pawprint.lineage.report import build_report
     from pawprint.lineage.results import summarize
@@ -209,8 +210,14 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
         tell_steps(chain.runs),
     )
     lineage = find_lineage(chain.main.info.run_id)
-    log_text(draw_lineage(lineage), "lineage.svg")
-    log_text(build_report(lineage, done, notes), "report.html")
+    log_files(
+        {
+            "report.html": build_report(lineage, done, notes),
+            "lineage.svg": draw_lineage(lineage),
+            "lineage.json": write_events(lineage),
+        },
+        "story",
+    )
     click.echo("\n".join([summarize(done), *notes]))
     if fallback:
         click.echo(f"note: the photos are {source}, because of {fallback}", err=True)

@@ -7,7 +7,7 @@ So one byte changed in a file, in the list or in both shows.
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import mlflow
@@ -35,13 +35,18 @@ def log_folder(folder: Path, path: str = "") -> None:
     _log_digests(path or "files", f"{_run_uri()}/{path}".rstrip("/"), digest_folder(folder))
 
 
-def log_text(text: str, name: str) -> None:
-    """Log one file at the top of the active run's artifacts, with its digest."""
+def log_files(texts: Mapping[str, str], group: str) -> None:
+    """Log texts as files at the top of the active run's artifacts, with their digests.
+
+    Args:
+        texts: by file name.
+        group: what they are called together, in `digests/<group>.json`.
+    """
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
-        path = Path(scratch, name)
-        path.write_bytes(text.encode())
-        mlflow.log_artifact(str(path))
-        _log_digests(path.stem, _run_uri(), digest_folder(Path(scratch)))
+        for name, text in texts.items():
+            Path(scratch, name).write_bytes(text.encode())
+        mlflow.log_artifacts(scratch)
+        _log_digests(group, _run_uri(), digest_folder(Path(scratch)))
 
 
 def log_model_digests(uri: str) -> None:

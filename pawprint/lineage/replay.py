@@ -15,8 +15,9 @@ from mlflow.entities import Run
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import find_lineage
-from pawprint.lineage.runs import PARENT_TAG, get_tag
+from pawprint.lineage.runs import DIFF, PARENT_TAG, get_tag
 from pawprint.lineage.surroundings import MAX_DIFF
+from pawprint.photos.archives import hash_file
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
 """Parameters that say how to run and what to do with the result, not how it is made."""
@@ -47,8 +48,8 @@ def tell_command(main: Run) -> str:
         return f"mlflow run . {manager} {words}"
     lines = [f"git clone {shlex.quote(place)} again && git -C again checkout {commit}"]
     if dirty:
-        uri = f"runs:/{main.info.run_id}/uncommitted.diff"
-        lines.append(f"mlflow artifacts download -u {uri} -d . && git -C again apply ../uncommitted.diff")
+        uri = f"runs:/{main.info.run_id}/{DIFF}"
+        lines.append(f"mlflow artifacts download -u {uri} -d . && git -C again apply ../{DIFF}")
     return "\n".join([*lines, f"mlflow run again {manager} {words}"])
 
 
@@ -130,9 +131,11 @@ def compare_runs(main: Run, again: Run) -> tuple[bool, list[str]]:
 
 
 def _apply_diff(main: Run, clone: Path) -> None:
-    uri = f"runs:/{main.info.run_id}/uncommitted.diff"
+    uri = f"runs:/{main.info.run_id}/{DIFF}"
     try:
         with open_artifact(uri, expected="the diff of a run from a changed tree") as path:
+            if hash_file(path) != get_tag(main, "uncommitted_sha256"):
+                raise UserError(f"{uri} is not what was logged (its sha256 differs)")
             if path.stat().st_size > MAX_DIFF:
                 raise UserError("it was too large to be kept whole")
             _git("-C", str(clone), "apply", str(path.absolute()))

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pawprint.errors import UserError
+from pawprint.lineage.digests import log_files
 from pawprint.lineage.runs import set_tags
 
 _SHOWN = ("test_accuracy", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_log_loss")
@@ -85,7 +86,7 @@ def log_summary(repeats: Sequence[Repeat]) -> None:
         mlflow.log_metrics({f"{name}_mean": statistics.fmean(values), f"{name}_std": statistics.stdev(values)})
     rows = [["seed", "model", *_SHOWN]]
     rows += [[str(r.seed), r.model, *(str(r.metrics.get(name, "")) for name in _SHOWN)] for r in repeats]
-    mlflow.log_text("".join(",".join(row) + "\n" for row in rows), "repeats.csv")
+    log_files({"repeats.csv": "".join(",".join(row) + "\n" for row in rows)}, "repeats")
 
 
 def summarize(repeats: Sequence[Repeat]) -> str:

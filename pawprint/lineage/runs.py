@@ -1,5 +1,6 @@
 """A step as an MLflow run: started once, tagged with what it ran on, and with its error if it fails."""
 
+import hashlib
 import json
 import logging
 import os
@@ -16,6 +17,8 @@ ERROR_TAG = PREFIX + "error"
 """The last lines of what made a run fail, for the parent that reports it and the person who opens the page."""
 
 PARENT_TAG = "mlflow.parentRunId"
+DIFF = "uncommitted.diff"
+"""Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
 KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
 """Where main leaves the tags by which a step's run will be found again, as JSON."""
 
@@ -45,7 +48,8 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         os.environ.pop("MLFLOW_RUN_ID", None)
         set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
         if PARENT_TAG not in run.data.tags and (diff := read_uncommitted()):
-            mlflow.log_text(diff, "uncommitted.diff")
+            mlflow.log_text(diff, DIFF)
+            set_tags(uncommitted_sha256=hashlib.sha256(diff.encode()).hexdigest())
         try:
             yield run
         except BaseException as error:

@@ -14,7 +14,7 @@ from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.digests import find_damage, groups_of
 from pawprint.lineage.graph import Lineage, Training, entry_point
 from pawprint.lineage.model_files import read_model_files
-from pawprint.lineage.runs import get_tag
+from pawprint.lineage.runs import DIFF, get_tag
 from pawprint.photos.archives import hash_file
 from pawprint.photos.manifest import combine_digests, load_manifest
 from pawprint.photos.recall import recall_archive
@@ -132,3 +132,6 @@ def _check_training(training: Training, dataset: str | None) -> Iterator[str]:
 def _check_main(run: Run, photos: str | None, dataset: str | None) -> Iterator[str]:
     yield from _differs("the photos' digest", photos, get_tag(run, "photos_sha256"), "main's tag")
     yield from _differs("the dataset's digest", dataset, get_tag(run, "dataset_digest"), "main's tag")
+    if said := get_tag(run, "uncommitted_sha256"):
+        with open_artifact(f"runs:/{run.info.run_id}/{DIFF}", expected="the diff of a run from a changed tree") as path:
+            yield from _differs(f"the digest of {DIFF}", hash_file(path), said, "main's tag")

@@ -1,5 +1,6 @@
 """The winner in MLflow's registry, and the gate before it."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,15 @@ def test_a_winner_is_registered_and_one_below_the_bar_is_not(
     assert main.info.run_id not in (folder / "lineage.svg").read_text("utf-8")
     assert at.newest("train").info.run_id in (folder / "lineage.svg").read_text("utf-8")
     assert not at.client.search_registered_models()
+
+    events = json.loads((folder / "lineage.json").read_text("utf-8"))
+    assert [event["job"]["name"] for event in events] == [
+        "pawprint.download",
+        "pawprint.preprocess",
+        "pawprint.train",
+        "pawprint.evaluate",
+        "pawprint.main",
+    ]
 
     # All is reused, evaluations included.
     done = at.run(*words, *small)

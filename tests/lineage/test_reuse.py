@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pawprint.lineage.cache_keys import CacheKey
-from pawprint.lineage.digests import find_damage, log_folder, log_text
+from pawprint.lineage.digests import find_damage, log_files, log_folder
 from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags, log_reuse
 from pawprint.lineage.runs import KEY_VARIABLE, start_step
 
@@ -27,7 +27,7 @@ def made(monkeypatch: pytest.MonkeyPatch, folder: Path, key: CacheKey = KEY) -> 
         mlflow.log_metrics({"loss": 0.5}, step=1)
         mlflow.log_metrics({"loss": 0.25}, step=2)
         log_folder(inner, "things")
-        log_text("said", "words.txt")
+        log_files({"words.txt": "said"}, "words")
     return MlflowClient().get_run(run.info.run_id)
 
 
