@@ -26,14 +26,20 @@ def lineage(tracking_uri: str | None) -> None:
 
 @lineage.command(epilog=_HELP)
 @TARGET
-@click.option("--json", "as_json", is_flag=True, help="As data instead of a tree.")
-def show(target: str, as_json: bool) -> None:
+@click.option("--json", "form", flag_value="json", help="As data instead of a tree.")
+@click.option("--svg", "form", flag_value="svg", help="As a picture.")
+@click.option("--dot", "form", flag_value="dot", help="As a graph for Graphviz.")
+def show(target: str, form: str | None) -> None:
     """Show the chain as a tree, the newest on top."""
     from pawprint.lineage.graph import find_lineage
+    from pawprint.lineage.picture import draw_lineage, write_dot
     from pawprint.lineage.tree import describe_lineage, tell_lineage
 
     found = find_lineage(target)
-    click.echo(json.dumps(describe_lineage(found), indent=2) if as_json else tell_lineage(found))
+    if form == "json":
+        click.echo(json.dumps(describe_lineage(found), indent=2))
+    else:
+        click.echo({None: tell_lineage, "svg": draw_lineage, "dot": write_dot}[form](found))
 
 
 @lineage.command(epilog=_HELP)

@@ -80,6 +80,27 @@ def draw_lineage(lineage: Lineage) -> str:
     )
 
 
+def write_dot(lineage: Lineage) -> str:
+    """Return the picture as a graph in Graphviz's language, every repeat in it."""
+    front = _front_boxes(lineage)
+    lines = ["digraph lineage {", "  rankdir=LR; node [shape=box, style=rounded];"]
+    for number, box in enumerate(front):
+        lines.append(f"  front{number} [label={_quote_dot(box)}];")
+        if number:
+            lines.append(f"  front{number - 1} -> front{number};")
+    for row, training in enumerate(lineage.trainings):
+        before = f"front{len(front) - 1}"
+        for column, box in enumerate(_row_boxes(training)):
+            lines += [f"  row{row}_{column} [label={_quote_dot(box)}];", f"  {before} -> row{row}_{column};"]
+            before = f"row{row}_{column}"
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _quote_dot(box: _Box) -> str:
+    text = "\n".join([box.kind, *(line for line in box.lines if line)])
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
 def _front_boxes(lineage: Lineage) -> list[_Box]:
     download, preprocess = lineage.download, lineage.preprocess
     source = str(get_tag(download, "source") or "") if download else "not known"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawprint.lineage.graph import Lineage
-from pawprint.lineage.picture import _ticks, draw_curves, draw_lineage
+from pawprint.lineage.picture import _Box, _quote_dot, _ticks, draw_curves, draw_lineage, write_dot
 
 
 def test_a_chain_with_nothing_known_is_still_a_picture() -> None:
@@ -34,3 +34,8 @@ def test_without_validation_there_are_training_curves_alone() -> None:
     chart = draw_curves([[{"train_loss": 1.0}, {"train_loss": 0.5}]], "loss", title="loss")
     assert chart.count("<polyline") == 1
     assert draw_curves([[{}]], "accuracy", title="accuracy") == ""
+
+
+def test_a_graph_s_labels_hold_any_text() -> None:
+    assert _quote_dot(_Box("source", ('C:\\my "photos"', "second"))) == r'"source\nC:\\my \"photos\"\nsecond"'
+    assert write_dot(Lineage()).count("->") == 2
