@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 import warnings
@@ -12,8 +13,17 @@ from PIL import Image
 from pawprint.errors import UserError
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM came: what a Ctrl-C does, with another exit code."""
+
+
 def run_command(command: click.Command) -> None:
-    """Runs a step's command and exits: 0, or 1 for a mistake that the message explains, or 2 for a bad parameter."""
+    """Runs a step's command and exits.
+
+    With 0, with 1 for a mistake that the message explains, with 2 for a bad parameter, with 130 or 143 where it was
+    interrupted (SIGINT) or terminated (SIGTERM): MLflow then ends the steps that it started, and the runs are KILLED.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -29,8 +39,15 @@ def run_command(command: click.Command) -> None:
         _fail(_one_line(error.format_message()), 2)
     except UserError as error:
         _fail(_one_line(str(error)), 1)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", 130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click makes an Abort of every KeyboardInterrupt.
+        terminated = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)
+        word, code = ("terminated", 143) if terminated else ("interrupted", 130)
+        _fail(f"{word}; the same command again goes on from the steps that had finished", code)
+
+
+def _terminate(*_: object) -> None:
+    raise TerminatedError
 
 
 def import_tensorflow_quietly() -> None:

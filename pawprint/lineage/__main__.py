@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 
 import click
@@ -16,6 +17,8 @@ _HELP = "TARGET: a run id, models:/<id>, models:/<name>@<alias>, runs:/<run id>/
 @click.option("--tracking-uri", help="The tracking server or store; MLflow's own settings unless given.")
 def lineage(tracking_uri: str | None) -> None:
     """Walk and prove the chain behind a model: which photos, which code, which environment."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import ExecutionException
 
 from pawprint.errors import UserError
-from pawprint.lineage.runs import ERROR_TAG, KEY_VARIABLE
+from pawprint.lineage.runs import ERROR_TAG, INTERRUPTED, KEY_VARIABLE
 
 
 def run_child(
@@ -49,11 +49,28 @@ def run_child(
         child = _newest_child(parent)
         if child is None:
             raise UserError(f"{run_name} could not be started: {error}") from error
+        if child.data.tags.get(ERROR_TAG) == INTERRUPTED:
+            _mark_killed(child)
         reason = child.data.tags.get(ERROR_TAG, "its own lines above say why")
         raise UserError(f"{run_name} failed (run {child.info.run_id}): {reason}") from error
+    except KeyboardInterrupt:
+        # MLflow has ended the child by now.
+        if (child := _newest_child(parent)) and child.info.status == "FAILED":
+            _mark_killed(child)
+        raise
     finally:
         del os.environ[KEY_VARIABLE]
     return MlflowClient().get_run(submitted.run_id)
+
+
+def _mark_killed(child: Run) -> None:
+    """Mark a child as KILLED, as it had done itself.
+
+    MLflow 3.17's launcher takes any other exit code than 0 for FAILED, and writes that over what the run says itself:
+    it asks whether the run has ended with a name where a number is expected. Of main's own run the launcher is the
+    last to write, so that one stays FAILED.
+    """
+    MlflowClient().set_terminated(child.info.run_id, "KILLED")
 
 
 def _newest_child(parent: mlflow.ActiveRun) -> Run | None:

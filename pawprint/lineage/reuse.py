@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
-from mlflow.exceptions import MlflowException
 
 from pawprint.lineage.cache_keys import CacheKey
 from pawprint.lineage.digests import find_damage, groups_of
@@ -106,14 +105,13 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
 
 def _copy_metrics(client: MlflowClient, original: Run, run_id: str) -> None:
     now = int(time.time() * 1000)
+    # Each history is a request, and a server with passwords takes its time for one: only curves are worth it.
+    curves = original.data.tags[ENTRY_POINT_TAG] == "train"
     metrics: list[Metric] = []
-    for name in original.data.metrics:
+    for name, value in original.data.metrics.items():
         if name.startswith("system/"):
             continue  # the machine did nothing this time
-        try:
-            history = client.get_metric_history(original.info.run_id, name)
-        except MlflowException:
-            history = [Metric(name, original.data.metrics[name], now, 0)]
+        history = client.get_metric_history(original.info.run_id, name) if curves else [Metric(name, value, now, 0)]
         metrics += [Metric(one.key, one.value, one.timestamp, one.step) for one in history]
     for start in range(0, len(metrics), _BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + _BATCH])

@@ -16,6 +16,9 @@ PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
 """The last lines of what made a run fail, for the parent that reports it and the person who opens the page."""
 
+INTERRUPTED = "interrupted"
+"""What that tag says where a person, or the machine, ended the run."""
+
 PARENT_TAG = "mlflow.parentRunId"
 DIFF = "uncommitted.diff"
 """Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
@@ -52,6 +55,10 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
             set_tags(uncommitted_sha256=hashlib.sha256(diff.encode()).hexdigest())
         try:
             yield run
+        except KeyboardInterrupt:
+            mlflow.set_tag(ERROR_TAG, INTERRUPTED)
+            mlflow.end_run("KILLED")
+            raise
         except BaseException as error:
             mlflow.set_tag(ERROR_TAG, _last_lines(error))
             raise

@@ -1,5 +1,6 @@
 """Real `mlflow run` in folders of its own, with the environment that the tests run in."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+import psutil
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -44,6 +46,20 @@ class Launcher:
 
     def newest(self, entry_point: str) -> Run:
         return [r for r in self.runs() if r.data.tags["mlflow.project.entryPoint"] == entry_point][-1]
+
+
+def list_processes(pid: int) -> dict[psutil.Process, str]:
+    """What a process has started, directly or through others, with their command lines; what has ended is left out."""
+    found = {}
+    for process in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one, too
+            found[process] = " ".join(process.cmdline())
+    return found
+
+
+@pytest.fixture
+def processes_of() -> Callable[[int], dict[psutil.Process, str]]:
+    return list_processes
 
 
 @pytest.fixture

@@ -90,7 +90,10 @@ def test_only_what_changed_runs_again_and_the_plan_says_so(
 
 
 def test_after_a_kill_the_finished_steps_are_not_run_again(
-    launch: Launch, tiny_photos: Callable[..., Path], project: Path
+    launch: Launch,
+    tiny_photos: Callable[..., Path],
+    project: Path,
+    processes_of: Callable[[int], dict[psutil.Process, str]],
 ) -> None:
     at = launch()
     words = (*QUICK, "-P", f"source={tiny_photos(photos=20)}", "-P", "epochs=2")
@@ -102,11 +105,11 @@ def test_after_a_kill_the_finished_steps_are_not_run_again(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    family: list[psutil.Process] = []
+    family: dict[psutil.Process, str] = {}
     try:
         for _ in range(600):
-            family = psutil.Process(launcher.pid).children(recursive=True)
-            if any("steps.train" in " ".join(member.cmdline()) for member in family if member.is_running()):
+            family = processes_of(launcher.pid)
+            if any("steps.train" in command for command in family.values()):
                 break
             time.sleep(0.2)
     finally:
