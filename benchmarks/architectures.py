@@ -6,11 +6,13 @@ Runs `mlflow run . --env-manager local -P repeats=…` once for each architectur
 row of markdown each: parameters, multiply-adds of one photo (and its mirror image, where both are seen), side in
 pixels, test accuracy and F1 (mean and standard deviation over the seeds), time of one training, photos a second
 (trained on, or through a frozen network), and the arithmetic of the training as a share of what a plain product of
-two matrices reaches on the same machine. Run it in the project's own environment (`make test` builds .venv) on a
+two matrices reaches on the same machine. Under the table stands what the repeats come to together, when the mean of
+their probabilities answers: a line of its own, since one model is what a run makes. Run it in the project's own environment (`make test` builds .venv) on a
 machine that does nothing else.
 """
 
 import argparse
+import csv
 import os
 import platform
 import statistics
@@ -18,8 +20,10 @@ import tempfile
 from pathlib import Path
 
 import mlflow
+import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from sklearn.metrics import accuracy_score, f1_score
 
 from benchmarks.processes import run_project, store_of
 from pawprint.lineage.models import open_photo_model
@@ -36,16 +40,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=30)
     given = parser.parse_args()
+    ensembles = []
     rows = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
     for name in given.architectures:
-        rows.append(measure(name, source=given.source, repeats=given.repeats, epochs=given.epochs))
+        row, ensemble = measure(name, source=given.source, repeats=given.repeats, epochs=given.epochs)
+        rows.append(row)
+        ensembles.append(ensemble)
         print(rows[-1], flush=True)
     print(f"\n{os.cpu_count()} cores, {platform.platform()}, {given.repeats} seeds, {given.epochs} epochs\n")
-    print(*rows, sep="\n")
+    print(*rows, "", *ensembles, sep="\n")
 
 
-def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> str:
-    """Run the project and return the architecture's row."""
+def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> tuple[str, str]:
+    """Run the project and return the architecture's row, and what its repeats come to together."""
     values = {"source": source, "architecture": architecture, "repeats": repeats, "epochs": epochs}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -60,11 +67,32 @@ def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> str
         with open_photo_model(f"models:/{model_id}") as model:
             side, parameters = model.image_size, model.network.count_params()
             multiply_adds = count_multiply_adds(model.network, side=side)
+        ensemble = f"`{architecture}`, {judge_together(evaluations)}"
     seconds = statistics.mean((run.info.end_time - run.info.start_time) / 1000 for run in trainings)
-    return (
+    row = (
         f"| `{architecture}` | {parameters / 1e6:.2f} M | {multiply_adds / 1e6:.0f} M | {side} "
         f"| {spread(evaluations, 'test_accuracy')} | {spread(evaluations, 'test_f1')} | {seconds:.0f} s "
         f"| {spread(trainings, 'images_per_second', 0)} | {spread(trainings, 'flops_utilization', 2)} |"
+    )
+    return row, ensemble
+
+
+def judge_together(evaluations: list[Run]) -> str:
+    """Return accuracy and F1 of the mean of several models' probabilities on the same test photos."""
+    answers, labels, classes = [], [], []
+    for run in evaluations:
+        path = mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/evaluation/predictions.csv")
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        columns = [name for name in rows[0] if name.startswith("probability_")]
+        classes = [name.removeprefix("probability_") for name in columns]
+        labels = [classes.index(row["label"]) for row in rows]
+        answers.append([[float(row[name]) for name in columns] for row in rows])
+    together = np.mean(answers, axis=0).argmax(axis=1)
+    kind = "binary" if len(classes) == 2 else "macro"
+    return (
+        f"{len(evaluations)} repeats together: accuracy {accuracy_score(labels, together):.3f}, "
+        f"F1 {f1_score(labels, together, average=kind):.3f}"
     )
 
 
