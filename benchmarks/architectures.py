@@ -7,8 +7,8 @@ row of markdown each: parameters, multiply-adds of one photo (and its mirror ima
 pixels, test accuracy and F1 (mean and standard deviation over the seeds), time of one training, photos a second
 (trained on, or through a frozen network), and the arithmetic of the training as a share of what a plain product of
 two matrices reaches on the same machine. Under the table stands what the repeats come to together, when the mean of
-their probabilities answers: a line of its own, since one model is what a run makes. Run it in the project's own environment (`make test` builds .venv) on a
-machine that does nothing else.
+their probabilities answers: a line of its own, since one model is what a run makes. Run it in the project's own
+environment (`make test` builds .venv) on a machine that does nothing else.
 """
 
 import argparse
