@@ -52,6 +52,7 @@ def train(
     from pawprint.training.devices import matrix_product_rate, unused_gpu
     from pawprint.training.epochs import Training
     from pawprint.training.features import FeatureStore
+    from pawprint.training.few_photos import few_photos
     from pawprint.training.head import train_head
     from pawprint.training.history import write_history
     from pawprint.training.loop import train_network
@@ -62,13 +63,12 @@ def train(
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
-        if warning := unused_gpu():
-            click.echo(f"warning: {warning}", err=True)
         data = load_dataset(dataset_folder)
         photos, validation = data.split("train"), data.split("validation")
         if photos is None:
             raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
-
+        for warning in filter(None, (unused_gpu(), few_photos(photos.labels, data.class_names, recipe))):
+            click.echo(f"warning: {warning}", err=True)
         log_splits(
             photos=find_photos(dataset),
             source=data.source,
