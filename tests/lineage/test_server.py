@@ -1,0 +1,66 @@
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import mlflow
+import pytest
+
+from pawprint.errors import UserError
+from pawprint.lineage.server import check_server
+
+
+@pytest.fixture
+def serve_version() -> Iterator[Callable[[str, int], None]]:
+    """Return a function that makes a server, which answers one text to everything, the tracking server."""
+    servers = []
+
+    def serve(text: str, status: int) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        mlflow.set_tracking_uri(f"http://127.0.0.1:{server.server_port}")
+
+    yield serve
+    mlflow.set_tracking_uri(None)
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_old_server_is_refused_with_both_versions(serve_version: Callable[[str, int], None]) -> None:
+    serve_version("2.22.0", 200)
+    with pytest.raises(UserError, match=r"runs MLflow 2\.22\.0.*3\.0 or newer"):
+        check_server()
+
+
+@pytest.mark.parametrize(
+    ("text", "status"), [("3.0.0", 200), ("3.17.2", 200), ("<html>not here</html>", 200), ("no", 404), ("", 503)]
+)
+def test_another_is_taken_as_it_is(serve_version: Callable[[str, int], None], text: str, status: int) -> None:
+    serve_version(text, status)
+    check_server()
+
+
+def test_a_server_that_is_away_is_not_waited_for() -> None:
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    try:
+        check_server()
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+def test_a_store_of_ones_own_is_not_asked() -> None:
+    mlflow.set_tracking_uri("sqlite:///nowhere.db")
+    try:
+        check_server()
+    finally:
+        mlflow.set_tracking_uri(None)
