@@ -46,8 +46,10 @@ def train(
     from pawprint.lineage.descriptions import code, describe_run, link
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.models import log_photo_model
+    from pawprint.lineage.resuming import find_checkpoints
     from pawprint.lineage.runs import set_tags, start_step
-    from pawprint.photos.cache import cache_folder
+    from pawprint.photos.cache import cache_folder, cache_location
+    from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.curves import write_curves
     from pawprint.training.devices import matrix_product_rate, unused_gpu
     from pawprint.training.epochs import Training
@@ -58,7 +60,8 @@ def train(
 
     recipe = recipe_for(architecture)
     with (
-        start_step(system_metrics=True),
+        Checkpoints() as checkpoints,  # the last to end: the run is finished when they are removed
+        start_step(system_metrics=True) as run,
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
@@ -78,8 +81,9 @@ def train(
             splits=("train", "validation"),
         )
 
-        def report_epoch(epoch: int, metrics: dict[str, float]) -> None:
-            mlflow.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
+        def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
+            told = {name: value for name, value in metrics.items() if name != "epoch"}
+            mlflow.log_metrics(told, step=epoch, timestamp=timestamp_ms)
             figures = "  ".join(
                 f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
             )
@@ -96,6 +100,8 @@ def train(
             "patience": _choose_patience(patience, recipe.patience, has_validation=validation is not None),
             "seed": seed,
         }
+        key, anew = find_checkpoints(run, {"architecture": architecture, **used}, data.digest)
+        checkpoints.open(cache_location() / "checkpoints", key, anew=anew)
         training = learn(
             architecture=architecture,
             train=photos,
@@ -103,6 +109,7 @@ def train(
             class_names=data.class_names,
             image_size=data.image_size,
             **used,
+            checkpoints=checkpoints,
             on_epoch=report_epoch,
         )
         folder = Path(scratch)
