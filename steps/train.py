@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from pawprint.errors import UserError
 from pawprint.models.architectures import recipe_for
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
+
+if TYPE_CHECKING:
+    from pawprint.training.epochs import Training
 
 
 @click.command()
@@ -51,8 +54,7 @@ def train(
     from pawprint.photos.cache import cache_folder, cache_location
     from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.curves import write_curves
-    from pawprint.training.devices import matrix_product_rate, unused_gpu
-    from pawprint.training.epochs import Training
+    from pawprint.training.devices import unused_gpu
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_head
     from pawprint.training.history import write_history
@@ -124,11 +126,7 @@ def train(
             dataset_digest=data.digest,
             parameters={"architecture": architecture, **used},
         )
-        mlflow.log_metrics({"best_epoch": training.best_epoch})
-        if training.images_per_second:
-            mlflow.log_metrics({"images_per_second": training.images_per_second})
-        if training.flops_per_second:
-            mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
+        _log_figures(training)
         best = training.history[training.best_epoch - 1]
         describe_run(
             f"{code(architecture)} learned {link(dataset)} ({len(photos)} photos of {code(data.source)}) and became "
@@ -138,6 +136,19 @@ def train(
         )
         set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
     click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
+
+
+def _log_figures(training: "Training") -> None:
+    """Logs what a training came to as a whole, and how fast it was in this process."""
+    import mlflow
+
+    from pawprint.training.devices import matrix_product_rate
+
+    mlflow.log_metrics({"best_epoch": training.best_epoch})
+    if training.images_per_second:
+        mlflow.log_metrics({"images_per_second": training.images_per_second})
+    if training.flops_per_second:
+        mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
 
 
 def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:

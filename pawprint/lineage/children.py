@@ -10,6 +10,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import ExecutionException
 
 from pawprint.errors import UserError
+from pawprint.lineage.processes import PARENT_VARIABLE, name_this_process
 from pawprint.lineage.runs import ERROR_TAG, INTERRUPTED, KEY_VARIABLE
 
 
@@ -36,6 +37,7 @@ def run_child(
     # MLflow hands it on to the child, where it would outvote the experiment id.
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
     os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
+    os.environ[PARENT_VARIABLE] = name_this_process()
     try:
         submitted = mlflow.projects.run(
             uri=".",
@@ -59,7 +61,7 @@ def run_child(
             _mark_killed(child)
         raise
     finally:
-        del os.environ[KEY_VARIABLE]
+        del os.environ[KEY_VARIABLE], os.environ[PARENT_VARIABLE]
     return MlflowClient().get_run(submitted.run_id)
 
 

@@ -4,6 +4,7 @@ import logging
 import re
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -110,10 +111,8 @@ class Checkpoints:
         while not lock.is_locked:
             if (paths := _list(folder)) and paths[-1] != newest:
                 newest = paths[-1]
-                try:
+                with suppress(DamagedCheckpointError, OSError):  # gone meanwhile, or `load` will say so
                     self._seen = read_checkpoint(newest)
-                except (DamagedCheckpointError, OSError):
-                    pass  # it has gone on meanwhile, or `load` will say so
             try:
                 lock.acquire(timeout=_POLL_SECONDS, poll_interval=_POLL_SECONDS / 5)
             except filelock.Timeout:
@@ -141,10 +140,8 @@ def _lock_of(folder: Path) -> filelock.FileLock:
 def _remove(folder: Path, lock: filelock.BaseFileLock) -> None:
     """Remove a training's folder, then the lock that this process holds on it: whoever waits makes a new one."""
     shutil.rmtree(folder, ignore_errors=True)
-    try:
+    with suppress(OSError):  # Windows keeps a file that is open; it is empty, and cleared when it is old
         Path(lock.lock_file).unlink(missing_ok=True)
-    except OSError:
-        pass  # Windows keeps a file that is open; it is empty, and cleared when it is old
 
 
 def _clear_old(folder: Path, *, but: str) -> None:

@@ -56,11 +56,11 @@ def run_epochs(
     recipe: Recipe,
     learn: Callable[[int], Learned],
     judge: Callable[[int], npt.NDArray[np.float64]] | None,
-    weights: Callable[[], Any],
+    weights: Callable[[], list[npt.NDArray[Any]]],
     state: Mapping[str, Sequence[keras.Variable]],
     checkpoints: Checkpoints | None,
     on_epoch: Callable[..., None],
-) -> tuple[list[dict[str, float]], int, Any]:
+) -> tuple[list[dict[str, float]], int, list[npt.NDArray[Any]]]:
     """Train and judge epoch after epoch, from the first one or from where `checkpoints` has it.
 
     Args:
@@ -87,14 +87,14 @@ def run_epochs(
         raise UserError(f"patience={patience} needs validation photos; set patience=0 or validation_fraction above 0")
     history: list[dict[str, float]] = []
     timestamps: list[int] = []
-    best_epoch, best_weights = 0, None
+    best_epoch, best_weights = 0, []
     if checkpoints and (kept := checkpoints.load()):
         logger.info("going on after epoch %d of %d, which an earlier run had reached", len(kept.history), epochs)
         history, timestamps, best_epoch = kept.history, kept.timestamps_ms, kept.best_epoch
         best_weights = list(kept.arrays["best"])
         _restore(state, kept)
-        for entry, timestamp in zip(history, timestamps, strict=True):
-            on_epoch(int(entry["epoch"]), dict(entry), timestamp_ms=timestamp)
+        for epoch, (earlier, timestamp) in enumerate(zip(history, timestamps, strict=True), 1):
+            on_epoch(epoch, dict(earlier), timestamp_ms=timestamp)
     for epoch in range(len(history) + 1, epochs + 1):
         if patience and history and len(history) - best_epoch >= patience:
             break
@@ -116,7 +116,8 @@ def run_epochs(
             best_epoch, best_weights = epoch, weights()
         if checkpoints:
             arrays = {name: [variable.numpy() for variable in group] for name, group in state.items()}
-            checkpoints.save(Checkpoint(history, timestamps, best_epoch, arrays | {"best": best_weights}))
+            arrays["best"] = best_weights
+            checkpoints.save(Checkpoint(history, timestamps, best_epoch, arrays))
         on_epoch(epoch, dict(entry), timestamp_ms=timestamps[-1])
     return history, best_epoch, best_weights
 

@@ -85,7 +85,11 @@ def test_what_needs_unpickling_is_refused_though_its_digest_is_right(monkeypatch
     with pytest.raises(ValueError, match="pickle"):
         pack(bad)
     savez = np.savez
-    monkeypatch.setattr(np, "savez", lambda file, *, allow_pickle, **arrays: savez(file, **arrays))  # noqa: ARG005
+
+    def careless(file, *, allow_pickle, **arrays):
+        savez(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", careless)
     with pytest.raises(DamagedCheckpointError, match="allow_pickle"):
         unpack(pack(bad))
 
@@ -149,7 +153,9 @@ def test_where_nothing_can_be_kept_it_is_said_and_training_goes_on(tmp_path, mon
     if fault == "no folder":
         (tmp_path / "file").touch()
     else:
-        monkeypatch.setattr("filelock._unix.lock_fd_nonblocking", lambda _: (_ for _ in ()).throw(OSError(38, "no flock")))
+        monkeypatch.setattr(
+            "filelock._unix.lock_fd_nonblocking", lambda _: (_ for _ in ()).throw(OSError(38, "no flock"))
+        )
     with opened(folder) as checkpoints:
         checkpoints.save(checkpoint())
         assert checkpoints.load() is None
