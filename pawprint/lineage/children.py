@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 
 import mlflow
@@ -39,14 +40,17 @@ def run_child(
     os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
     os.environ[PARENT_VARIABLE] = name_this_process()
     try:
-        submitted = mlflow.projects.run(
-            uri=".",
-            entry_point=entry_point,
-            parameters={name: str(value) for name, value in parameters.items()},
-            experiment_id=parent.info.experiment_id,
-            env_manager="local",  # the parent's environment, already built
-            run_name=run_name,
-        )
+        # MLflow makes a temporary folder for each run, and never removes it.
+        with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+            submitted = mlflow.projects.run(
+                uri=".",
+                entry_point=entry_point,
+                parameters={name: str(value) for name, value in parameters.items()},
+                experiment_id=parent.info.experiment_id,
+                env_manager="local",  # the parent's environment, already built
+                run_name=run_name,
+                storage_dir=scratch,
+            )
     except ExecutionException as error:
         child = _newest_child(parent)
         if child is None:

@@ -142,7 +142,8 @@ def _heard_of_family(run: Run) -> int:
 def _heard_of(run: Run) -> int:
     """Return the last sign of life of a run, in milliseconds since 1970."""
     signs: list[int] = [run.info.start_time, run.info.end_time or 0, int(run.data.tags.get(ALIVE_TAG, 0))]
-    return max(signs + [metric.timestamp for metric in run.data.to_proto().metrics])
+    signs += [metric.timestamp for metric in run.data.to_proto().metrics]
+    return max(signs)
 
 
 def _user() -> str:
