@@ -106,7 +106,7 @@ def train_notebook(folder: Path) -> dict[str, float]:
 
 def train_baseline(photos: Path) -> float:
     """Return photos per second of our loop, with the same network and variations."""
-    return _train(photos, "baseline", epochs=6, judged=False, on_epoch=lambda *_: None).images_per_second or 0.0
+    return _train(photos, "baseline", epochs=6, judged=False, on_epoch=lambda *_, **__: None).images_per_second or 0.0
 
 
 def step_baseline() -> float:
@@ -121,7 +121,7 @@ def time_cnn(photos: Path, target: float) -> tuple[float, float]:
     started = time.perf_counter()
     reached = [0.0, 0.0]
 
-    def look(_: int, metrics: dict[str, float]) -> None:
+    def look(_: int, metrics: dict[str, float], **__: int) -> None:
         reached[:] = [time.perf_counter() - started, metrics["validation_accuracy"]]
         if metrics["validation_accuracy"] >= target:
             raise Arrived
@@ -141,7 +141,7 @@ def _train(
     *,
     epochs: int,
     judged: bool,
-    on_epoch: Callable[[int, dict[str, float]], None],
+    on_epoch: Callable[..., None],
     when_ready: Callable[[], None] = lambda: None,
 ) -> Any:
     from pawprint.dataset.reader import load_dataset

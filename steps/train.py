@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from pawprint.errors import UserError
 from pawprint.models.architectures import recipe_for
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
+
+if TYPE_CHECKING:
+    from pawprint.training.epochs import Training
 
 
 @click.command()
@@ -46,11 +49,12 @@ def train(
     from pawprint.lineage.descriptions import code, describe_run, link
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.models import log_photo_model
+    from pawprint.lineage.resuming import find_checkpoints
     from pawprint.lineage.runs import set_tags, start_step
-    from pawprint.photos.cache import cache_folder
+    from pawprint.photos.cache import cache_folder, cache_location
+    from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.curves import write_curves
-    from pawprint.training.devices import matrix_product_rate, unused_gpu
-    from pawprint.training.epochs import Training
+    from pawprint.training.devices import unused_gpu
     from pawprint.training.features import FeatureStore
     from pawprint.training.few_photos import few_photos
     from pawprint.training.head import train_head
@@ -59,7 +63,8 @@ def train(
 
     recipe = recipe_for(architecture)
     with (
-        start_step(system_metrics=True),
+        Checkpoints() as checkpoints,  # the last to end: the run is finished when they are removed
+        start_step(system_metrics=True) as run,
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
@@ -78,8 +83,9 @@ def train(
             splits=("train", "validation"),
         )
 
-        def report_epoch(epoch: int, metrics: dict[str, float]) -> None:
-            mlflow.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
+        def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
+            told = {name: value for name, value in metrics.items() if name != "epoch"}
+            mlflow.log_metrics(told, step=epoch, timestamp=timestamp_ms)
             figures = "  ".join(
                 f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
             )
@@ -96,6 +102,8 @@ def train(
             "patience": _choose_patience(patience, recipe.patience, has_validation=validation is not None),
             "seed": seed,
         }
+        key, anew = find_checkpoints(run, {"architecture": architecture, **used}, data.digest)
+        checkpoints.open(cache_location() / "checkpoints", key, anew=anew)
         training = learn(
             architecture=architecture,
             train=photos,
@@ -103,6 +111,7 @@ def train(
             class_names=data.class_names,
             image_size=data.image_size,
             **used,
+            checkpoints=checkpoints,
             on_epoch=report_epoch,
         )
         folder = Path(scratch)
@@ -117,11 +126,7 @@ def train(
             dataset_digest=data.digest,
             parameters={"architecture": architecture, **used},
         )
-        mlflow.log_metrics({"best_epoch": training.best_epoch})
-        if training.images_per_second:
-            mlflow.log_metrics({"images_per_second": training.images_per_second})
-        if training.flops_per_second:
-            mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
+        _log_figures(training)
         best = training.history[training.best_epoch - 1]
         describe_run(
             f"{code(architecture)} learned {link(dataset)} ({len(photos)} photos of {code(data.source)}) and became "
@@ -131,6 +136,19 @@ def train(
         )
         set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
     click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
+
+
+def _log_figures(training: "Training") -> None:
+    """Logs what a training came to as a whole, and how fast it was in this process."""
+    import mlflow
+
+    from pawprint.training.devices import matrix_product_rate
+
+    mlflow.log_metrics({"best_epoch": training.best_epoch})
+    if training.images_per_second:
+        mlflow.log_metrics({"images_per_second": training.images_per_second})
+    if training.flops_per_second:
+        mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
 
 
 def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:

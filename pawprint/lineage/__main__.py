@@ -94,6 +94,37 @@ def replay(target: str, run_it: bool, env_manager: str) -> None:
     click.echo(f"identical: run {again.info.run_id} is run {main.info.run_id} again")
 
 
+@lineage.command()
+@click.option("--all-hosts", is_flag=True, help="Also runs of other machines, and those that never reached our code.")
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="HOURS",
+    help="Without a sign of life, for --all-hosts.",
+)
+@click.option("--dry-run", is_flag=True, help="Only list them.")
+def reap(all_hosts: bool, older_than: float, dry_run: bool) -> None:
+    """Mark as KILLED the runs that are RUNNING for ever because their process was killed.
+
+    Of this machine those of yours whose process is gone, in every experiment.
+    """
+    from mlflow import MlflowClient
+
+    from pawprint.lineage.orphans import find_all_orphans, find_own_orphans, mark_orphan, tell_orphan
+
+    found = 0
+    for experiment in MlflowClient().search_experiments():
+        number = experiment.experiment_id
+        for orphan in find_all_orphans(number, hours=older_than) if all_hosts else find_own_orphans(number):
+            click.echo(tell_orphan(orphan))
+            if not dry_run:
+                mark_orphan(orphan)
+            found += 1
+    click.echo(f"{found} {'found' if dry_run else 'marked KILLED'}")
+
+
 def run() -> None:
     """Run the command; a user's mistake is one line on stderr and exit code 1."""
     try:

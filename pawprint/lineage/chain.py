@@ -90,6 +90,8 @@ class Chain:
             self.runs.append(log_reuse(found, words, run_name=run_name))
             return Outcome(found)
         tags = key_tags(key) if key and self.cache != "off" else {}
+        if self.cache != "on":
+            tags["cache"] = self.cache
         self.runs.append(run_child(entry_point, words, run_name=run_name, tags=tags))
         return Outcome(self.runs[-1])
 

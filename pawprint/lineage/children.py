@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 
 import mlflow
@@ -10,6 +11,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import ExecutionException
 
 from pawprint.errors import UserError
+from pawprint.lineage.processes import PARENT_VARIABLE, name_this_process
 from pawprint.lineage.runs import ERROR_TAG, INTERRUPTED, KEY_VARIABLE
 
 
@@ -36,15 +38,19 @@ def run_child(
     # MLflow hands it on to the child, where it would outvote the experiment id.
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
     os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
+    os.environ[PARENT_VARIABLE] = name_this_process()
     try:
-        submitted = mlflow.projects.run(
-            uri=".",
-            entry_point=entry_point,
-            parameters={name: str(value) for name, value in parameters.items()},
-            experiment_id=parent.info.experiment_id,
-            env_manager="local",  # the parent's environment, already built
-            run_name=run_name,
-        )
+        # MLflow makes a temporary folder for each run, and never removes it.
+        with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+            submitted = mlflow.projects.run(
+                uri=".",
+                entry_point=entry_point,
+                parameters={name: str(value) for name, value in parameters.items()},
+                experiment_id=parent.info.experiment_id,
+                env_manager="local",  # the parent's environment, already built
+                run_name=run_name,
+                storage_dir=scratch,
+            )
     except ExecutionException as error:
         child = _newest_child(parent)
         if child is None:
@@ -59,7 +65,7 @@ def run_child(
             _mark_killed(child)
         raise
     finally:
-        del os.environ[KEY_VARIABLE]
+        del os.environ[KEY_VARIABLE], os.environ[PARENT_VARIABLE]
     return MlflowClient().get_run(submitted.run_id)
 
 

@@ -15,7 +15,12 @@ from pawprint.lineage.runs import NOTE_TAG, PARENT_TAG, PREFIX
 KEY_TAG = f"{PREFIX}cache_key"
 PARTS_TAG = f"{PREFIX}cache_parts"
 FROM_TAG = f"{PREFIX}cached_from"
+CACHE_TAG = f"{PREFIX}cache"
+"""What main was told of the cache, on the steps that it ran, unless it was `on`."""
 ENTRY_POINT_TAG = "mlflow.project.entryPoint"
+_NOT_TAKEN_OVER = {KEY_TAG, PARTS_TAG, CACHE_TAG, f"{PREFIX}pid", f"{PREFIX}process_started"}
+"""Of the original, by the run that stands for it: it is not found itself, and no process is behind it that may be gone.
+"""
 _CANDIDATES = 5
 """Matches that are tried, newest first, before a step is run again: more damaged ones in a row are no accident."""
 _BATCH = 1000
@@ -75,7 +80,7 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
     facts = {
         name: value
         for name, value in original.data.tags.items()
-        if name.startswith(PREFIX) and name not in {KEY_TAG, PARTS_TAG} and not name.startswith(f"{PREFIX}digest.")
+        if name.startswith(PREFIX) and name not in _NOT_TAKEN_OVER and not name.startswith(f"{PREFIX}digest.")
     }
     shared = {
         name: value

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import mlflow
 from mlflow.entities import Run
 
+from pawprint.lineage.heartbeat import give_signs_of_life
+from pawprint.lineage.processes import end_with_starter
 from pawprint.lineage.server import check_server
 from pawprint.lineage.surroundings import describe_surroundings, read_uncommitted
 
@@ -36,6 +38,9 @@ _MAX_TAG = 8000
 def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     """Starts the run of this step, tags it, and yields it; an error is tagged and passed on.
 
+    The run ends with the step that started it. What earlier runs on this machine have left RUNNING when they were
+    killed is marked by the run that a person started.
+
     What tracked files hold beyond the commit that MLflow notes is kept as `uncommitted.diff` on the run that a
     person started: the commit alone would lie.
 
@@ -47,16 +52,24 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     """
     # It announces its start and its end, which is no news.
     logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
+    from pawprint.lineage.orphans import mark_own_orphans  # it reads the tags that are named here
+
     if KEY_VARIABLE not in os.environ:  # main has asked already
         check_server()
-    with mlflow.start_run(log_system_metrics=system_metrics) as run:
+    with (
+        mlflow.start_run(log_system_metrics=system_metrics) as run,
+        end_with_starter(),
+        give_signs_of_life(run.info.run_id),
+    ):
         # A process that this one starts must not take this run for its own.
         os.environ.pop("MLFLOW_RUN_ID", None)
-        set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
-        if PARENT_TAG not in run.data.tags and (diff := read_uncommitted()):
-            mlflow.log_text(diff, DIFF)
-            set_tags(uncommitted_sha256=hashlib.sha256(diff.encode()).hexdigest())
         try:
+            set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
+            if PARENT_TAG not in run.data.tags:
+                if diff := read_uncommitted():
+                    mlflow.log_text(diff, DIFF)
+                    set_tags(uncommitted_sha256=hashlib.sha256(diff.encode()).hexdigest())
+                mark_own_orphans(run.info.experiment_id)
             yield run
         except KeyboardInterrupt:
             mlflow.set_tag(ERROR_TAG, INTERRUPTED)

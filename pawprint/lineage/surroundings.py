@@ -7,6 +7,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from pawprint.lineage.processes import describe_process
+
 LOCK = Path("requirements.txt")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow", "scikit-learn", "mlflow")
 """Those whose versions a result may depend on, as installed: `--env-manager local` need not follow the lock."""
@@ -24,8 +26,7 @@ SECRETS = tuple(f":(exclude,icase,glob)**/{name}" for name in ("*.env*", "*.pem"
 def describe_surroundings() -> dict[str, object]:
     """Return the tags that say what a run ran on."""
     return {
-        "host": platform.node(),
-        "pid": os.getpid(),
+        **describe_process(),
         "cpu": name_cpu(),
         "threads": count_threads(),
         "python": platform.python_version(),

@@ -15,7 +15,7 @@ def cache_folder() -> Path:
     Raises:
         UserError: It cannot be made.
     """
-    folder = Path(os.environ.get("PAWPRINT_CACHE") or "~/.cache/pawprint").expanduser().absolute()
+    folder = cache_location()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -23,6 +23,11 @@ def cache_folder() -> Path:
             f"the download cache {folder} cannot be made ({error.strerror}); name another folder in PAWPRINT_CACHE"
         ) from error
     return folder
+
+
+def cache_location() -> Path:
+    """Return where the cache is, whether or not it is there."""
+    return Path(os.environ.get("PAWPRINT_CACHE") or "~/.cache/pawprint").expanduser().absolute()
 
 
 def keep_made(make: Callable[[Path], object]) -> tuple[Path, str]:

@@ -1,8 +1,9 @@
 """What every training does epoch by epoch: keep a history, remember the best weights, stop when nothing improves."""
 
+import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ import numpy.typing as npt
 
 from pawprint.errors import UserError
 from pawprint.models.recipe import Recipe
+from pawprint.training.checkpoint_file import Checkpoint
+from pawprint.training.checkpoints import Checkpoints
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class Training:
             validation_accuracy (both absent without validation photos), learning_rate (of its last step), seconds.
         best_epoch: whose weights were taken, from 1; the last one without validation photos.
         images_per_second: pictures per second through forward and backward pass, or through the frozen network;
-            compiling and validation are left out. None where too little was done to tell.
+            compiling, validation and the epochs of an earlier process that this one went on from are left out. None
+            where too little was done to tell.
         flops_per_second: operations of forward and backward pass per second; None where it cannot be told.
     """
 
@@ -50,10 +56,12 @@ def run_epochs(
     recipe: Recipe,
     learn: Callable[[int], Learned],
     judge: Callable[[int], npt.NDArray[np.float64]] | None,
-    weights: Callable[[], Any],
-    on_epoch: Callable[[int, dict[str, float]], None],
-) -> tuple[list[dict[str, float]], int, Any]:
-    """Train and judge epoch after epoch.
+    weights: Callable[[], list[npt.NDArray[Any]]],
+    state: Mapping[str, Sequence[keras.Variable]],
+    checkpoints: Checkpoints | None,
+    on_epoch: Callable[..., None],
+) -> tuple[list[dict[str, float]], int, list[npt.NDArray[Any]]]:
+    """Train and judge epoch after epoch, from the first one or from where `checkpoints` has it.
 
     Args:
         epochs: at least 1.
@@ -63,7 +71,11 @@ def run_epochs(
         judge: returns summed loss, right answers and number of photos of the validation, float64 [3]; None
             takes the last epoch.
         weights: returns a copy of the weights that were judged.
-        on_epoch: called after each epoch with its number and its entry of the history.
+        state: by group, every variable that the next epoch depends on. What else is random must come from the number
+            of the epoch alone.
+        checkpoints: where the training is kept after each epoch; None keeps it nowhere.
+        on_epoch: called after each epoch with its number, its entry of the history and, as `timestamp_ms`, when it
+            ended; at once for the epochs of an earlier process that this one goes on from.
 
     Returns:
         The history, the best epoch, and what `weights` returned after it.
@@ -74,8 +86,18 @@ def run_epochs(
     if judge is None and patience > 0:
         raise UserError(f"patience={patience} needs validation photos; set patience=0 or validation_fraction above 0")
     history: list[dict[str, float]] = []
-    best_epoch, best_weights = 0, None
-    for epoch in range(1, epochs + 1):
+    timestamps: list[int] = []
+    best_epoch, best_weights = 0, []
+    if checkpoints and (kept := checkpoints.load()):
+        logger.info("going on after epoch %d of %d, which an earlier run had reached", len(kept.history), epochs)
+        history, timestamps, best_epoch = kept.history, kept.timestamps_ms, kept.best_epoch
+        best_weights = list(kept.arrays["best"])
+        _restore(state, kept)
+        for epoch, (earlier, timestamp) in enumerate(zip(history, timestamps, strict=True), 1):
+            on_epoch(epoch, dict(earlier), timestamp_ms=timestamp)
+    for epoch in range(len(history) + 1, epochs + 1):
+        if patience and history and len(history) - best_epoch >= patience:
+            break
         started = time.perf_counter()
         learned = learn(epoch)
         train_loss, train_accuracy = learned.sums[:2] / learned.sums[2]
@@ -89,12 +111,21 @@ def run_epochs(
         entry |= {"learning_rate": learned.learning_rate, "seconds": time.perf_counter() - started}
         entry = {name: value if name == "epoch" else float(value) for name, value in entry.items()}
         history.append(entry)
-        on_epoch(epoch, dict(entry))
+        timestamps.append(time.time_ns() // 1_000_000)
         if judge is None or not best_epoch or is_better(entry, history[best_epoch - 1], recipe):
             best_epoch, best_weights = epoch, weights()
-        if patience and epoch - best_epoch >= patience:
-            break
+        if checkpoints:
+            arrays = {name: [variable.numpy() for variable in group] for name, group in state.items()}
+            arrays["best"] = best_weights
+            checkpoints.save(Checkpoint(history, timestamps, best_epoch, arrays))
+        on_epoch(epoch, dict(entry), timestamp_ms=timestamps[-1])
     return history, best_epoch, best_weights
+
+
+def _restore(state: Mapping[str, Sequence[keras.Variable]], checkpoint: Checkpoint) -> None:
+    for name, group in state.items():
+        for variable, value in zip(group, checkpoint.arrays[name], strict=True):
+            variable.assign(value)
 
 
 def is_better(entry: dict[str, float], best: dict[str, float], recipe: Recipe) -> bool:

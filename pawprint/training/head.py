@@ -11,6 +11,7 @@ import tensorflow as tf
 from pawprint.models.architectures import build_model, recipe_for
 from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split, num_batches
+from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.features import FeatureStore
@@ -31,9 +32,10 @@ def train_head(
     patience: int,
     seed: int,
     image_size: int,
-    on_epoch: Callable[[int, dict[str, float]], None],
+    on_epoch: Callable[..., None],
     features: FeatureStore,
     recipe: Recipe | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Train the last layer of an architecture that comes pretrained: a multinomial logistic regression.
 
@@ -50,9 +52,11 @@ def train_head(
         patience: epochs without improvement until training stops; 0 never stops early.
         seed: 0 or more.
         image_size: side in pixels of the photos.
-        on_epoch: called after each epoch with its number and its entry of the history.
+        on_epoch: called after each epoch with its number, its entry of the history and `timestamp_ms`, see
+            `run_epochs`.
         features: where the features of the photos are kept.
         recipe: what the architecture declares unless given.
+        checkpoints: where the training is kept after each epoch, and goes on from; None keeps it nowhere.
 
     Returns:
         As `train_network`, but that `images_per_second` is that of computing the training photos' features, None
@@ -112,6 +116,8 @@ def train_head(
         learn=learn,
         judge=None if validation is None else lambda _: judge(judged, validation.labels),
         weights=head.get_weights,
+        state={"head": head.variables, "optimizer": optimizer.variables},
+        checkpoints=checkpoints,
         on_epoch=on_epoch,
     )
     head.set_weights(best_weights)

@@ -12,12 +12,18 @@ from pawprint.models.architectures import build_model, recipe_for
 from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split, num_batches, prepare_ahead, training_batches
+from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.fused import fused_copy
 from pawprint.training.inference import build_inference_network
 from pawprint.training.schedule import learning_rate_at, stage_at, training_side
-from pawprint.training.steps import build_augmentation, build_evaluation_step, build_training_step
+from pawprint.training.steps import (
+    build_augmentation,
+    build_evaluation_step,
+    build_optimizer,
+    build_training_step,
+)
 from pawprint.training.throughput import Throughput
 
 EVALUATION_BATCH = 100
@@ -35,8 +41,9 @@ def train_network(
     patience: int,
     seed: int,
     image_size: int,
-    on_epoch: Callable[[int, dict[str, float]], None],
+    on_epoch: Callable[..., None],
     recipe: Recipe | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Train an architecture from scratch.
 
@@ -54,8 +61,10 @@ def train_network(
         patience: epochs without improvement until training stops; 0 never stops early.
         seed: 0 or more.
         image_size: side in pixels of the photos.
-        on_epoch: called after each epoch with its number and its entry of the history.
+        on_epoch: called after each epoch with its number, its entry of the history and `timestamp_ms`, see
+            `run_epochs`.
         recipe: what the architecture declares unless given.
+        checkpoints: where the training is kept after each epoch, and goes on from; None keeps it nowhere.
 
     Raises:
         UserError: patience without validation photos, or a loss that is no longer a number.
@@ -66,7 +75,8 @@ def train_network(
     kept = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
     learner = fused_copy(kept)
     vary = build_augmentation(recipe)
-    train_step = build_training_step(learner, kept, recipe, class_weights(train.labels, len(class_names)))
+    optimizer = build_optimizer(learner, recipe)
+    train_step = build_training_step(learner, kept, optimizer, recipe, class_weights(train.labels, len(class_names)))
 
     stages = [stage_at(epoch, epochs=epochs, stages=recipe.stages) for epoch in range(1, epochs + 1)]
     # A photo is judged at the side that the network now learns from: larger did worse (docs/experiments.md).
@@ -108,6 +118,9 @@ def train_network(
         learn=learn,
         judge=None if validation is None else lambda epoch: _judge(judges[sides[epoch - 1]], validation),
         weights=kept.get_weights,
+        # `variables`, unlike `weights`, has the seeds of dropout.
+        state={"learner": learner.variables, "optimizer": optimizer.variables, "averaged": kept.weights},
+        checkpoints=checkpoints,
         on_epoch=on_epoch,
     )
     kept.set_weights(best_weights)

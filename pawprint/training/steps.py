@@ -48,21 +48,21 @@ def build_augmentation(recipe: Recipe) -> Callable[[Batch, int], Varied]:
 
 
 def build_training_step(
-    model: keras.Model, averaged: keras.Model, recipe: Recipe, weights: npt.NDArray[np.float32]
+    model: keras.Model, averaged: keras.Model, optimizer: Any, recipe: Recipe, weights: npt.NDArray[np.float32]
 ) -> Callable[..., npt.NDArray[np.float64]]:
     """Compile forward and backward pass, update and averaging into one function.
 
     Args:
         model: from pixels to logits; its weights are changed by each call.
         averaged: a network of the same shape, which holds the running average of `model`'s weights.
-        recipe: optimizer, smoothing and averaging.
+        optimizer: what `build_optimizer` made for `model`.
+        recipe: smoothing and averaging.
         weights: how much a photo of each class counts, float32 [num_classes].
 
     Returns:
         A function of (batch, learning_rate, step) that returns summed loss (without smoothing and weights), number
         of right answers and number of photos, float64 [3].
     """
-    optimizer = build_optimizer(model, recipe)
     compiled: dict[int, Any] = {}
 
     def compile_for(pixels: Any, labels: Any) -> Any:

@@ -44,7 +44,7 @@ def train(architecture, photos, validation, store, **changes):
         "patience": 0,
         "seed": 0,
         "image_size": 40,
-        "on_epoch": lambda epoch, metrics: None,  # noqa: ARG005
+        "on_epoch": lambda *_, **__: None,
     } | changes
     return train_head(architecture=architecture, train=photos, validation=validation, features=store, **arguments)
 
@@ -92,7 +92,9 @@ def test_features_that_cannot_be_kept_are_used_all_the_same(backbone, make_split
 def test_the_last_layer_learns_and_the_rest_stays(tiny_lite0, store, make_split):
     seen = []
     photos, validation = make_split(64), make_split(20, seed=1)
-    training = train(tiny_lite0, photos, validation, store, on_epoch=lambda epoch, entry: seen.append((epoch, entry)))
+    training = train(
+        tiny_lite0, photos, validation, store, on_epoch=lambda epoch, entry, **_: seen.append((epoch, entry))
+    )
     assert [epoch for epoch, _ in seen] == [1, 2, 3, 4, 5, 6]
     assert [entry for _, entry in seen] == training.history
     probabilities = training.network.predict(validation.images, verbose=0)

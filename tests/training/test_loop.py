@@ -24,7 +24,7 @@ def train(split, validation=None, *, recipe, **changes):
         "patience": 0,
         "seed": 0,
         "image_size": split.images.shape[1],
-        "on_epoch": lambda epoch, metrics: None,  # noqa: ARG005
+        "on_epoch": lambda *_, **__: None,
     } | changes
     return train_network(train=split, validation=validation, recipe=recipe, **arguments)
 
@@ -42,7 +42,7 @@ def test_it_learns_and_reports_each_epoch(small_cnn, make_split):
         recipe=small_cnn,
         epochs=5,
         batch_size=8,
-        on_epoch=lambda epoch, metrics: seen.append((epoch, metrics)),
+        on_epoch=lambda epoch, metrics, **_: seen.append((epoch, metrics)),
     )
     assert [epoch for epoch, _ in seen] == [1, 2, 3, 4, 5]
     assert [metrics for _, metrics in seen] == training.history

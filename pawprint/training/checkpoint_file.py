@@ -1,0 +1,124 @@
+"""The file that says where a training stood after an epoch: arrays and plain facts, under a digest.
+
+A line that names the format, a line with the sha256 of the rest, and the rest: an .npz whose arrays hold numbers only
+(nothing is ever unpickled) and whose member `facts` is JSON.
+"""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SCHEMA_VERSION = 1
+_MAGIC = b"pawprint checkpoint %d\n"
+_FACTS = "facts"
+
+Arrays = Sequence[npt.NDArray[Any]]
+
+
+class DamagedCheckpointError(Exception):
+    """A file is not the checkpoint that was written."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training stood after its last whole epoch.
+
+    Attributes:
+        history: an entry for each epoch so far, as `pawprint.training.epochs.Training` has it.
+        timestamps_ms: when each of them ended, in milliseconds since 1970.
+        best_epoch: whose weights are the best so far, from 1.
+        arrays: the state of what learns, by group (`learner`, `optimizer`, …); `best` holds the best weights so far.
+    """
+
+    history: list[dict[str, float]]
+    timestamps_ms: list[int]
+    best_epoch: int
+    arrays: Mapping[str, Arrays]
+
+
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint so that at any moment, a power cut included, either all of it is there or nothing."""
+    beside = path.with_suffix(".part")
+    with beside.open("wb") as file:
+        file.write(pack(checkpoint))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    _sync_folder(path.parent)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        DamagedCheckpointError: the file was cut short or changed, or is something else.
+        OSError: it cannot be read.
+    """
+    return unpack(path.read_bytes())
+
+
+def pack(checkpoint: Checkpoint) -> bytes:
+    """Return a checkpoint as the content of its file."""
+    facts = {
+        "history": checkpoint.history,
+        "timestamps_ms": checkpoint.timestamps_ms,
+        "best_epoch": checkpoint.best_epoch,
+        "groups": {name: len(group) for name, group in checkpoint.arrays.items()},
+    }
+    members = {
+        f"{name}/{number}": array for name, group in checkpoint.arrays.items() for number, array in enumerate(group)
+    }
+    members[_FACTS] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    buffer = io.BytesIO()
+    # Positional-only since NumPy 2.1, so that a member may have any name.
+    np.savez(buffer, allow_pickle=False, **members)
+    content = buffer.getvalue()
+    return b"".join([_MAGIC % SCHEMA_VERSION, hashlib.sha256(content).hexdigest().encode(), b"\n", content])
+
+
+def unpack(data: bytes) -> Checkpoint:
+    """Return the checkpoint that `pack` made these bytes of.
+
+    Raises:
+        DamagedCheckpointError: they are not what it returned.
+    """
+    magic = _MAGIC % SCHEMA_VERSION
+    if not data.startswith(magic):
+        raise DamagedCheckpointError(f"it is no checkpoint of version {SCHEMA_VERSION}")
+    digest, _, content = data[len(magic) :].partition(b"\n")
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        raise DamagedCheckpointError("its sha256 is not that of its content")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as members:
+            facts = json.loads(members[_FACTS].tobytes())
+            return Checkpoint(
+                history=facts["history"],
+                timestamps_ms=facts["timestamps_ms"],
+                best_epoch=facts["best_epoch"],
+                arrays={
+                    name: [members[f"{name}/{number}"] for number in range(count)]
+                    for name, count in facts["groups"].items()
+                },
+            )
+    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise DamagedCheckpointError(f"its content is no checkpoint's: {error}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the folder's own list of names on disk: the rename is kept there."""
+    if os.name == "nt":
+        return  # a folder cannot be opened there, and need not be
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

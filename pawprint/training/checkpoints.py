@@ -1,0 +1,159 @@
+"""A training's checkpoints on disk: one process at a time, the last two epochs, gone when they are not needed."""
+
+import logging
+import re
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import filelock
+
+from pawprint.training.checkpoint_file import Checkpoint, DamagedCheckpointError, read_checkpoint, write_checkpoint
+
+logger = logging.getLogger(__name__)
+KEPT = 2
+"""Should the newest be damaged, there is the one before."""
+MAX_AGE_SECONDS = 14 * 24 * 3600
+"""Nobody has gone on with a training for so long: its checkpoints are cleared."""
+_SUFFIX = ".checkpoint"
+_POLL_SECONDS = 0.5
+
+
+class Checkpoints:
+    """The checkpoints of one training, held from `open` to the end of the `with` block.
+
+    A block that ends without an error removes them: all that was learned is logged then. Until it is opened, and where
+    its folder cannot be had, it keeps nothing and the training goes its way.
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._lock: filelock.BaseFileLock | None = None
+        self._seen: Checkpoint | None = None
+        self._warned = False
+
+    def __enter__(self) -> Self:
+        """Return itself, not yet opened."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Remove the checkpoints if all went well, and let the next one have the folder."""
+        if self._lock:
+            if kind is None and self._folder:
+                _remove(self._folder, self._lock)
+            self._lock.release()
+        self._folder = self._lock = None
+
+    def open(self, folder: Path, key: str | None, *, anew: bool = False) -> None:
+        """Take a training's checkpoints for this process, waiting while another one has them.
+
+        Args:
+            folder: of everybody's checkpoints; made if it is not there. Those of other trainings that nobody has
+                touched for `MAX_AGE_SECONDS` are removed from it.
+            key: the training's cache key, 64 hexadecimal digits; None keeps no checkpoints.
+            anew: discard what is there.
+        """
+        if key is None:
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _clear_old(folder, but=key)
+            lock = _lock_of(folder / key)
+            self._acquire(lock, folder / key)
+            self._lock = lock
+            if anew:
+                self._seen = None
+                shutil.rmtree(folder / key, ignore_errors=True)
+            (folder / key).mkdir(exist_ok=True)
+            self._folder = folder / key
+        except OSError as error:  # a full disk, a file system without locks, a folder of somebody else's
+            self._warn(f"no checkpoints are kept in {folder}: {error.strerror or error}")
+
+    def load(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole, or None."""
+        if self._folder is None:
+            return None
+        for path in reversed(_list(self._folder)):
+            try:
+                return read_checkpoint(path)
+            except DamagedCheckpointError as error:
+                logger.warning("warning: the checkpoint %s is damaged (%s); the one before it is used", path, error)
+            except OSError as error:
+                logger.warning("warning: the checkpoint %s cannot be read (%s)", path, error.strerror)
+        return self._seen
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint, and only the one before it beside; a training does not end because this fails."""
+        if self._folder is None:
+            return
+        path = self._folder / f"{len(checkpoint.history):06d}{_SUFFIX}"
+        try:
+            write_checkpoint(checkpoint, path)
+            for old in _list(self._folder)[:-KEPT]:
+                old.unlink()
+        except OSError as error:
+            path.with_suffix(".part").unlink(missing_ok=True)
+            self._warn(f"the checkpoint {path} cannot be written: {error.strerror or error}")
+
+    def _acquire(self, lock: filelock.BaseFileLock, folder: Path) -> None:
+        try:
+            lock.acquire(blocking=False)
+            return
+        except filelock.Timeout:
+            logger.warning("another process trains the same; waiting for it to end (it holds %s)", lock.lock_file)
+        # What it has come to when it ends is removed; the last that was seen of it need not be learned again.
+        newest: Path | None = None
+        while not lock.is_locked:
+            if (paths := _list(folder)) and paths[-1] != newest:
+                newest = paths[-1]
+                with suppress(DamagedCheckpointError, OSError):  # gone meanwhile, or `load` will say so
+                    self._seen = read_checkpoint(newest)
+            try:
+                lock.acquire(timeout=_POLL_SECONDS, poll_interval=_POLL_SECONDS / 5)
+            except filelock.Timeout:
+                continue
+
+    def _warn(self, text: str) -> None:
+        if not self._warned:
+            logger.warning("warning: %s", text)
+        self._warned = True
+
+
+def _list(folder: Path) -> list[Path]:
+    """Return the folder's checkpoints, the oldest first."""
+    return sorted(folder.glob(f"*{_SUFFIX}"))
+
+
+def _lock_of(folder: Path) -> filelock.FileLock:
+    """Return the lock that stands beside a training's folder.
+
+    Only the kernel's own lock will do: one that is a mere file outlives a process that was killed.
+    """
+    return filelock.FileLock(folder.with_suffix(".lock"), fallback_to_soft=False)
+
+
+def _remove(folder: Path, lock: filelock.BaseFileLock) -> None:
+    """Remove a training's folder, then the lock that this process holds on it: whoever waits makes a new one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # Windows keeps a file that is open; it is empty, and cleared when it is old
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def _clear_old(folder: Path, *, but: str) -> None:
+    """Remove what trainings that nobody went on with have left."""
+    for path in {one.with_suffix("") for one in folder.iterdir()}:
+        if path.name == but or not re.fullmatch(r"[0-9a-f]{64}", path.name):
+            continue
+        try:
+            parts = [one for one in (path, path.with_suffix(".lock"), *path.glob("*")) if one.exists()]
+            if time.time() - max(one.stat().st_mtime for one in parts) < MAX_AGE_SECONDS:
+                continue
+            with _lock_of(path).acquire(blocking=False) as lock:
+                _remove(path, lock)
+        except (OSError, ValueError):  # in use (filelock.Timeout is an OSError), somebody else's, or just removed
+            continue
