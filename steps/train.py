@@ -14,7 +14,9 @@ from typing import Any
 import click
 
 from pawprint.errors import UserError
+from pawprint.models.adjustment import adjust_recipe, resolve_adjustments
 from pawprint.models.architectures import recipe_for
+from pawprint.models.recipe import Recipe
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
 
@@ -26,6 +28,9 @@ from steps.console import import_tensorflow_quietly, run_command
 @options.batch_size
 @options.learning_rate
 @options.patience
+@options.weight_decay
+@options.augmentation
+@options.width
 @options.seed
 def train(
     dataset: str,
@@ -34,6 +39,9 @@ def train(
     batch_size: int | None,
     learning_rate: float | None,
     patience: int | None,
+    weight_decay: float | None,
+    augmentation: float | None,
+    width: float | None,
     seed: int,
 ) -> None:
     """Train a network on a dataset."""
@@ -56,7 +64,7 @@ def train(
     from pawprint.training.history import write_history
     from pawprint.training.loop import train_network
 
-    recipe = recipe_for(architecture)
+    recipe, adjusted = _adjust(architecture, weight_decay=weight_decay, augmentation=augmentation, width=width)
     with (
         start_step(system_metrics=True),
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
@@ -103,6 +111,7 @@ def train(
             class_names=data.class_names,
             image_size=data.image_size,
             **used,
+            recipe=recipe,
             on_epoch=report_epoch,
         )
         folder = Path(scratch)
@@ -115,7 +124,7 @@ def train(
             image_size=data.image_size,
             architecture=architecture,
             dataset_digest=data.digest,
-            parameters={"architecture": architecture, **used},
+            parameters={"architecture": architecture, **used, **adjusted},
         )
         mlflow.log_metrics({"best_epoch": training.best_epoch})
         if training.images_per_second:
@@ -131,6 +140,13 @@ def train(
         )
         set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
     click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
+
+
+def _adjust(architecture: str, **given: float | None) -> tuple[Recipe, dict[str, float]]:
+    """Returns the recipe with what is given, and the values that it then has."""
+    recipe = recipe_for(architecture)
+    adjusted = resolve_adjustments(architecture, recipe, **given)
+    return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
 
 
 def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:

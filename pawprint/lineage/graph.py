@@ -146,6 +146,12 @@ def _from_run(client: MlflowClient, run: Run) -> Lineage:
             download=found.get("download"),
             reused=frozenset(child.data.tags[FROM_TAG] for child in shown if FROM_TAG in child.data.tags),
         )
+    if step == "tune":
+        # What it came to is the winner, which its one evaluation scored.
+        evaluations = [one for one in find_children(client, run) if entry_point(one) == "evaluate"]
+        if not evaluations:
+            raise UserError(f"run {run.info.run_id} of tune came to no winner; give the run of a trial")
+        return _from_run(client, evaluations[-1])
     if step == "train":
         return _from_training(client, _training_of(client, run, None))
     if step == "evaluate":

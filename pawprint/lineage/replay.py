@@ -14,7 +14,7 @@ from mlflow.entities import Run
 
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import open_artifact
-from pawprint.lineage.graph import find_lineage
+from pawprint.lineage.graph import entry_point, find_lineage
 from pawprint.lineage.runs import DIFF, PARENT_TAG, get_tag
 from pawprint.lineage.surroundings import MAX_DIFF
 from pawprint.photos.archives import hash_file
@@ -66,7 +66,10 @@ def find_main(target: str) -> Run:
     parent = newest.data.tags.get(PARENT_TAG) if newest else None
     if newest is None or parent is None:
         raise UserError(f"{target} was made by a step that was started alone; only runs of main can be replayed")
-    return MlflowClient().get_run(parent)
+    run = MlflowClient().get_run(parent)
+    if entry_point(run) != "main":
+        raise UserError(f"{target} was made by a trial of tune, whose page has the command that trains it; run that")
+    return run
 
 
 def replay_main(main: Run, *, env_manager: str) -> Run:

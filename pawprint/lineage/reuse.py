@@ -15,6 +15,8 @@ from pawprint.lineage.runs import NOTE_TAG, PARENT_TAG, PREFIX
 KEY_TAG = f"{PREFIX}cache_key"
 PARTS_TAG = f"{PREFIX}cache_parts"
 FROM_TAG = f"{PREFIX}cached_from"
+TRIAL_TAG = f"{PREFIX}trial"
+"""Number of a trial, on its run."""
 ENTRY_POINT_TAG = "mlflow.project.entryPoint"
 _CANDIDATES = 5
 """Matches that are tried, newest first, before a step is run again: more damaged ones in a row are no accident."""
@@ -75,7 +77,9 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
     facts = {
         name: value
         for name, value in original.data.tags.items()
-        if name.startswith(PREFIX) and name not in {KEY_TAG, PARTS_TAG} and not name.startswith(f"{PREFIX}digest.")
+        if name.startswith(PREFIX)
+        and name not in {KEY_TAG, PARTS_TAG, TRIAL_TAG}
+        and not name.startswith(f"{PREFIX}digest.")
     }
     shared = {
         name: value
