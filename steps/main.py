@@ -236,4 +236,4 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, keep_console=True)

@@ -199,4 +199,4 @@ def _run_trials(
 
 
 if __name__ == "__main__":
-    run_command(tune)
+    run_command(tune, keep_console=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import mlflow
+from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pawprint.lineage.surroundings import describe_surroundings, read_uncommitted
@@ -22,6 +23,8 @@ INTERRUPTED = "interrupted"
 PARENT_TAG = "mlflow.parentRunId"
 DIFF = "uncommitted.diff"
 """Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
+CONSOLE = "logs/console.txt"
+"""Where main and tune keep what a person saw."""
 KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
 """Where main leaves the tags by which a step's run will be found again, as JSON."""
 
@@ -62,6 +65,14 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         except BaseException as error:
             mlflow.set_tag(ERROR_TAG, _last_lines(error))
             raise
+
+
+def log_console(run_id: str, text: str) -> None:
+    """Logs what a person saw while a run went on, which is over by now."""
+    # The process is about to end, perhaps because the server is away: it is not waited for as long as for a result.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    if text:
+        MlflowClient().log_text(run_id, text, CONSOLE)
 
 
 def set_tags(**tags: object) -> None:
