@@ -11,7 +11,8 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pawprint.lineage.surroundings import describe_surroundings, read_uncommitted
+from pawprint.lineage.surroundings import describe_surroundings
+from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
@@ -38,8 +39,8 @@ _MAX_TAG = 8000
 def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     """Starts the run of this step, tags it, and yields it; an error is tagged and passed on.
 
-    What tracked files hold beyond the commit that MLflow notes is kept as `uncommitted.diff` on the run that a
-    person started: the commit alone would lie.
+    What the tree holds beyond the commit that MLflow notes is kept as `uncommitted.diff` on the run that a person
+    started: the commit alone would lie. What is missing in it, the tag `pawprint.uncommitted_left_out` says.
 
     Args:
         system_metrics: log use of CPU, memory, disk and network every few seconds.
@@ -53,9 +54,8 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         # A process that this one starts must not take this run for its own.
         os.environ.pop("MLFLOW_RUN_ID", None)
         set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
-        if PARENT_TAG not in run.data.tags and (diff := read_uncommitted()):
-            mlflow.log_text(diff, DIFF)
-            set_tags(uncommitted_sha256=hashlib.sha256(diff.encode()).hexdigest())
+        if PARENT_TAG not in run.data.tags:
+            _log_uncommitted(read_uncommitted())
         try:
             yield run
         except KeyboardInterrupt:
@@ -65,6 +65,13 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         except BaseException as error:
             mlflow.set_tag(ERROR_TAG, _last_lines(error))
             raise
+
+
+def _log_uncommitted(uncommitted: Uncommitted) -> None:
+    if uncommitted.diff:
+        mlflow.log_text(uncommitted.diff, DIFF)
+        set_tags(uncommitted_sha256=hashlib.sha256(uncommitted.diff.encode()).hexdigest())
+    set_tags(uncommitted_left_out=uncommitted.left_out or None)
 
 
 def log_console(run_id: str, text: str) -> None:
