@@ -5,22 +5,59 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 import warnings
 
 import click
 from PIL import Image
 
 from pawprint.errors import UserError
+from steps.tee import tee_console
+from steps.transcript import Transcript
 
 
 class TerminatedError(KeyboardInterrupt):
     """SIGTERM came: what a Ctrl-C does, with another exit code."""
 
 
-def run_command(command: click.Command) -> None:
+def run_command(command: click.Command, *, keep_console: bool = False) -> None:
     """Runs a step's command and exits.
 
-    With 0, with 1 for a mistake that the message explains, with 2 for a bad parameter, with 130 or 143 where it was
+    Args:
+        command: of the step.
+        keep_console: under `mlflow run`, what a person saw becomes an artifact of the run, however it ended.
+    """
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if not keep_console or not run_id:
+        _run(command)
+        return
+    with tee_console() as transcript:
+        code = 0
+        try:
+            _run(command)
+        except SystemExit as error:
+            code = int(error.code or 0)
+        except Exception:
+            # Shown while it is still kept; Python itself would show it after that, and exit with 1 as well.
+            traceback.print_exc()
+            code = 1
+    _log_console(run_id, transcript)
+    sys.exit(code)
+
+
+def _log_console(run_id: str, transcript: Transcript) -> None:
+    try:
+        from pawprint.lineage.runs import log_console
+
+        log_console(run_id, transcript.text())
+    except Exception as error:  # whatever a store may raise: what was done is done, and no log may undo it
+        click.echo(f"warning: what this run said could not be kept: {_one_line(str(error))}", err=True)
+
+
+def _run(command: click.Command) -> None:
+    """Runs a step's command.
+
+    It exits with 1 for a mistake that the message explains, with 2 for a bad parameter, with 130 or 143 where it was
     interrupted (SIGINT) or terminated (SIGTERM): MLflow then ends the steps that it started, and the runs are KILLED.
     """
     signal.signal(signal.SIGTERM, _terminate)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pawprint.errors import UserError
+from pawprint.models.adjustment import resolve_adjustments
 from pawprint.models.architectures import recipe_for
 from steps import options
 from steps.console import run_command
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 @options.batch_size
 @options.learning_rate
 @options.patience
+@options.weight_decay
+@options.augmentation
+@options.width
 @options.repeats
 @options.seed
 @options.register
@@ -52,6 +56,9 @@ def main(
     batch_size: int | None,
     learning_rate: float | None,
     patience: int | None,
+    weight_decay: float | None,
+    augmentation: float | None,
+    width: float | None,
     repeats: int,
     seed: int,
     register: str,
@@ -84,9 +91,12 @@ def main(
                 "say patience=0, or a validation_fraction above 0"
             )
         used["patience"] = 0
+    adjusted = resolve_adjustments(
+        architecture, recipe, weight_decay=weight_decay, augmentation=augmentation, width=width
+    )
 
     with start_step(), ExitStack() as opened:
-        set_tags(**{f"used.{name}": value for name, value in used.items()})
+        set_tags(**{f"used.{name}": value for name, value in {**used, **adjusted}.items()})
         chain = Chain(cache=cache, plan=plan)
 
         def resolve_uri(uri: str) -> Path:
@@ -128,6 +138,7 @@ def main(
                     "batch_size": used["batch_size"],
                     "learning_rate": used["learning_rate"],
                     "patience": used["patience"],
+                    **{name: "auto" if value is None else value for name, value in adjusted.items()},
                     "seed": seed + number,
                 },
                 given={"dataset": dataset},
@@ -225,4 +236,4 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, keep_console=True)

@@ -111,12 +111,32 @@ patience = _option(
     "Epochs without progress on the validation photos after which training ends. 0: it never ends early.",
 )
 repeats = _option("repeats", _AT_LEAST_1, "Independent trainings, with seeds seed, seed+1, …; results as mean ± std.")
+weight_decay = _option(
+    "weight_decay",
+    AutoOr(click.FloatRange(0, 10)),
+    "Decoupled decay of the weights: a step takes learning rate x weight_decay of each kernel.",
+)
+augmentation = _option(
+    "augmentation",
+    AutoOr(click.FloatRange(0, 2)),
+    "Factor on how much the training photos are varied. 0: not at all. 1: as the architecture was measured.",
+)
+width = _option(
+    "width",
+    AutoOr(click.FloatRange(0.1, 4)),
+    "Factor on the layers' channels, rounded to multiples of 8. Pretrained architectures take auto only.",
+)
 seed = _option("seed", click.IntRange(0, 2**31 - 1), "Everything random comes from it.")
 cache = _option(
     "cache",
     click.Choice(["on", "refresh", "off"]),
     "on: a step whose photos, parameters, code and environment are as they were is not run again. "
     "refresh: all run again, and are found next time. off: neither looked for nor found.",
+)
+trials = _option(
+    "trials",
+    _AT_LEAST_1,
+    "Trainings in all, those of an earlier study of the same included: with more, a finished study goes on.",
 )
 register = _option(
     "register",

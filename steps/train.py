@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pawprint.errors import UserError
+from pawprint.models.adjustment import adjust_recipe, resolve_adjustments
 from pawprint.models.architectures import recipe_for
+from pawprint.models.recipe import Recipe
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 @options.batch_size
 @options.learning_rate
 @options.patience
+@options.weight_decay
+@options.augmentation
+@options.width
 @options.seed
 def train(
     dataset: str,
@@ -37,6 +42,9 @@ def train(
     batch_size: int | None,
     learning_rate: float | None,
     patience: int | None,
+    weight_decay: float | None,
+    augmentation: float | None,
+    width: float | None,
     seed: int,
 ) -> None:
     """Train a network on a dataset."""
@@ -61,7 +69,7 @@ def train(
     from pawprint.training.history import write_history
     from pawprint.training.loop import train_network
 
-    recipe = recipe_for(architecture)
+    recipe, adjusted = _adjust(architecture, weight_decay=weight_decay, augmentation=augmentation, width=width)
     with (
         Checkpoints() as checkpoints,  # the last to end: the run is finished when they are removed
         start_step(system_metrics=True) as run,
@@ -102,7 +110,7 @@ def train(
             "patience": _choose_patience(patience, recipe.patience, has_validation=validation is not None),
             "seed": seed,
         }
-        key, anew = find_checkpoints(run, {"architecture": architecture, **used}, data.digest)
+        key, anew = find_checkpoints(run, {"architecture": architecture, **used, **adjusted}, data.digest)
         checkpoints.open(cache_location() / "checkpoints", key, anew=anew)
         training = learn(
             architecture=architecture,
@@ -112,6 +120,7 @@ def train(
             image_size=data.image_size,
             **used,
             checkpoints=checkpoints,
+            recipe=recipe,
             on_epoch=report_epoch,
         )
         folder = Path(scratch)
@@ -124,7 +133,7 @@ def train(
             image_size=data.image_size,
             architecture=architecture,
             dataset_digest=data.digest,
-            parameters={"architecture": architecture, **used},
+            parameters={"architecture": architecture, **used, **adjusted},
         )
         _log_figures(training)
         best = training.history[training.best_epoch - 1]
@@ -149,6 +158,13 @@ def _log_figures(training: "Training") -> None:
         mlflow.log_metrics({"images_per_second": training.images_per_second})
     if training.flops_per_second:
         mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
+
+
+def _adjust(architecture: str, **given: float | None) -> tuple[Recipe, dict[str, float]]:
+    """Returns the recipe with what is given, and the values that it then has."""
+    recipe = recipe_for(architecture)
+    adjusted = resolve_adjustments(architecture, recipe, **given)
+    return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
 
 
 def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:

@@ -55,7 +55,7 @@ def build_key(entry_point: str, parameters: Mapping[str, object], inputs: Mappin
     """
     whole = {f"parameter {name}": str(value) for name, value in parameters.items()}
     whole |= {f"input {name}": value for name, value in inputs.items()}
-    whole |= {f"code {path}": digest for path, digest in _digest_code(entry_point, parameters).items()}
+    whole |= {f"code {path}": digest for path, digest in digest_code(entry_point, parameters).items()}
     # Run from an environment of one's own, the installed libraries need not be the lock's.
     whole |= {"lock": digest_lock() or "none", "libraries": name_libraries()}
     if entry_point == "train":
@@ -74,7 +74,7 @@ def _shorten(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:_SHORT]
 
 
-def _digest_code(entry_point: str, parameters: Mapping[str, object]) -> dict[str, str]:
+def digest_code(entry_point: str, parameters: Mapping[str, object]) -> dict[str, str]:
     """Digest the files that a step runs with these parameters; main has resolved `auto`, so recipes decide nothing."""
     chosen = ARCHITECTURES.get(str(parameters.get("architecture")))
     without = {module.__name__ for module in ARCHITECTURES.values() if module is not chosen}

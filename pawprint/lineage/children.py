@@ -1,18 +1,24 @@
 """One step starting another: MLflow's own project API, inside the parent's run."""
 
+import atexit
+import functools
 import json
 import os
 import tempfile
 from collections.abc import Mapping
 
 import mlflow
+import psutil
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import ExecutionException
+from mlflow.projects.submitted_run import LocalSubmittedRun
 
 from pawprint.errors import UserError
 from pawprint.lineage.processes import PARENT_VARIABLE, name_this_process
 from pawprint.lineage.runs import ERROR_TAG, INTERRUPTED, KEY_VARIABLE
+
+_GRACE_SECONDS = 20
 
 
 def run_child(
@@ -32,25 +38,9 @@ def run_child(
     Raises:
         UserError: the child failed; the message names it and its run, and carries its last error lines.
     """
-    parent = mlflow.active_run()
-    if parent is None:
-        raise RuntimeError("run_child needs an active run to nest the child under")
-    # MLflow hands it on to the child, where it would outvote the experiment id.
-    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
-    os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
-    os.environ[PARENT_VARIABLE] = name_this_process()
+    parent = _find_parent()
     try:
-        # MLflow makes a temporary folder for each run, and never removes it.
-        with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
-            submitted = mlflow.projects.run(
-                uri=".",
-                entry_point=entry_point,
-                parameters={name: str(value) for name, value in parameters.items()},
-                experiment_id=parent.info.experiment_id,
-                env_manager="local",  # the parent's environment, already built
-                run_name=run_name,
-                storage_dir=scratch,
-            )
+        submitted = _launch(entry_point, parameters, parent, run_name=run_name, tags=tags, synchronous=True)
     except ExecutionException as error:
         child = _newest_child(parent)
         if child is None:
@@ -64,9 +54,86 @@ def run_child(
         if (child := _newest_child(parent)) and child.info.status == "FAILED":
             _mark_killed(child)
         raise
+    return MlflowClient().get_run(submitted.run_id)
+
+
+def start_child(
+    entry_point: str, parameters: Mapping[str, object], *, run_name: str, tags: Mapping[str, str] | None = None
+) -> LocalSubmittedRun:
+    """Starts an entry point as `run_child` does, and does not wait for it.
+
+    It runs in a process group of its own, which Ctrl-C in a terminal does not reach: end it with `end_child`.
+
+    Raises:
+        UserError: it could not be started.
+    """
+    try:
+        return _launch(entry_point, parameters, _find_parent(), run_name=run_name, tags=tags, synchronous=False)
+    except ExecutionException as error:
+        raise UserError(f"{run_name} could not be started: {error}") from error
+
+
+def end_child(child: LocalSubmittedRun, reason: str) -> None:
+    """Ends a child that was started and is not over, all its processes, and marks its run as KILLED with the reason."""
+    try:
+        launcher = psutil.Process(child.command_proc.pid)
+        processes = [launcher, *launcher.children(recursive=True)]
+    except psutil.NoSuchProcess:  # over this moment
+        processes = []
+    child.cancel()
+    # The launcher goes at once; the step itself still writes down that it was interrupted.
+    for process in psutil.wait_procs(processes, timeout=_GRACE_SECONDS)[1]:
+        process.kill()
+    client = MlflowClient()
+    client.set_tag(child.run_id, ERROR_TAG, reason)
+    client.set_terminated(child.run_id, "KILLED")
+
+
+def _find_parent() -> mlflow.ActiveRun:
+    parent = mlflow.active_run()
+    if parent is None:
+        raise RuntimeError("a child needs an active run to nest under")
+    return parent
+
+
+def _launch(
+    entry_point: str,
+    parameters: Mapping[str, object],
+    parent: mlflow.ActiveRun,
+    *,
+    run_name: str,
+    tags: Mapping[str, str] | None,
+    synchronous: bool,
+) -> LocalSubmittedRun:
+    # MLflow hands it on to the child, where it would outvote the experiment id.
+    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
+    os.environ[PARENT_VARIABLE] = name_this_process()
+    try:
+        submitted: LocalSubmittedRun = mlflow.projects.run(
+            uri=".",
+            entry_point=entry_point,
+            parameters={name: str(value) for name, value in parameters.items()},
+            experiment_id=parent.info.experiment_id,
+            env_manager="local",  # the parent's environment, already built
+            run_name=run_name,
+            synchronous=synchronous,
+            storage_dir=_storage().name,
+        )
     finally:
         del os.environ[KEY_VARIABLE], os.environ[PARENT_VARIABLE]
-    return MlflowClient().get_run(submitted.run_id)
+    return submitted
+
+
+@functools.cache
+def _storage() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for what MLflow makes for each run, for parameters of a type that we do without.
+
+    It would leave them behind; this one goes when the process ends.
+    """
+    storage = tempfile.TemporaryDirectory(prefix="pawprint-")
+    atexit.register(storage.cleanup)
+    return storage
 
 
 def _mark_killed(child: Run) -> None:

@@ -1,7 +1,7 @@
 """The chain behind a model, a dataset, photos or a run: which runs made it, from what, and what they say of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mlflow import MlflowClient
@@ -29,7 +29,7 @@ class Lineage:
     """What was found, from the end back to the beginning; None where the chain does not go, or is broken.
 
     Attributes:
-        main: the run that chained the others, if one was asked for.
+        main: the run that chained the others, of main or tune, if one was asked for.
         trainings: those behind the models; none where a dataset or photos were asked for.
         preprocess: the run that made the dataset.
         download: the run that made the photos.
@@ -146,6 +146,12 @@ def _from_run(client: MlflowClient, run: Run) -> Lineage:
             download=found.get("download"),
             reused=frozenset(child.data.tags[FROM_TAG] for child in shown if FROM_TAG in child.data.tags),
         )
+    if step == "tune":
+        # What it came to is the winner, which its one evaluation scored.
+        evaluations = [one for one in find_children(client, run) if entry_point(one) == "evaluate"]
+        if not evaluations:
+            raise UserError(f"run {run.info.run_id} of tune came to no winner; give the run of a trial")
+        return replace(_from_run(client, evaluations[-1]), main=run)
     if step == "train":
         return _from_training(client, _training_of(client, run, None))
     if step == "evaluate":

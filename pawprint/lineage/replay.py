@@ -14,9 +14,9 @@ from mlflow.entities import Run
 
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import open_artifact
-from pawprint.lineage.graph import find_lineage
+from pawprint.lineage.graph import entry_point, find_lineage
 from pawprint.lineage.runs import DIFF, PARENT_TAG, get_tag
-from pawprint.lineage.surroundings import MAX_DIFF
+from pawprint.lineage.uncommitted import MAX_DIFF
 from pawprint.photos.archives import hash_file
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
@@ -49,6 +49,8 @@ def tell_command(main: Run) -> str:
     lines = [f"git clone {shlex.quote(place)} again && git -C again checkout {commit}"]
     if dirty:
         uri = f"runs:/{main.info.run_id}/{DIFF}"
+        if left_out := get_tag(main, "uncommitted_left_out"):
+            lines.append(f"# This diff is not whole, so the same need not come out: it lacks {left_out}")
         lines.append(f"mlflow artifacts download -u {uri} -d . && git -C again apply ../{DIFF}")
     return "\n".join([*lines, f"mlflow run again {manager} {words}"])
 
@@ -60,13 +62,16 @@ def find_main(target: str) -> Run:
         UserError: it was made by steps that were started one by one.
     """
     lineage = find_lineage(target)
-    if lineage.main:
+    if lineage.main and entry_point(lineage.main) == "main":
         return lineage.main
     newest = lineage.trainings[0].run if lineage.trainings else (lineage.preprocess or lineage.download)
     parent = newest.data.tags.get(PARENT_TAG) if newest else None
     if newest is None or parent is None:
         raise UserError(f"{target} was made by a step that was started alone; only runs of main can be replayed")
-    return MlflowClient().get_run(parent)
+    run = MlflowClient().get_run(parent)
+    if entry_point(run) != "main":
+        raise UserError(f"{target} was made by a trial of tune, whose page has the command that trains it; run that")
+    return run
 
 
 def replay_main(main: Run, *, env_manager: str) -> Run:
@@ -82,6 +87,11 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
     place = tags.get("mlflow.source.git.repoURL") or tags.get("mlflow.source.name", "").removeprefix("file://")
     if not commit:
         raise UserError(f"run {main.info.run_id} notes no commit, so its code can't be had again")
+    if left_out := get_tag(main, "uncommitted_left_out"):
+        raise UserError(
+            f"run {main.info.run_id} was made from a tree with uncommitted changes, which were not kept whole: "
+            f"its {DIFF} lacks {left_out}; commit such changes before a run that is to be replayed"
+        )
     with tempfile.TemporaryDirectory(prefix="pawprint-replay-") as scratch:
         clone = Path(scratch, "pawprint")
         _git("clone", "--quiet", place.partition("#")[0], str(clone))
@@ -136,7 +146,7 @@ def _apply_diff(main: Run, clone: Path) -> None:
         with open_artifact(uri, expected="the diff of a run from a changed tree") as path:
             if hash_file(path) != get_tag(main, "uncommitted_sha256"):
                 raise UserError(f"{uri} is not what was logged (its sha256 differs)")
-            if path.stat().st_size > MAX_DIFF:
+            if path.stat().st_size > MAX_DIFF:  # older runs have no tag that says so
                 raise UserError("it was too large to be kept whole")
             _git("-C", str(clone), "apply", str(path.absolute()))
     except UserError as error:

@@ -17,8 +17,10 @@ PARTS_TAG = f"{PREFIX}cache_parts"
 FROM_TAG = f"{PREFIX}cached_from"
 CACHE_TAG = f"{PREFIX}cache"
 """What main was told of the cache, on the steps that it ran, unless it was `on`."""
+TRIAL_TAG = f"{PREFIX}trial"
+"""Number of a trial, on its run."""
 ENTRY_POINT_TAG = "mlflow.project.entryPoint"
-_NOT_TAKEN_OVER = {KEY_TAG, PARTS_TAG, CACHE_TAG, f"{PREFIX}pid", f"{PREFIX}process_started"}
+_NOT_TAKEN_OVER = {KEY_TAG, PARTS_TAG, CACHE_TAG, TRIAL_TAG, f"{PREFIX}pid", f"{PREFIX}process_started"}
 """Of the original, by the run that stands for it: it is not found itself, and no process is behind it that may be gone.
 """
 _CANDIDATES = 5

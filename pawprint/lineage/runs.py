@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import mlflow
+from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pawprint.lineage.heartbeat import give_signs_of_life
 from pawprint.lineage.processes import end_with_starter
 from pawprint.lineage.server import check_server
-from pawprint.lineage.surroundings import describe_surroundings, read_uncommitted
+from pawprint.lineage.surroundings import describe_surroundings
+from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
@@ -25,6 +27,8 @@ INTERRUPTED = "interrupted"
 PARENT_TAG = "mlflow.parentRunId"
 DIFF = "uncommitted.diff"
 """Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
+CONSOLE = "logs/console.txt"
+"""Where main and tune keep what a person saw."""
 KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
 """Where main leaves the tags by which a step's run will be found again, as JSON."""
 
@@ -41,8 +45,8 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     The run ends with the step that started it. What earlier runs on this machine have left RUNNING when they were
     killed is marked by the run that a person started.
 
-    What tracked files hold beyond the commit that MLflow notes is kept as `uncommitted.diff` on the run that a
-    person started: the commit alone would lie.
+    What the tree holds beyond the commit that MLflow notes is kept as `uncommitted.diff` on the run that a person
+    started: the commit alone would lie. What is missing in it, the tag `pawprint.uncommitted_left_out` says.
 
     Args:
         system_metrics: log use of CPU, memory, disk and network every few seconds.
@@ -66,9 +70,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         try:
             set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
             if PARENT_TAG not in run.data.tags:
-                if diff := read_uncommitted():
-                    mlflow.log_text(diff, DIFF)
-                    set_tags(uncommitted_sha256=hashlib.sha256(diff.encode()).hexdigest())
+                _log_uncommitted(read_uncommitted())
                 mark_own_orphans(run.info.experiment_id)
             yield run
         except KeyboardInterrupt:
@@ -78,6 +80,21 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         except BaseException as error:
             mlflow.set_tag(ERROR_TAG, _last_lines(error))
             raise
+
+
+def _log_uncommitted(uncommitted: Uncommitted) -> None:
+    if uncommitted.diff:
+        mlflow.log_text(uncommitted.diff, DIFF)
+        set_tags(uncommitted_sha256=hashlib.sha256(uncommitted.diff.encode()).hexdigest())
+    set_tags(uncommitted_left_out=uncommitted.left_out or None)
+
+
+def log_console(run_id: str, text: str) -> None:
+    """Logs what a person saw while a run went on, which is over by now."""
+    # The process is about to end, perhaps because the server is away: it is not waited for as long as for a result.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    if text:
+        MlflowClient().log_text(run_id, text, CONSOLE)
 
 
 def set_tags(**tags: object) -> None:

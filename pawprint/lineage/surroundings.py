@@ -4,10 +4,10 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import subprocess
 from pathlib import Path
 
 from pawprint.lineage.processes import describe_process
+from pawprint.lineage.uncommitted import is_dirty
 
 LOCK = Path("requirements.txt")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow", "scikit-learn", "mlflow")
@@ -17,10 +17,6 @@ INSTRUCTION_SETS = (
     *("avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
 )
 """What oneDNN chooses its kernels by; other kernels add in another order."""
-
-MAX_DIFF = 1_000_000
-SECRETS = tuple(f":(exclude,icase,glob)**/{name}" for name in ("*.env*", "*.pem", "*.key", "*secret*", "*credential*"))
-"""Names that are not read into a diff, as git's pathspecs."""
 
 
 def describe_surroundings() -> dict[str, object]:
@@ -76,33 +72,3 @@ def _read_cpuinfo(key: str) -> str:
     except OSError:
         pass  # not Linux
     return ""
-
-
-def is_dirty() -> str | None:
-    """Say whether tracked files differ from the commit that MLflow records; None where there is no git."""
-    try:
-        status = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],  # noqa: S607 (git is found on the PATH)
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return "true" if status.stdout.strip() else "false"
-
-
-def read_uncommitted() -> str:
-    """Return what tracked files differ by from the commit, cut after `MAX_DIFF` bytes and without `SECRETS`."""
-    try:
-        done = subprocess.run(  # noqa: S603 (nothing of it comes from outside)
-            ["git", "diff", "HEAD", "--no-color", "--no-ext-diff", "--", ".", *SECRETS],  # noqa: S607 (on the PATH)
-            capture_output=True,
-            timeout=30,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    diff = done.stdout[:MAX_DIFF].decode("utf-8", "replace")
-    return diff if len(done.stdout) <= MAX_DIFF else f"{diff}\n[cut after {MAX_DIFF} bytes of {len(done.stdout)}]\n"

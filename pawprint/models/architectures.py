@@ -42,7 +42,7 @@ def recipe_for(name: str) -> Recipe:
     return recipe
 
 
-def build_model(name: str, *, num_classes: int, image_size: int, seed: int) -> "keras.Model":
+def build_model(name: str, *, num_classes: int, image_size: int, seed: int, width: float = 1.0) -> "keras.Model":
     """Build a network; what is not pretrained gets fresh weights.
 
     Args:
@@ -51,21 +51,27 @@ def build_model(name: str, *, num_classes: int, image_size: int, seed: int) -> "
         image_size: side in pixels of the pictures it will see.
         seed: sets Python's, NumPy's and TensorFlow's global seeds, since Keras draws initial weights and
             dropout from them.
+        width: factor on the widths of the layers; a pretrained network takes 1 only.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
 
     Raises:
         UserError: for an unknown name, fewer than two classes, or pretrained weights that cannot be had.
+        ValueError: a pretrained network is asked for in another width.
     """
     check_architecture(name)
     if num_classes < 2:
         raise UserError(f"a classifier needs 2 classes or more, not {num_classes}")
+    frozen = recipe_for(name).frozen
+    if frozen and width != 1:
+        raise ValueError(f"{name} comes pretrained, in width 1, not {width}")
     import keras
 
     keras.utils.set_random_seed(seed)
     if name in ARCHITECTURES:
-        model: keras.Model = ARCHITECTURES[name].build(num_classes=num_classes, image_size=image_size)
+        adjustable = {} if frozen else {"width": width}
+        model: keras.Model = ARCHITECTURES[name].build(num_classes=num_classes, image_size=image_size, **adjustable)
         return model
     application = name.removeprefix(keras_applications.PREFIX)
     return keras_applications.build(application=application, num_classes=num_classes, image_size=image_size)

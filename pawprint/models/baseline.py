@@ -8,6 +8,7 @@ network for the whole batch in one warp, not by layers inside it.
 
 from typing import TYPE_CHECKING
 
+from pawprint.models.adjustment import scale_channels
 from pawprint.models.recipe import Augmentation, Recipe
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ RECIPE = Recipe(
 )
 
 
-def build(*, num_classes: int, image_size: int) -> "keras.Model":
+def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":
     """Build the notebook's network.
 
     Two classes keep its single output unit z: softmax over (0, z) is (1 - sigmoid(z), sigmoid(z)), and the
@@ -35,6 +36,7 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":
     Args:
         num_classes: 2 or more.
         image_size: side of the pictures; the first Dense layer is sized by it.
+        width: factor on the channels of the layers, each rounded to a multiple of 8.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
@@ -43,22 +45,22 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":
     from keras import layers
 
     body = [
-        layers.Conv2D(32, 3, padding="same", activation="relu"),
+        layers.Conv2D(scale_channels(32, width), 3, padding="same", activation="relu"),
         layers.BatchNormalization(),
         layers.MaxPooling2D(),
         layers.Dropout(0.5),
-        layers.Conv2D(64, 3, padding="same", activation="relu"),
+        layers.Conv2D(scale_channels(64, width), 3, padding="same", activation="relu"),
         layers.BatchNormalization(),
         layers.MaxPooling2D(),
         layers.Dropout(0.5),
-        layers.Conv2D(128, 3, padding="same", activation="relu"),
+        layers.Conv2D(scale_channels(128, width), 3, padding="same", activation="relu"),
         layers.BatchNormalization(),
-        layers.Conv2D(128, 3, padding="same", activation="relu"),
+        layers.Conv2D(scale_channels(128, width), 3, padding="same", activation="relu"),
         layers.BatchNormalization(),
         layers.MaxPooling2D(),
         layers.Dropout(0.5),
         layers.Flatten(),
-        layers.Dense(64, activation="relu"),
+        layers.Dense(scale_channels(64, width), activation="relu"),
         layers.Dropout(0.5),
         layers.Dense(1 if num_classes == 2 else num_classes),
     ]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pawprint.models.adjustment import scale_channels
 from pawprint.models.recipe import Augmentation, Recipe, Stage
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ NUM_HEADS = 4
 DROPOUT = 0.1
 
 
-def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG001 - no position is learned
+def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":  # noqa: ARG001 - no position is learned
     """Build the network: a token for every 4x4 pixels, attention blocks, a learned average of the tokens.
 
     Tokens carry no learned position: the borders that the convolutions see give them enough of one, and the network
@@ -41,6 +42,7 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG00
     Args:
         num_classes: 2 or more.
         image_size: not used.
+        width: factor on the channels of the layers, each rounded to a multiple of 8.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, side, side, 3], to logits [n, num_classes].
@@ -50,11 +52,13 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG00
 
     pixels = keras.Input((None, None, 3), name="pixels")
     x = layers.Rescaling(1 / 64.0, offset=-2.0)(pixels)
-    for width in TOKENIZER_WIDTHS:
-        x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+    for channels in TOKENIZER_WIDTHS:
+        x = layers.Conv2D(
+            scale_channels(channels, width), 3, padding="same", use_bias=False, kernel_initializer="he_normal"
+        )(x)
         x = layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
         x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
-    x = layers.Reshape((-1, TOKENIZER_WIDTHS[-1]))(x)
+    x = layers.Reshape((-1, x.shape[-1]))(x)
     for _ in range(NUM_BLOCKS):
         x = _attend(x)
     x = layers.LayerNormalization()(x)

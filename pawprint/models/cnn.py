@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pawprint.models.adjustment import scale_channels
 from pawprint.models.recipe import Augmentation, Recipe, Stage
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ INITIALIZER = "he_normal"
 """For layers that end in ReLU (He et al. 2015)."""
 
 
-def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG001 - pooled over any side
+def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":  # noqa: ARG001 - pooled over any side
     """Build the network: a stride-2 stem, then four stages of residual blocks; the last three halve the side.
 
     Args:
         num_classes: 2 or more.
         image_size: not used; the network is convolutional up to its pooling, so it takes any side from 32 up.
+        width: factor on the channels of the layers, each rounded to a multiple of 8.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, side, side, 3], to logits [n, num_classes].
@@ -51,12 +53,19 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG00
     pixels = keras.Input((None, None, 3), name="pixels")
     x = layers.Rescaling(1 / 64.0, offset=-2.0)(pixels)
     x = _normalised(
-        layers.Conv2D(STEM_WIDTH, 3, strides=2, padding="same", use_bias=False, kernel_initializer=INITIALIZER)(x)
+        layers.Conv2D(
+            scale_channels(STEM_WIDTH, width),
+            3,
+            strides=2,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=INITIALIZER,
+        )(x)
     )
     x = layers.ReLU()(x)
-    for stage, (width, blocks) in enumerate(zip(WIDTHS, BLOCKS, strict=True)):
+    for stage, (channels, blocks) in enumerate(zip(WIDTHS, BLOCKS, strict=True)):
         for block in range(blocks):
-            x = _residual(x, width=width, halve=stage > 0 and block == 0)
+            x = _residual(x, width=scale_channels(channels, width), halve=stage > 0 and block == 0)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.2)(x)
     return keras.Model(pixels, layers.Dense(num_classes)(x), name="cnn")

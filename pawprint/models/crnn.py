@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from pawprint.models.adjustment import scale_channels
 from pawprint.models.recipe import Augmentation, Recipe, Stage
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ WIDTHS = (32, 64, 128)
 RECURRENT_UNITS = 64
 
 
-def build(*, num_classes: int, image_size: int) -> "keras.Model":
+def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":
     """Build the network: three convolutions, each halving the side, then a GRU over the rows in both directions.
 
     The GRU (Cho et al. 2014) takes a row as one vector, so the width of the pictures is fixed.
@@ -38,6 +39,7 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":
     Args:
         num_classes: 2 or more.
         image_size: side of the pictures, at least 8.
+        width: factor on the channels of the layers, each rounded to a multiple of 8.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
@@ -47,13 +49,15 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":
 
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
     x = layers.Rescaling(1 / 64.0, offset=-2.0)(pixels)
-    for width in WIDTHS:
-        x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+    for channels in WIDTHS:
+        x = layers.Conv2D(
+            scale_channels(channels, width), 3, padding="same", use_bias=False, kernel_initializer="he_normal"
+        )(x)
         x = layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
         x = layers.MaxPooling2D()(x)
     x = layers.Reshape((x.shape[1], -1))(x)
     x = layers.Dropout(0.3)(x)
     # Unrolled: a picture has few rows, and a loop would cost more than what it holds.
-    x = layers.Bidirectional(layers.GRU(RECURRENT_UNITS, unroll=True))(x)
+    x = layers.Bidirectional(layers.GRU(scale_channels(RECURRENT_UNITS, width), unroll=True))(x)
     x = layers.Dropout(0.3)(x)
     return keras.Model(pixels, layers.Dense(num_classes)(x), name="crnn")

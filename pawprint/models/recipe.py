@@ -17,7 +17,8 @@ class Augmentation:
         zoom: the crop's side is multiplied by 1 - zoom to 1 + zoom; above 1 it reaches past the border, which
             is filled by reflection.
         rotation: largest turn either way, as a share of a full turn.
-        flip_vertical: also upside down, one time in two. Left and right are always swapped one time in two.
+        flip_vertical: also upside down, one time in two.
+        flip_horizontal: left and right swapped, one time in two.
         brightness: pixels are multiplied by 1 - brightness to 1 + brightness.
         contrast: the distance to the photo's mean colour is multiplied by 1 - contrast to 1 + contrast.
         saturation: the distance to the pixel's grey is multiplied by 1 - saturation to 1 + saturation.
@@ -28,6 +29,7 @@ class Augmentation:
     zoom: float = 0.0
     rotation: float = 0.0
     flip_vertical: bool = False
+    flip_horizontal: bool = True
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
@@ -73,6 +75,7 @@ class Recipe:
         min_delta: an epoch must be better by more than this to count.
         flip_average: the finished network averages its probabilities over the photo and its mirror image.
         frozen: the network comes pretrained and only its last layer learns, from features computed once.
+        width: factor on the widths of the layers; a frozen network has the widths it comes with.
     """
 
     image_size: int
@@ -93,3 +96,4 @@ class Recipe:
     min_delta: float = 0.0
     flip_average: bool = False
     frozen: bool = False
+    width: float = 1.0

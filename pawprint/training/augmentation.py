@@ -59,8 +59,9 @@ def warp_transforms(draws: Any, *, source_side: int, side: int, augmentation: Au
     centre_y = 0.5 + (1 - height) * _spread(draws[:, 3], 0.5)
     zoom = 1 + _spread(draws[:, 4], augmentation.zoom)
     angle = _spread(draws[:, 5], augmentation.rotation * 2 * math.pi)
-    flip_x = tf.where(draws[:, 6] < 0.5, -1.0, 1.0)
-    flip_y = tf.where(draws[:, 7] < 0.5, -1.0, 1.0) if augmentation.flip_vertical else tf.ones_like(flip_x)
+    as_it_is = tf.ones_like(angle)
+    flip_x = tf.where(draws[:, 6] < 0.5, -1.0, 1.0) if augmentation.flip_horizontal else as_it_is
+    flip_y = tf.where(draws[:, 7] < 0.5, -1.0, 1.0) if augmentation.flip_vertical else as_it_is
 
     step_x = flip_x * zoom * width * (source_side / side)
     step_y = flip_y * zoom * height * (source_side / side)

@@ -72,7 +72,7 @@ def train_network(
     recipe = recipe or recipe_for(architecture)
     tf.config.experimental.enable_op_determinism()
     # The network that is judged and kept holds the running average of the learner's weights.
-    kept = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
+    kept = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed, width=recipe.width)
     learner = fused_copy(kept)
     vary = build_augmentation(recipe)
     optimizer = build_optimizer(learner, recipe)

@@ -45,6 +45,9 @@ def run_main(tmp_path: Path, **parameters: str) -> subprocess.CompletedProcess[s
         ({"source": "synthetik"}, ["synthetik", "synthetic"]),
         ({"source": ""}, ["source"]),
         ({"source": "synthetic", "validation_fraction": "0", "patience": "3"}, ["patience=3", "validation"]),
+        ({"width": "0"}, ["--width", "0.1"]),
+        ({"architecture": "efficientnet_lite0", "width": "0.5"}, ["width=0.5", "efficientnet_lite0", "width=auto"]),
+        ({"architecture": "baseline", "weight_decay": "0.1"}, ["weight_decay=0.1", "baseline", "Adam"]),
     ],
 )
 def test_mistake_is_told_in_one_line_before_any_run_starts(

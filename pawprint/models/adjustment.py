@@ -1,0 +1,109 @@
+"""What a training may change in an architecture's recipe: decay, strength of augmentation, width of the layers."""
+
+import dataclasses
+
+from pawprint.errors import UserError
+from pawprint.models.recipe import Augmentation, Recipe
+
+SMALLEST_CROP = 0.05
+"""Share of a photo's area below which no crop goes, however strong the augmentation: less shows nothing of it."""
+LARGEST_SPREAD = 0.9
+"""Of brightness, contrast, saturation and zoom: at 1 a photo may lose all of it."""
+
+
+def measured_adjustments(recipe: Recipe) -> dict[str, float | None]:
+    """Return what `auto` means for weight_decay, augmentation and width; None where an architecture takes none.
+
+    >>> from pawprint.models.cnn import RECIPE
+    >>> measured_adjustments(RECIPE)
+    {'weight_decay': 0.5, 'augmentation': 1.0, 'width': 1.0}
+    """
+    return {
+        "weight_decay": None if recipe.optimizer == "adam" else recipe.weight_decay,
+        "augmentation": None if recipe.frozen else 1.0,
+        "width": None if recipe.frozen else recipe.width,
+    }
+
+
+def resolve_adjustments(
+    architecture: str, recipe: Recipe, *, weight_decay: float | None, augmentation: float | None, width: float | None
+) -> dict[str, float | None]:
+    """Return the values that a training uses, where None is given those of the recipe.
+
+    Args:
+        architecture: its name, for the message.
+        recipe: what it declares.
+        weight_decay: decoupled decay.
+        augmentation: factor on the strength of the recipe's augmentation.
+        width: factor on the widths of the layers.
+
+    Raises:
+        UserError: the architecture can't take one that is given.
+    """
+    measured = measured_adjustments(recipe)
+    given = {"weight_decay": weight_decay, "augmentation": augmentation, "width": width}
+    why = {
+        "weight_decay": "it is trained with plain Adam, which decays no weights",
+        "augmentation": "it comes pretrained, and its last layer learns from the photos as they are",
+        "width": "it comes pretrained, with widths that are what they are",
+    }
+    for name, value in given.items():
+        if value is not None and measured[name] is None:
+            raise UserError(f"{name}={value:g} is not for {architecture}: {why[name]}; say {name}=auto")
+    return {name: measured[name] if value is None else value for name, value in given.items()}
+
+
+def adjust_recipe(
+    recipe: Recipe, *, weight_decay: float | None, augmentation: float | None, width: float | None
+) -> Recipe:
+    """Return a recipe with what `resolve_adjustments` returned; the measured values give the recipe itself.
+
+    >>> from pawprint.models.cnn import RECIPE
+    >>> adjust_recipe(RECIPE, weight_decay=0.5, augmentation=1.0, width=1.0) == RECIPE
+    True
+    """
+    return dataclasses.replace(
+        recipe,
+        weight_decay=recipe.weight_decay if weight_decay is None else weight_decay,
+        augmentation=recipe.augmentation
+        if augmentation is None
+        else scale_augmentation(recipe.augmentation, augmentation),
+        width=recipe.width if width is None else width,
+    )
+
+
+def scale_augmentation(augmentation: Augmentation, factor: float) -> Augmentation:
+    """Return a weaker or stronger augmentation.
+
+    Args:
+        augmentation: as an architecture declares it.
+        factor: 0 shows the photos as they are, not even mirrored; 1 is the augmentation itself; spreads and the reach
+            of crops grow with it in a straight line, the aspect of crops by its power.
+    """
+
+    def spread(value: float) -> float:
+        return min(LARGEST_SPREAD, value * factor)
+
+    low, high = (max(SMALLEST_CROP, share + (1 - factor) * (1 - share)) for share in augmentation.crop_area)
+    return Augmentation(
+        crop_area=(low, high),
+        crop_aspect=augmentation.crop_aspect**factor,
+        zoom=spread(augmentation.zoom),
+        rotation=augmentation.rotation * factor,
+        flip_vertical=augmentation.flip_vertical and factor > 0,
+        flip_horizontal=augmentation.flip_horizontal and factor > 0,
+        brightness=spread(augmentation.brightness),
+        contrast=spread(augmentation.contrast),
+        saturation=spread(augmentation.saturation),
+    )
+
+
+def scale_channels(channels: int, width: float) -> int:
+    """Return the channels of a layer in a network that is `width` times as wide: a multiple of 8, as vectors like it.
+
+    >>> scale_channels(24, 1.0), scale_channels(24, 0.5), scale_channels(192, 1.25), scale_channels(24, 0.1)
+    (24, 16, 240, 8)
+    """
+    if width == 1:
+        return channels
+    return max(8, int(channels * width / 8 + 0.5) * 8)

@@ -1,0 +1,202 @@
+"""Searches for better values of learning rate, weight decay, augmentation and width than those of `auto`.
+
+Reads   a source of photos.
+Writes  a run of train for each trial, an evaluation of the winner, and study/: trials.csv and the plots.
+Run it  mlflow run . -e tune -P trials=20
+
+The validation photos choose; the test photos judge the winner alone, once.
+"""
+
+import shlex
+import tempfile
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pawprint.errors import UserError
+from pawprint.models.adjustment import measured_adjustments
+from pawprint.models.architectures import recipe_for
+from pawprint.models.search_space import search_space
+from steps import options
+from steps.console import run_command
+
+if TYPE_CHECKING:
+    from pawprint.training.study import Search
+
+
+@click.command(
+    epilog="The same command again goes on from the trials that had ended. They are kept in a file in the cache, or in "
+    "the database whose URL the environment variable PAWPRINT_STUDIES holds (sqlite:///... or postgresql://...)."
+)
+@options.source
+@options.keep_photos
+@options.image_size
+@options.train_images
+@options.test_images
+@options.validation_fraction
+@options.architecture
+@options.epochs
+@options.batch_size
+@options.patience
+@options.trials
+@options.seed
+@options.cache
+def tune(
+    source: str,
+    keep_photos: str,
+    image_size: int | None,
+    train_images: int,
+    test_images: int,
+    validation_fraction: float | None,
+    architecture: str,
+    epochs: int,
+    batch_size: int | None,
+    patience: int | None,
+    trials: int,
+    seed: int,
+    cache: str,
+) -> None:
+    """Search for values that train better, by trials that the validation photos judge."""
+    from pawprint.evaluation.search_plots import write_search
+    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.chain import Chain
+    from pawprint.lineage.descriptions import code, describe_run, tell_metrics, tell_steps
+    from pawprint.lineage.digests import log_folder
+    from pawprint.lineage.results import log_summary, read_repeat, summarize
+    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.trials import find_trial_model, name_study
+    from pawprint.photos.identity import identify_source
+    from pawprint.training.study import choose_winner, keep_study, open_search
+
+    recipe = recipe_for(architecture)
+    space = search_space(recipe)
+    prepared = {
+        "image_size": recipe.image_size if image_size is None else image_size,
+        "train_images": train_images,
+        "test_images": test_images,
+        "validation_fraction": recipe.validation_fraction if validation_fraction is None else validation_fraction,
+        "seed": seed,
+    }
+    if prepared["validation_fraction"] == 0:
+        raise UserError("validation_fraction=0 leaves no photos to choose by; say auto, or a number above 0")
+    shared = {
+        "architecture": architecture,
+        "epochs": epochs,
+        "batch_size": recipe.batch_size if batch_size is None else batch_size,
+        "patience": recipe.patience if patience is None else patience,
+        "seed": seed,
+        # What this architecture can't take, and what is varied all the same, is said by each trial.
+        **dict.fromkeys(measured_adjustments(recipe), "auto"),
+    }
+
+    with start_step() as run, ExitStack() as opened:
+        used = {name: value for name, value in {**prepared, **shared}.items() if name not in {"architecture", "seed"}}
+        set_tags(**{f"used.{name}": value for name, value in used.items() if value != "auto"})
+        chain = Chain(cache=cache)
+
+        def resolve_uri(uri: str) -> Path:
+            return opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
+
+        downloaded = chain.run_step(
+            "download",
+            {"source": source, "keep_photos": keep_photos},
+            given={},
+            inputs={"source": None if cache == "off" else identify_source(source, resolve_uri=resolve_uri)},
+            run_name="download",
+        )
+        set_tags(**{name: downloaded.tag(name) for name in ("source", "source_fallback", "photos_sha256")})
+        preprocessed = chain.run_step(
+            "preprocess",
+            prepared,
+            given={"photos": downloaded.artifact("photos")},
+            inputs={"photos": downloaded.tag("photos_sha256")},
+            run_name="preprocess",
+        )
+        dataset, digest = str(preprocessed.artifact("dataset")), str(preprocessed.tag("dataset_digest"))
+        name = name_study(shared, space=space, dataset_digest=digest, experiment_id=run.info.experiment_id)
+        set_tags(dataset_digest=digest, study=name)
+
+        storage = opened.enter_context(keep_study(name)) if cache != "off" else None
+        search = open_search(name, storage, space, seed=seed, epochs=epochs, anew=cache == "refresh")
+        _run_trials(search, shared, trials=trials, dataset=dataset, digest=digest, cache=cache)
+
+        results = search.results()
+        winner = choose_winner(results)
+        trained, model = find_trial_model(winner.run_id)
+        evaluated = chain.run_step(
+            "evaluate",
+            {},
+            given={"dataset": dataset, "model": model},
+            inputs={"dataset": digest, "model": model},
+            run_name="evaluate the winner",
+        ).made
+        repeat = read_repeat(seed=seed, model=model, trained=trained, evaluated=evaluated)
+        log_summary([repeat])
+        set_tags(winner=winner.number, **{f"found.{name}": value for name, value in winner.values.items()})
+        with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+            folder = Path(scratch) / "study"
+            write_search(results, space=space, importances=search.importances(), winner=winner, folder=folder)
+            log_folder(folder, "study")
+        words = {"source": source, "keep_photos": keep_photos, **prepared, **shared, **winner.values}
+        command = "mlflow run . --env-manager uv " + " ".join(
+            f"-P {name}={shlex.quote(str(value))}" for name, value in words.items() if value != "auto"
+        )
+        found = ", ".join(f"{name} {value:g}" for name, value in winner.values.items())
+        photos = code(str(downloaded.tag("source")))
+        describe_run(
+            f"Of {search.count_done()} trials of {code(architecture)} on photos of {photos} number {winner.number} did "
+            f"best on the validation photos (loss {winner.loss:.4f}): {found}.",
+            f"It is trained by {code(command)}",
+            tell_metrics(repeat.metrics),
+            tell_steps(chain.runs),
+        )
+    click.echo(
+        "\n".join([summarize([repeat]), f"found by trial {winner.number}: {found}", "it is trained by", command])
+    )
+
+
+def _run_trials(
+    search: "Search", shared: dict[str, object], *, trials: int, dataset: str, digest: str, cache: str
+) -> None:
+    """Runs the trials that are missing, one after another, and says how each went."""
+    from pawprint.lineage.trials import open_trials, run_trial
+
+    done = search.count_done()
+    if done:
+        click.echo(f"{done} trials had ended before; {max(0, trials - done)} to go")
+    if done >= trials:
+        return
+    with open_trials():
+        while (done := search.count_done()) < trials:
+            number, values = search.start_trial()
+            try:
+                outcome = run_trial(
+                    {**shared, **values},
+                    number=number,
+                    dataset=dataset,
+                    dataset_digest=digest,
+                    cache=cache,
+                    on_run=partial(search.note_run, number),
+                    on_epoch=partial(search.should_prune, number),
+                )
+            except BaseException:
+                search.interrupt_trial(number)
+                raise
+            if outcome.loss is not None:
+                how = f"validation_loss {outcome.loss:.4f}"
+                search.finish_trial(number, outcome.loss)
+            elif outcome.pruned_at is not None:
+                how = f"pruned after epoch {outcome.pruned_at}"
+                search.prune_trial(number, how)
+            else:
+                how = f"failed: {outcome.reason}"
+                search.fail_trial(number, outcome.reason)
+            tried = "  ".join(f"{name} {value:g}" for name, value in values.items())
+            click.echo(f"trial {number} ({done + 1} of {trials}): {tried}  ->  {how}")
+
+
+if __name__ == "__main__":
+    run_command(tune, keep_console=True)
