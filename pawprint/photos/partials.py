@@ -31,7 +31,8 @@ class Partial:
 
     Attributes:
         path: Where its bytes are.
-        received: How many have come in this process, in all tries.
+        furthest: How far this process has come with it, in the best of its tries. Bytes that come again, because the
+            sender can only begin anew, are no progress.
         resumed: True if they came in more than one transfer.
         version: What the sender told of the file's version.
         digest: The algorithm and the hexadecimal digest of the whole, where the sender tells them.
@@ -41,7 +42,7 @@ class Partial:
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(path.name + SUFFIX)
         self._note = path.with_name(path.name + SUFFIX + ".json")
-        self.received = 0
+        self.furthest = 0
         self.resumed = False
         self.version: str | None = None
         self.digest: tuple[str, str] | None = None
@@ -89,7 +90,7 @@ class Partial:
                     if known:
                         piece, known = self._compare(piece, known)  # noqa: PLW2901 - only the rest is new
                     file.write(piece)
-                    self.received += len(piece)
+                    self.furthest = max(self.furthest, file.tell())
                     told(len(piece))
                     if stream.num_bytes is not None and file.tell() > stream.num_bytes:
                         self.discard()

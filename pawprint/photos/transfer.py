@@ -91,7 +91,7 @@ def fetch_url(
         try:
             found = keep_trying(
                 lambda: _attempt(url, partial, ask, sha256),
-                received=lambda: partial.received,
+                reached=lambda: partial.furthest,
                 busy_seconds=busy_seconds,
             )
         except UserError:

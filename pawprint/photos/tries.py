@@ -28,7 +28,7 @@ def patience_for(alternatives: Sequence[object], position: int) -> float:
 def keep_trying(
     attempt: Callable[[], Result],
     *,
-    received: Callable[[], int] = lambda: 0,
+    reached: Callable[[], int] = lambda: 0,
     busy_seconds: float = BUSY_SECONDS,
 ) -> Result:
     """Call something until it succeeds, or no further try is worth it.
@@ -39,13 +39,13 @@ def keep_trying(
 
     Args:
         attempt: What to call.
-        received: How many bytes have come so far, all tries together.
+        reached: How many bytes of the whole are there, in the best try so far.
         busy_seconds: How long a busy sender is waited for in all, counted anew when bytes have come.
 
     Raises:
         UnreachableError: What the last try raised. Other errors are none of this module's business.
     """
-    patience = _Patience(received, busy_seconds)
+    patience = _Patience(reached, busy_seconds)
     return Retrying(
         retry=patience.is_worth_another_try, wait=patience.pause, before_sleep=_tell, reraise=True, sleep=time.sleep
     )(attempt)
@@ -54,11 +54,11 @@ def keep_trying(
 class _Patience:
     """What has come of the tries so far, and what that means for the next."""
 
-    def __init__(self, received: Callable[[], int], busy_seconds: float) -> None:
-        self._received = received
+    def __init__(self, reached: Callable[[], int], busy_seconds: float) -> None:
+        self._reached = reached
         self._busy_seconds = busy_seconds
         self._fruitless = 0
-        self._before = received()
+        self._before = reached()
         self._since = time.monotonic()
         self._began = False
 
@@ -66,10 +66,10 @@ class _Patience:
         error = state.outcome.exception() if state.outcome else None
         if error is None:
             return False
-        came = self._received() - self._before
+        came = self._reached() - self._before
         self._began = self._began or came > 0
         if came >= LEAST_PROGRESS:
-            self._fruitless, self._before, self._since = 0, self._received(), time.monotonic()
+            self._fruitless, self._before, self._since = 0, self._reached(), time.monotonic()
         self._fruitless += 1
         if isinstance(error, BusyError):
             return time.monotonic() - self._since + self._pause_after(error) <= self._busy_seconds

@@ -98,10 +98,10 @@ def _get(session: requests.Session, url: str, name: str, resume: Resume | None) 
         response = session.get(url, auth=auth, headers=headers, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS))
     except requests.RequestException as error:
         raise _kind_of(error)(f"{name} cannot be reached: {_words_for(error)}") from error
-    if _is_cut_short(response):
-        response.close()
-        raise BrokeOffError(f"{name} broke off in the midst of its headers")
     if resume and not _goes_on(response, resume):
+        # Python takes headers that were cut for whole ones; then nothing comes after them.
+        if response.status_code == http.client.PARTIAL_CONTENT and not next(_read_pieces(response, name), b""):
+            raise BrokeOffError(f"{name} broke off before the first byte")
         response.close()
         return _get(session, url, name, None)
     if not response.ok:
@@ -122,14 +122,8 @@ def _kind_of(error: requests.RequestException) -> type[UnreachableError]:
     return BrokeOffError if "Connection aborted" in str(error) else SilentError
 
 
-def _is_cut_short(response: requests.Response) -> bool:
-    """Say whether an answer lacks what one of its kind can't do without: Python takes half a header for a whole one."""
-    part = response.status_code == http.client.PARTIAL_CONTENT
-    return part and not _tells_its_end(response) and read_range(response.headers) is None
-
-
 def _tells_its_end(response: requests.Response) -> bool:
-    return "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    return response.headers.get("Content-Length", "").isdigit() or "Transfer-Encoding" in response.headers
 
 
 def _goes_on(response: requests.Response, resume: Resume) -> bool:

@@ -22,7 +22,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pawprint.errors import UserError
@@ -47,6 +47,7 @@ def make_zip(seed: int, members: int = 8, size: int = 2500) -> bytes:
 
 
 DATA, OTHER = make_zip(0), make_zip(1)
+EXAMPLES = int(os.environ.get("PAWPRINT_TEST_CUTS", "40"))
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Sender:
         refusals: what the next answers are instead: status and headers.
         cuts: after how many bytes, headers included, it hangs up on each of the next answers.
         headers: more headers, which outvote its own.
-        drip_seconds: between single bytes, after the first 2000.
+        drip_seconds: between single bytes of the last 1000.
         hang_after: bytes after which it sends no more, and keeps the line open.
         between: called after each answer.
         asked: the headers of each request.
@@ -114,7 +115,7 @@ class Sender:
     def _send(self, handler: BaseHTTPRequestHandler, whole: bytes, skip: int) -> None:
         drip = self.drip_seconds.pop(0) if self.drip_seconds else 0.0
         hang = skip + self.hang_after.pop(0) if self.hang_after else None
-        at_once = whole[: 2000 if drip else hang]
+        at_once = whole[: -1000 if drip else hang]
         handler.wfile.write(at_once)
         self.sent += max(0, len(at_once) - skip)
         if hang is not None:
@@ -181,22 +182,39 @@ WHOLE = ["", ".json"]
 RESUMABLE = [".partial", ".partial.json"]
 
 
-@given(cuts=st.lists(st.integers(0, len(DATA) + 250), max_size=tries.FRUITLESS_TRIES - 1))
-def test_cut_at_any_byte_it_goes_on_where_it_was(cuts: list[int]) -> None:
+CUTS = st.lists(st.integers(0, len(DATA) + 250), max_size=tries.FRUITLESS_TRIES - 1)
+
+
+def test_cut_at_any_byte_it_goes_on_where_it_was() -> None:
     """In the status line, the headers, the first bytes, the overlap, the last byte: wherever it falls."""
-    with TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"PAWPRINT_CACHE": folder}):
-        with sending(Sender(cuts=list(cuts))) as sender:
-            assert fetch_url(sender.url).path.read_bytes() == DATA
-        assert kept(Path(folder)) == WHOLE
-    assert sender.sent <= len(DATA) + len(cuts) * partials.OVERLAP_BYTES
+    with sending(Sender()) as sender:
+
+        @settings(max_examples=EXAMPLES)
+        @given(cuts=CUTS)
+        @example(cuts=[2158, 34])
+        @example(cuts=[32])
+        def check(cuts: list[int]) -> None:
+            sender.cuts, sender.sent = list(cuts), 0
+            with TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"PAWPRINT_CACHE": folder}):
+                assert fetch_url(sender.url).path.read_bytes() == DATA
+                assert kept(Path(folder)) == WHOLE
+            assert sender.sent <= len(DATA) + len(cuts) * partials.OVERLAP_BYTES
+
+        check()
 
 
-@given(cuts=st.lists(st.integers(0, len(DATA) + 200), max_size=tries.FRUITLESS_TRIES - 1), etag=st.booleans())
-def test_a_server_that_gives_no_parts_is_asked_for_the_whole_again(cuts: list[int], etag: bool) -> None:
-    with TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"PAWPRINT_CACHE": folder}):
-        with sending(Sender(cuts=list(cuts), ranges=False, etag='"1"' if etag else None)) as sender:
-            assert fetch_url(sender.url).path.read_bytes() == DATA
-        assert kept(Path(folder)) == WHOLE
+def test_a_server_that_gives_no_parts_is_asked_for_the_whole_again() -> None:
+    with sending(Sender(ranges=False)) as sender:
+
+        @settings(max_examples=EXAMPLES)
+        @given(cuts=CUTS, etag=st.booleans())
+        def check(cuts: list[int], etag: bool) -> None:
+            sender.cuts, sender.etag = list(cuts), '"1"' if etag else None
+            with TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"PAWPRINT_CACHE": folder}):
+                assert fetch_url(sender.url).path.read_bytes() == DATA
+                assert kept(Path(folder)) == WHOLE
+
+        check()
 
 
 def test_one_without_a_length_that_is_cut_is_fetched_again(send: Callable[[Sender], Sender]) -> None:
@@ -404,7 +422,7 @@ def test_a_killed_process_is_gone_on_with_by_the_next(send: Callable[[Sender], S
 
 
 def test_two_processes_at_once_fetch_it_once(send: Callable[[Sender], Sender]) -> None:
-    sender = send(Sender(drip_seconds=[0.0002]))
+    sender = send(Sender(drip_seconds=[0.001]))
     processes = [start_fetching(sender.url) for _ in range(2)]
     said = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
