@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 
 import mlflow
@@ -37,14 +38,17 @@ def run_child(
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
     os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
     try:
-        submitted = mlflow.projects.run(
-            uri=".",
-            entry_point=entry_point,
-            parameters={name: str(value) for name, value in parameters.items()},
-            experiment_id=parent.info.experiment_id,
-            env_manager="local",  # the parent's environment, already built
-            run_name=run_name,
-        )
+        # MLflow makes a folder for each run, for parameters of a type that we do without, and leaves it behind.
+        with tempfile.TemporaryDirectory(prefix="pawprint-") as storage:
+            submitted = mlflow.projects.run(
+                uri=".",
+                entry_point=entry_point,
+                parameters={name: str(value) for name, value in parameters.items()},
+                experiment_id=parent.info.experiment_id,
+                env_manager="local",  # the parent's environment, already built
+                run_name=run_name,
+                storage_dir=storage,
+            )
     except ExecutionException as error:
         child = _newest_child(parent)
         if child is None:

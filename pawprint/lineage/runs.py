@@ -11,6 +11,7 @@ import mlflow
 from mlflow.entities import Run
 
 from pawprint.lineage.surroundings import describe_surroundings, read_uncommitted
+from pawprint.photos.secrets import hide_secrets
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
@@ -76,5 +77,5 @@ def get_tag(run: Run, name: str) -> str | None:
 
 
 def _last_lines(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
+    text = hide_secrets(str(error).strip()) or type(error).__name__
     return "\n".join(text.splitlines()[-10:])[-_MAX_TAG:]

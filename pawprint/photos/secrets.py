@@ -4,10 +4,12 @@ import netrc
 import os
 import re
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import unquote
 
 # Of an address, what stands before the host. A password may hold a slash; `host:8000/me@home.zip` holds none.
 _USERINFO = re.compile(r"(?<=://)(?:(?![^\s/:@]+:\d+(?:/|$))[^\s/@:]*:[^\s@]*|[^\s/?#,@]+)@")
+_QUOTED_USERINFO = re.compile(r"(?<=%3A%2F%2F)[^\s%/]*(?:%3A)?[^\s/]*?%40", re.IGNORECASE)
 _REVEALING = (
     r"[^=&;?#\s]*(?:signature|token|secret|passw|pwd|credential|api[_-]?key|access[_-]?key|authorization)[^=&;?#\s]*"
     r"|sig|auth|jwt|key-pair-id"
@@ -51,7 +53,7 @@ def hide_secrets(text: str) -> str:
     >>> hide_secrets("https://me:pa55word@host.test/a.zip?id=7&sig=ab%2F12 says password: hunter2")
     'https://…@host.test/a.zip?id=7&sig=… says password: …'
     """
-    text = _USERINFO.sub("…@", text)
+    text = _QUOTED_USERINFO.sub("…%40", _USERINFO.sub("…@", text))
     text = _PARAMETER.sub(r"\1=…", text)
     text = _WORDS.sub(r"\1…", text)
     for value in _own_secrets():
@@ -70,7 +72,9 @@ def hide_queries(text: str) -> str:
 
 def _own_secrets() -> list[str]:
     found = [value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name.upper())]
-    with suppress(OSError, netrc.NetrcParseError):  # none there, or none that requests could read either
-        found += [password or "" for _, _, password in netrc.netrc(os.environ.get("NETRC")).hosts.values()]
+    # The places that requests looks at; named, as of the default one Python takes only what nobody else may read.
+    for place in [os.environ["NETRC"]] if "NETRC" in os.environ else ["~/.netrc", "~/_netrc"]:
+        with suppress(OSError, RuntimeError, netrc.NetrcParseError):
+            found += [password or "" for _, _, password in netrc.netrc(Path(place).expanduser()).hosts.values()]
     # The longest first: one may be part of another.
     return sorted((one for one in set(found) if len(one) >= _SHORTEST_SECRET), key=len, reverse=True)

@@ -30,7 +30,11 @@ class CarefulSession(requests.Session):
         """
         target = super().get_redirect_target(resp)
         if target is not None:
-            check_next(str(resp.url), urljoin(str(resp.url), target))
+            try:
+                check_next(str(resp.url), urljoin(str(resp.url), target))
+            except UnreachableError:
+                resp.close()
+                raise
         return target
 
 

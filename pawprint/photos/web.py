@@ -53,21 +53,11 @@ def open_web(url: str, resume: Resume | None = None) -> Stream:
         UnreachableError: Another error status, or a web page instead of a file.
     """
     session = CarefulSession()
-    stream = _get(session, url, url, resume)
-    if looks_like_html(stream.head) and url.startswith(DRIVE_URL):
-        page = _read_page(stream)
-        confirmed = confirmation_url(page, url)
-        if confirmed is None:
-            raise UnreachableError(
-                f"{url} gives no file but a page titled {page_title(page)!r}; share the file with anyone "
-                "who has the link, or try again later if its quota is used up"
-            )
-        _check_confirmed(url, confirmed)
-        stream = _get(session, confirmed, url, resume)
-    if looks_like_html(stream.head):
-        title = page_title(_read_page(stream))
-        raise UnreachableError(f"{url} gives an HTML page ({title!r}) instead of a zip or tar; check the address")
-    return stream
+    try:
+        return _open_file(session, url, resume)
+    except UnreachableError:
+        session.close()
+        raise
 
 
 def kaggle_credentials() -> tuple[str, str] | None:
@@ -88,6 +78,24 @@ def kaggle_credentials() -> tuple[str, str] | None:
     except (OSError, ValueError, KeyError, TypeError):
         LOG.warning("photos: %s holds no username and key; asking Kaggle without", path)
         return None
+
+
+def _open_file(session: requests.Session, url: str, resume: Resume | None) -> Stream:
+    stream = _get(session, url, url, resume)
+    if looks_like_html(stream.head) and url.startswith(DRIVE_URL):
+        page = _read_page(stream)
+        confirmed = confirmation_url(page, url)
+        if confirmed is None:
+            raise UnreachableError(
+                f"{url} gives no file but a page titled {page_title(page)!r}; share the file with anyone "
+                "who has the link, or try again later if its quota is used up"
+            )
+        _check_confirmed(url, confirmed)
+        stream = _get(session, confirmed, url, resume)
+    if looks_like_html(stream.head):
+        title = page_title(_read_page(stream))
+        raise UnreachableError(f"{url} gives an HTML page ({title!r}) instead of a zip or tar; check the address")
+    return stream
 
 
 def _get(session: requests.Session, url: str, name: str, resume: Resume | None) -> Stream:
