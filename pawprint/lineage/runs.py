@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import mlflow
 from mlflow.entities import Run
 
+from pawprint.lineage.locks import wait_for_other_writers
 from pawprint.lineage.surroundings import describe_surroundings, read_uncommitted
 from pawprint.photos.secrets import hide_secrets
 
@@ -47,6 +48,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     """
     # It announces its start and its end, which is no news.
     logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
+    wait_for_other_writers()
     with mlflow.start_run(log_system_metrics=system_metrics) as run:
         # A process that this one starts must not take this run for its own.
         os.environ.pop("MLFLOW_RUN_ID", None)
