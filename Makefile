@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: check test test-slow lint format lock clean
+.PHONY: check test test-slow soak lint format lock clean
 
 check: lint test test-slow  ## everything CI holds
 
@@ -14,6 +14,9 @@ test: $(STAMP)  ## the fast suite: no network, no photos, under two minutes
 
 test-slow: $(STAMP)  ## real `mlflow run`, servers, trainings
 	$(PYTHON) -m pytest -m slow
+
+soak: $(STAMP)  ## fifty runs in one store: nothing left behind, no slower (half an hour on two idle cores)
+	$(PYTHON) -m benchmarks.soak --runs 50
 
 lint: $(STAMP)
 	$(PYTHON) -m ruff format --check .

@@ -1,4 +1,4 @@
-"""The one exception that is a message to a person."""
+"""The one exception that is a message to a person, and its one special case."""
 
 
 class UserError(Exception):
@@ -7,4 +7,11 @@ class UserError(Exception):
     The message says what happened, what was expected and how to mend it, with the values. A step prints it on
     one line without a traceback and exits with 1; anything else that escapes a step is a bug of ours and keeps
     its traceback.
+    """
+
+
+class SecretError(UserError):
+    """A parameter holds a secret, which MLflow has written down with the run by the time our code reads it.
+
+    The message names the kind of secret, never the secret; whoever catches this deletes the run.
     """

@@ -11,7 +11,8 @@ import warnings
 import click
 from PIL import Image
 
-from pawprint.errors import UserError
+from pawprint.errors import SecretError, UserError
+from pawprint.photos.secrets import hide_secrets
 from steps.tee import tee_console
 from steps.transcript import Transcript
 
@@ -74,6 +75,10 @@ def _run(command: click.Command) -> None:
         command.main(standalone_mode=False)
     except click.ClickException as error:
         _fail(_one_line(error.format_message()), 2)
+    except SecretError as error:
+        from pawprint.lineage.deletion import delete_launched_run
+
+        _fail(_one_line(f"{error}; {delete_launched_run()}"), 2)
     except UserError as error:
         _fail(_one_line(str(error)), 1)
     except (click.Abort, KeyboardInterrupt) as error:
@@ -116,5 +121,5 @@ def _one_line(message: str) -> str:
 def _fail(message: str, code: int) -> None:
     # Whatever was printed before stands before it, though the two streams are buffered apart.
     sys.stdout.flush()
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {hide_secrets(message)}", err=True)
     sys.exit(code)

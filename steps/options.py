@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pawprint.errors import UserError
+from pawprint.errors import SecretError, UserError
 from pawprint.models.architectures import check_architecture
 from pawprint.photos.sources import check_source
 
@@ -54,6 +54,8 @@ class Checked(click.ParamType[str]):
         """Returns the text as it is, if the check raises nothing."""
         try:
             self.check(value)
+        except SecretError:  # not to be told as another mistake is: click's message would quote the value
+            raise
         except UserError as error:
             raise click.BadParameter(str(error), ctx, param) from None
         return value

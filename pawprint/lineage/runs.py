@@ -12,10 +12,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pawprint.lineage.heartbeat import give_signs_of_life
+from pawprint.lineage.locks import wait_for_other_writers
 from pawprint.lineage.processes import end_with_starter
 from pawprint.lineage.server import check_server
 from pawprint.lineage.surroundings import describe_surroundings
 from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
+from pawprint.photos.secrets import hide_secrets
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
@@ -58,6 +60,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
     from pawprint.lineage.orphans import mark_own_orphans  # it reads the tags that are named here
 
+    wait_for_other_writers()
     if KEY_VARIABLE not in os.environ:  # main has asked already
         check_server()
     with (
@@ -109,5 +112,5 @@ def get_tag(run: Run, name: str) -> str | None:
 
 
 def _last_lines(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
+    text = hide_secrets(str(error).strip()) or type(error).__name__
     return "\n".join(text.splitlines()[-10:])[-_MAX_TAG:]

@@ -76,6 +76,22 @@ def check_whole(path: Path) -> None:
         raise UserError(f"no archive: it looks like {describe_file(path)}; expected a zip or a tar")
 
 
+def check_members(path: Path) -> None:
+    """Check every member of a zip against its checksum; a tar has been read to its end by `check_whole`.
+
+    Raises:
+        UserError: A member is damaged.
+    """
+    if archive_kind(path) != "zip":
+        return
+    with zipfile.ZipFile(path) as archive:
+        for name in list_zip(path)[0]:
+            try:
+                archive.read(name)
+            except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+                raise UserError(f"a zip whose member {name} is damaged ({error})") from error
+
+
 def list_folder(folder: Path) -> tuple[list[str], Counter[str]]:
     """Return the photos under a folder as relative names with `/`, and how many other files for which reason.
 

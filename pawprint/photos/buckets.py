@@ -9,45 +9,57 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError  # type: ignor
 from gcsfs.retry import HttpError
 from google.auth.exceptions import GoogleAuthError
 
-from pawprint.photos.received import UnreachableError
-from pawprint.photos.streams import Stream
+from pawprint.photos.received import BrokeOffError, SilentError, UnreachableError
+from pawprint.photos.secrets import hide_queries
+from pawprint.photos.streams import Resume, Stream
 
 PIECE_BYTES = 2**20
+BLOCK_BYTES = 8 * 2**20  # of one request
 S3_OPTIONS = {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 2}}
 # What the two clients raise for a bucket that is away, closed or misspelt. OSError covers "no such file", "no
 # permission" and most failed connections.
 ERRORS = (OSError, BotoCoreError, HttpError, GoogleAuthError, aiohttp.ClientError)
 
 
-def open_bucket(url: str) -> Stream:
+def open_bucket(url: str, resume: Resume | None = None) -> Stream:
     """Start a transfer from an object store.
 
     Credentials are those of the cloud's own chain (environment, configuration files, the machine's role);
     without any, the object is asked for as a stranger, which public buckets allow. An endpoint of one's own
     is set as the clouds' libraries have it: AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST.
 
+    Args:
+        url: Of an object.
+        resume: Where to go on, if the object has not changed.
+
     Raises:
-        UnreachableError: No such object, no permission, or no connection.
+        SilentError: No connection, or the store has a trouble of its own.
+        UnreachableError: No such object, or no permission.
     """
     try:
         try:
             file = _open(url, anonymous=False)
         except NoCredentialsError:
             file = _open(url, anonymous=True)
+        details = file.details if isinstance(file.details, dict) else {}
+        mark = details.get("ETag") or details.get("etag") or details.get("md5Hash")
+        start = resume.start if resume and (resume.mark, resume.num_bytes) == (mark, int(file.size)) else 0
+        file.seek(start)
         head = file.read(PIECE_BYTES)
-    except ERRORS as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise UnreachableError(f"{url} cannot be read: {_words_for(error)}") from error
+    except ERRORS as error:
+        raise SilentError(f"{url} cannot be read: {_words_for(error)}") from error
 
     def rest() -> Iterator[bytes]:
         try:
             while piece := file.read(PIECE_BYTES):
                 yield piece
         except ERRORS as error:
-            raise UnreachableError(f"{url} broke off: {_words_for(error)}") from error
+            raise BrokeOffError(f"{url} broke off: {_words_for(error)}") from error
 
-    details = file.details if isinstance(file.details, dict) else {}
-    mark = details.get("ETag") or details.get("etag") or details.get("md5Hash")
-    return Stream(head, rest(), int(file.size), file.close, f"{mark} {file.size}" if mark else None)
+    version = f"{mark} {file.size}" if mark else None
+    return Stream(head, rest(), int(file.size), file.close, version, mark, start)
 
 
 def _open(url: str, *, anonymous: bool) -> Any:
@@ -58,7 +70,7 @@ def _open(url: str, *, anonymous: bool) -> Any:
     else:
         # gcsfs goes through Google's chain and ends as a stranger by itself.
         system = fsspec.filesystem("gs", skip_instance_cache=True)
-    return system.open(path, "rb", block_size=8 * 2**20)
+    return system.open(path, "rb", block_size=BLOCK_BYTES)
 
 
 def _words_for(error: Exception) -> str:
@@ -66,4 +78,4 @@ def _words_for(error: Exception) -> str:
         return "no such bucket or object; expected a zip or a tar there"
     if isinstance(error, PermissionError):
         return "no permission; expected a public object, or credentials in the environment that may read it"
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    return hide_queries(" ".join(str(error).split()))[:160] or type(error).__name__

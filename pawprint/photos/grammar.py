@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pawprint.errors import UserError
+from pawprint.errors import SecretError, UserError
 from pawprint.photos.labels import ARCHIVE_SUFFIXES, SPLITS
+from pawprint.photos.secrets import find_secret
 
 REGISTERED = ("cat-and-dog", "synthetic")
 BUCKET_SCHEMES = ("s3", "gs", "gcs")
@@ -61,8 +62,15 @@ def parse_source(source: str) -> list[Alternative]:
     """Read a `source` into its alternatives, in order.
 
     Raises:
-        UserError: Empty, of an unknown kind or scheme, misspelt, or with credentials in it.
+        SecretError: With credentials or a signature in it.
+        UserError: Empty, of an unknown kind or scheme, or misspelt.
     """
+    secret = find_secret(source)
+    if secret is not None:  # before any message that quotes the source
+        raise SecretError(
+            f"the source carries {secret}, which is written down wherever the source is: give credentials through "
+            "netrc, the environment or the cloud's own chain, and take an address without a signature"
+        )
     if not source.strip():
         raise UserError(f"source is empty; expected {FORMS}")
     pieces = source.split(",")
@@ -129,7 +137,7 @@ def parse_place(text: str, split: str | None = None) -> Place:
     """Read what names one archive.
 
     Raises:
-        UserError: Of an unknown kind or scheme, misspelt, or with credentials in it.
+        UserError: Of an unknown kind or scheme, or misspelt.
     """
     if text == "cat-and-dog":
         return Place("cat-and-dog", text, split)
@@ -157,12 +165,10 @@ def _parse_url(text: str, scheme: str, split: str | None) -> Place:
         raise UserError(f"source {text!r}: {scheme}:// is not offered; the schemes that are: {offered}")
     if scheme == "file":
         return Place("path", text, split)
-    url = urlsplit(text)
-    if url.username or url.password:
-        raise UserError(
-            f"source {scheme}://…@{url.hostname} carries credentials, which MLflow has already written down "
-            "with the run's parameters: change them, and give them through netrc or the environment"
-        )
+    try:
+        url = urlsplit(text)
+    except ValueError as error:
+        raise UserError(f"source {text!r} is no URL ({error}); expected {scheme}://<host>/<path>") from error
     kind, owner = ("bucket", "bucket") if scheme in BUCKET_SCHEMES else ("http", "host")
     if not url.hostname:
         raise UserError(f"source {text!r} names no {owner}; expected {scheme}://<{owner}>/<path>")

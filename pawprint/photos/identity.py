@@ -10,6 +10,8 @@ from pawprint.photos.grammar import Alternative, Place, drawn_counts, parse_sour
 from pawprint.photos.manifest import load_manifest
 from pawprint.photos.places import receive_path
 from pawprint.photos.received import UnreachableError
+from pawprint.photos.streams import WAIT_SECONDS
+from pawprint.photos.tries import patience_for
 
 
 def identify_source(source: str, *, resolve_uri: Callable[[str], Path]) -> str | None:
@@ -25,25 +27,30 @@ def identify_source(source: str, *, resolve_uri: Callable[[str], Path]) -> str |
     Returns:
         A text that differs where the photos differ, or None where only fetching them would tell.
     """
-    for alternative in parse_source(source):
+    alternatives = parse_source(source)
+    for position, alternative in enumerate(alternatives):
         try:
-            return _identify_alternative(alternative, resolve_uri)
+            return _identify_alternative(alternative, resolve_uri, patience_for(alternatives, position))
         except UnreachableError:
             continue
     return None
 
 
-def _identify_alternative(alternative: Alternative, resolve_uri: Callable[[str], Path]) -> str | None:
+def _identify_alternative(
+    alternative: Alternative, resolve_uri: Callable[[str], Path], busy_seconds: float
+) -> str | None:
     told = []
     for place in alternative.places:
-        identity = _identify_place(place, resolve_uri)
+        identity = _identify_place(place, resolve_uri, WAIT_SECONDS / len(alternative.places), busy_seconds)
         if identity is None:
             return None
         told.append(f"{place.split}={identity}" if place.split else identity)
     return f"{alternative.text}: {'+'.join(told)}"
 
 
-def _identify_place(place: Place, resolve_uri: Callable[[str], Path]) -> str | None:
+def _identify_place(
+    place: Place, resolve_uri: Callable[[str], Path], wait_seconds: float, busy_seconds: float
+) -> str | None:
     if place.kind == "path":
         received = receive_path(place)
         assert received.path is not None  # noqa: S101 - only drawn photos have none
@@ -59,7 +66,7 @@ def _identify_place(place: Place, resolve_uri: Callable[[str], Path]) -> str | N
     from pawprint.photos.places import find_url
     from pawprint.photos.transfer import read_version
 
-    return read_version(find_url(place))
+    return read_version(find_url(place), wait_seconds=wait_seconds, busy_seconds=busy_seconds)
 
 
 def hash_folder(folder: Path) -> str:

@@ -20,13 +20,16 @@ LICENCES = {
 }
 
 
-def receive_place(place: Place, *, resolve_uri: Callable[[str], Path], wait_seconds: float) -> list[Received]:
+def receive_place(
+    place: Place, *, resolve_uri: Callable[[str], Path], wait_seconds: float, busy_seconds: float
+) -> list[Received]:
     """Get what a place names: a local path as it lies, anything else through the cache or from another run.
 
     Args:
         place: Where the photos are.
         resolve_uri: Turns `runs:/…` into a local folder.
         wait_seconds: How long to wait at most for the first bytes of a remote place.
+        busy_seconds: How long to wait at most for one that says it is busy.
 
     Returns:
         One archive or folder; of another run's photos, as many as it has.
@@ -45,7 +48,7 @@ def receive_place(place: Place, *, resolve_uri: Callable[[str], Path], wait_seco
         name = f"synthetic-{photos}-{seed}.zip"
         licence = LICENCES["synthetic"]
         return [Received(None, "drawn", name, location, now(), split=place.split, licence=licence)]
-    return [_receive_url(place, wait_seconds)]
+    return [_receive_url(place, wait_seconds, busy_seconds)]
 
 
 def receive_path(place: Place) -> Received:
@@ -144,7 +147,7 @@ def _kaggle_name(place: Place) -> str:
     return DATASETS.get(place.kind) or place.text.removeprefix("kaggle:")
 
 
-def _receive_url(place: Place, wait_seconds: float) -> Received:
+def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Received:
     from pawprint.photos.transfer import fetch_url
 
     url = find_url(place)
@@ -152,7 +155,7 @@ def _receive_url(place: Place, wait_seconds: float) -> Received:
         name = _kaggle_name(place).split("/")[1]
     else:
         name = place.text.removeprefix("gdrive:") if place.kind == "gdrive" else Path(urlsplit(url).path).name
-    download = fetch_url(url, wait_seconds=wait_seconds)
+    download = fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
     kind = archive_kind(download.path)
     assert kind in {"zip", "tar"}  # noqa: S101 - fetch_url keeps nothing else
     licence = LICENCES.get(place.kind)

@@ -4,13 +4,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pawprint.errors import UserError
+from pawprint.photos.secrets import hide_secrets
 
 
 class UnreachableError(UserError):
     """A source cannot be had: what comes after it in the list is tried.
 
-    Any other UserError ends the run even where a list follows: the source was there, and is the one to mend.
+    Any other UserError ends the run even where a list follows: the source was there, and is the one to mend. The
+    message goes to the console, into tags and into the manifest, and may quote a server: secrets in it are hidden.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(hide_secrets(message))
+
+
+class SilentError(UnreachableError):
+    """No connection, or no answer in time."""
+
+
+class BusyError(UnreachableError):
+    """The sender asks to be left alone for a while, or has a trouble of its own that may pass.
+
+    Attributes:
+        wait_seconds: how long it asks to wait, where it says so.
+    """
+
+    def __init__(self, message: str, wait_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
+class BrokeOffError(UnreachableError):
+    """The transfer began, and what came is not whole."""
 
 
 @dataclass(frozen=True)

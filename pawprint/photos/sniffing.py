@@ -29,6 +29,15 @@ def looks_like_html(head: bytes) -> bool:
     return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script"))
 
 
+def starts_as_archive(head: bytes) -> bool:
+    r"""Return whether the first bytes are those of a zip or a compressed tar: whole, or cut short.
+
+    >>> starts_as_archive(b"PK\x03\x04"), starts_as_archive(b"just some words")
+    (True, False)
+    """
+    return head.startswith((b"PK", b"\x1f\x8b", b"\xfd7zXZ", b"BZh")) or head[257:262] == b"ustar"
+
+
 def describe_bytes(head: bytes) -> str:
     """Say in words what the first bytes (some 64 or more) look like.
 

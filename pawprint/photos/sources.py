@@ -11,6 +11,7 @@ from pawprint.photos.manifest import Manifest
 from pawprint.photos.places import receive_path, receive_place
 from pawprint.photos.received import UnreachableError
 from pawprint.photos.streams import WAIT_SECONDS
+from pawprint.photos.tries import patience_for
 
 LOG = logging.getLogger(__name__)
 
@@ -67,7 +68,10 @@ def fetch_photos(source: str, folder: Path, *, keep_photos: str, resolve_uri: Ca
                 one
                 for place in alternative.places
                 for one in receive_place(
-                    place, resolve_uri=resolve_uri, wait_seconds=WAIT_SECONDS / len(alternative.places)
+                    place,
+                    resolve_uri=resolve_uri,
+                    wait_seconds=WAIT_SECONDS / len(alternative.places),
+                    busy_seconds=patience_for(alternatives, position),
                 )
             ]
         except UnreachableError as error:

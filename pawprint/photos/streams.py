@@ -5,10 +5,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from pawprint.photos.received import UnreachableError
+from pawprint.photos.received import SilentError
 
 # An unreachable source gives way within 15 s; the other two are for imports and for saying so.
 WAIT_SECONDS = 13.0
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where a transfer that broke off is to go on.
+
+    Attributes:
+        start: The first byte wanted.
+        mark: What the sender told of the file's version; if that has changed, the whole is wanted.
+        num_bytes: How many the file had in all, if that was said.
+    """
+
+    start: int
+    mark: str
+    num_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -18,9 +33,12 @@ class Stream:
     Attributes:
         head: The first bytes.
         rest: The others, in pieces.
-        num_bytes: How many in all, where the sender says so.
+        num_bytes: How many the whole file has, where the sender says so.
         close: Ends the transfer.
         version: What differs when the sender's file has changed, where the sender says so.
+        mark: What the rest can be asked for by if the transfer breaks off; None where only the whole can be had.
+        start: Where in the file the first byte stands: not 0 only where that was asked for.
+        digest: The algorithm and the hexadecimal digest of the whole file, where the sender tells them.
     """
 
     head: bytes
@@ -28,6 +46,9 @@ class Stream:
     num_bytes: int | None
     close: Callable[[], None]
     version: str | None = None
+    mark: str | None = None
+    start: int = 0
+    digest: tuple[str, str] | None = None
 
 
 def open_within(seconds: float, open_stream: Callable[[], Stream], *, name: str) -> Stream:
@@ -37,7 +58,7 @@ def open_within(seconds: float, open_stream: Callable[[], Stream], *, name: str)
     looking up the name; so the opening happens in a thread that can be left behind.
 
     Raises:
-        UnreachableError: Nothing came in time.
+        SilentError: Nothing came in time.
     """
     outcome: SimpleQueue[Stream | Exception] = SimpleQueue()
     abandoned = threading.Event()
@@ -57,7 +78,7 @@ def open_within(seconds: float, open_stream: Callable[[], Stream], *, name: str)
         opened = outcome.get(timeout=seconds)
     except Empty:
         abandoned.set()
-        raise UnreachableError(f"{name} cannot be reached: no answer within {seconds:.0f} s") from None
+        raise SilentError(f"{name} cannot be reached: no answer within {seconds:.0f} s") from None
     if isinstance(opened, Exception):
         raise opened
     return opened

@@ -1,57 +1,63 @@
 """Streams over HTTP: plain URLs, Kaggle's public REST downloads, Google Drive and its confirmation page."""
 
+import http.client
 import json
 import logging
 import os
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
-from pawprint.photos.received import UnreachableError
+from pawprint.photos.headers import read_digest, read_mark, read_pause, read_range, read_strong_mark
+from pawprint.photos.pages import confirmation_url, page_title
+from pawprint.photos.received import BrokeOffError, BusyError, SilentError, UnreachableError
+from pawprint.photos.secrets import hide_queries
+from pawprint.photos.sessions import CarefulSession, check_next
 from pawprint.photos.sniffing import looks_like_html
-from pawprint.photos.streams import Stream
+from pawprint.photos.streams import Resume, Stream
 
 LOG = logging.getLogger(__name__)
 
 KAGGLE_URL = "https://www.kaggle.com/api/v1/datasets/download/"
 DRIVE_URL = "https://drive.google.com/uc"
+DRIVE_HOSTS = (".google.com", ".googleusercontent.com")
 
 CONNECT_SECONDS = 10
 STALL_SECONDS = 30  # without a byte, once the transfer runs
-PIECE_BYTES = 32 * 2**10  # small enough for the first piece to come in time over a slow line
+PIECE_BYTES = 64 * 2**10
+HEAD_BYTES = 512  # enough to tell a page from an archive, and soon there over a slow line
 LARGEST_PAGE = 2**20
+BUSY = {408, 425, 429, 500, 502, 503, 504}
+RANGE_NOT_SATISFIABLE = 416
 
 
-def open_web(url: str) -> Stream:
+def open_web(url: str, resume: Resume | None = None) -> Stream:
     """Start a transfer over HTTP, following redirects.
 
     Kaggle gets the user's credentials where they are set (requests drops them on the way to another host,
     which would refuse them). Where Drive answers with the page that says it scanned for no viruses, the form
     on it is sent, as a browser's "Download anyway" does.
 
+    Args:
+        url: http or https.
+        resume: Where to go on. The stream begins with the first byte of the whole where the server can't do that, or
+            its file has changed.
+
     Raises:
-        UnreachableError: No connection, an error status, or a web page instead of a file.
+        SilentError: No connection.
+        BusyError: 429, or an error of the server's own.
+        BrokeOffError: It hung up before the first byte.
+        UnreachableError: Another error status, or a web page instead of a file.
     """
-    session = requests.Session()
-    # Compressing a zip again gains nothing, and hides how many bytes are to come.
-    session.headers["Accept-Encoding"] = "identity"
-    stream = _get(session, url)
-    if looks_like_html(stream.head) and url.startswith(DRIVE_URL):
-        page = _read_page(stream)
-        confirmed = confirmation_url(page, url)
-        if confirmed is None:
-            raise UnreachableError(
-                f"{url} gives no file but a page titled {page_title(page)!r}; share the file with anyone "
-                "who has the link, or try again later if its quota is used up"
-            )
-        stream = _get(session, confirmed)
-    if looks_like_html(stream.head):
-        title = page_title(_read_page(stream))
-        raise UnreachableError(f"{url} gives an HTML page ({title!r}) instead of a zip or tar; check the address")
-    return stream
+    session = CarefulSession()
+    try:
+        return _open_file(session, url, resume)
+    except UnreachableError:
+        session.close()
+        raise
 
 
 def kaggle_credentials() -> tuple[str, str] | None:
@@ -74,86 +80,125 @@ def kaggle_credentials() -> tuple[str, str] | None:
         return None
 
 
-def confirmation_url(page: str, url: str) -> str | None:
-    """Return where the form on Drive's confirmation page leads, or None where the page has no such form.
-
-    >>> form = '<form id="download-form" action="/d"><input type="hidden" name="id" value="a&amp;b"></form>'
-    >>> confirmation_url(form, "https://drive.test/uc")
-    'https://drive.test/d?id=a%26b'
-    """
-    parser = _PageParser()
-    parser.feed(page)
-    if parser.action is None:
-        return None
-    address = urljoin(url, parser.action)
-    return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(parser.fields)}"
-
-
-def page_title(page: str) -> str:
-    """Return the title of a web page, or "untitled"."""
-    parser = _PageParser()
-    parser.feed(page)
-    return " ".join(parser.title.split())[:80] or "untitled"
+def _open_file(session: requests.Session, url: str, resume: Resume | None) -> Stream:
+    stream = _get(session, url, url, resume)
+    if looks_like_html(stream.head) and url.startswith(DRIVE_URL):
+        page = _read_page(stream)
+        confirmed = confirmation_url(page, url)
+        if confirmed is None:
+            raise UnreachableError(
+                f"{url} gives no file but a page titled {page_title(page)!r}; share the file with anyone "
+                "who has the link, or try again later if its quota is used up"
+            )
+        _check_confirmed(url, confirmed)
+        stream = _get(session, confirmed, url, resume)
+    if looks_like_html(stream.head):
+        title = page_title(_read_page(stream))
+        raise UnreachableError(f"{url} gives an HTML page ({title!r}) instead of a zip or tar; check the address")
+    return stream
 
 
-class _PageParser(HTMLParser):
-    """Takes the title and the fields of the form `download-form` from a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.title = ""
-        self.action: str | None = None
-        self.fields: list[tuple[str, str]] = []
-        self._inside = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        if tag == "title" or (tag == "form" and values.get("id") == "download-form"):
-            self._inside = tag
-        if tag == "form" and self._inside == "form":
-            self.action = values.get("action", "")
-        if tag == "input" and self._inside == "form" and values.get("name"):
-            self.fields.append((values["name"], values.get("value", "")))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._inside:
-            self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "title":
-            self.title += data
-
-
-def _get(session: requests.Session, url: str) -> Stream:
+def _get(session: requests.Session, url: str, name: str, resume: Resume | None) -> Stream:
+    """Ask for a file, or its rest; `name` is the address that a person knows it by."""
     auth = kaggle_credentials() if url.startswith(KAGGLE_URL) else None
+    headers = {"Range": f"bytes={resume.start}-", "If-Range": resume.mark} if resume else {}
     try:
-        response = session.get(url, auth=auth, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS))
-        if not response.ok:
-            response.close()
-            raise UnreachableError(_words_for_status(url, response.status_code, response.reason))
-        pieces = response.iter_content(PIECE_BYTES)
-        head = next(pieces, b"")
+        response = session.get(url, auth=auth, headers=headers, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS))
     except requests.RequestException as error:
-        raise UnreachableError(f"{url} cannot be reached: {_words_for(error)}") from error
-    length = response.headers.get("Content-Length", "")
-    encoded = "Content-Encoding" in response.headers
-    num_bytes = int(length) if length.isdigit() and not encoded else None
+        raise _kind_of(error)(f"{name} cannot be reached: {_words_for(error)}") from error
+    if resume and not _goes_on(response, resume):
+        # Python takes headers that were cut for whole ones; then nothing comes after them.
+        if response.status_code == http.client.PARTIAL_CONTENT and not next(_read_pieces(response, name), b""):
+            raise BrokeOffError(f"{name} broke off before the first byte")
+        response.close()
+        return _get(session, url, name, None)
+    if not response.ok:
+        response.close()
+        words = _words_for_status(name, response.status_code)
+        if response.status_code in BUSY:
+            pause = read_pause(response.headers)
+            asked = "" if pause is None else f" and asks to be left alone for {pause:.0f} s"
+            raise BusyError(words + asked, pause)
+        raise UnreachableError(words)
+    return _build_stream(session, response, name, resume)
+
+
+def _kind_of(error: requests.RequestException) -> type[UnreachableError]:
+    if isinstance(error, requests.TooManyRedirects | requests.exceptions.InvalidURL):
+        return UnreachableError
+    # It was there, and hung up: another try costs little.
+    return BrokeOffError if "Connection aborted" in str(error) else SilentError
+
+
+def _tells_its_end(response: requests.Response) -> bool:
+    return response.headers.get("Content-Length", "").isdigit() or "Transfer-Encoding" in response.headers
+
+
+def _goes_on(response: requests.Response, resume: Resume) -> bool:
+    """Say whether an answer is the rest that was asked for, or else the whole, or an error to be told."""
+    if response.status_code == RANGE_NOT_SATISFIABLE:
+        return False
+    if response.status_code != http.client.PARTIAL_CONTENT:
+        return True
+    told = read_range(response.headers)
+    if told is None or told[0] != resume.start or "Content-Encoding" in response.headers:
+        return False
+    # Some servers give the rest of whatever they have now: If-Range is beyond them.
+    return read_mark(response.headers) in {None, resume.mark} and told[1] in {None, resume.num_bytes}
+
+
+def _build_stream(session: requests.Session, response: requests.Response, name: str, resume: Resume | None) -> Stream:
+    pieces = _read_pieces(response, name)
+    head, late = b"", None
+    try:
+        while len(head) < HEAD_BYTES and (piece := next(pieces, b"")):
+            head += piece
+    except BrokeOffError as error:
+        if not head:
+            raise
+        late = error
+    if not head and not _tells_its_end(response):
+        raise BrokeOffError(f"{name} broke off before the first byte")
 
     def rest() -> Iterator[bytes]:
-        try:
-            yield from pieces
-        except requests.RequestException as error:
-            raise UnreachableError(f"{url} broke off: {_words_for(error)}") from error
+        if late is not None:
+            raise late
+        yield from pieces
 
     def close() -> None:
         response.close()
         session.close()
 
-    # A weak ETag promises like bytes only to the eye: enough for pages, not for photos.
-    tag = response.headers.get("ETag", "")
-    mark = response.headers.get("Last-Modified") if tag.startswith("W/") or not tag else tag
-    version = f"{mark} {num_bytes}" if mark and num_bytes is not None else None
-    return Stream(head, rest(), num_bytes, close, version)
+    part = response.status_code == http.client.PARTIAL_CONTENT
+    length = response.headers.get("Content-Length", "")
+    encoded = "Content-Encoding" in response.headers
+    if part and resume:
+        num_bytes, start = resume.num_bytes, resume.start
+        shown: str | None = resume.mark
+        mark = shown
+    else:
+        num_bytes, start = int(length) if length.isdigit() and not encoded else None, 0
+        shown = read_mark(response.headers)
+        mark = None if encoded else read_strong_mark(response.headers)
+    return Stream(
+        head,
+        rest(),
+        num_bytes,
+        close,
+        version=f"{shown} {num_bytes}" if shown and num_bytes is not None else None,
+        mark=mark,
+        start=start,
+        digest=None if encoded else read_digest(response.headers, whole=not part),
+    )
+
+
+def _read_pieces(response: requests.Response, name: str) -> Iterator[bytes]:
+    """Read what is there, as it comes: waiting for full pieces would hide a line that drips."""
+    try:
+        while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
+            yield piece
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # ValueError: closed meanwhile
+        raise BrokeOffError(f"{name} broke off: {_words_for(error)}") from error
 
 
 def _read_page(stream: Stream) -> str:
@@ -166,8 +211,17 @@ def _read_page(stream: Stream) -> str:
     return page.decode("utf-8", "replace")
 
 
-def _words_for_status(url: str, status: int, reason: str) -> str:
-    words = f"{url} answers {status} {reason}"
+def _check_confirmed(url: str, confirmed: str) -> None:
+    """Check that the form on Drive's page leads to Drive."""
+    check_next(url, confirmed)
+    host = urlsplit(confirmed).hostname or ""
+    if host != urlsplit(url).hostname and not host.endswith(DRIVE_HOSTS):
+        raise UnreachableError(f"{url} gives a page that leads to {host}, which is not Google's; check the address")
+
+
+def _words_for_status(url: str, status: int) -> str:
+    # Not the server's own words, which may hold anything.
+    words = f"{url} answers {status} {http.client.responses.get(status, '')}".rstrip()
     if not url.startswith(KAGGLE_URL):
         return words
     if status == requests.codes.not_found:
@@ -177,13 +231,16 @@ def _words_for_status(url: str, status: int, reason: str) -> str:
     return words
 
 
-def _words_for(error: requests.RequestException) -> str:
+def _words_for(error: Exception) -> str:
     text = str(error)
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the transfer broke off"
+    if isinstance(error, urllib3.exceptions.ProtocolError):
+        return "the transfer was cut"
+    if isinstance(error, requests.TooManyRedirects):
+        return "it redirects round and round"
     for sign, words in (
         ("NameResolutionError", "its name cannot be resolved (no network, or a misspelt host)"),
         ("Connection refused", "connection refused"),
+        ("Connection aborted", "the server hung up without an answer"),
         ("Network is unreachable", "no network"),
         ("CERTIFICATE_VERIFY_FAILED", "its certificate cannot be verified"),
         ("ProxyError", "the proxy does not let it through"),
@@ -192,4 +249,4 @@ def _words_for(error: requests.RequestException) -> str:
             return words
     if isinstance(error, requests.Timeout) or "timed out" in text:
         return "no answer in time"
-    return f"{type(error).__name__} ({text[:120]})"
+    return f"{type(error).__name__} ({hide_queries(text)[:120]})"

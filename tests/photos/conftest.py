@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pawprint.photos import tries, unreached
+
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -19,9 +21,19 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAWPRINT_CACHE", str(cache))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR", "MLFLOW_TRACKING_URI"):
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR", "MLFLOW_TRACKING_URI", "NETRC"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(unreached.VARIABLE, "")
+    monkeypatch.setattr(tries, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(tries, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(tries, "BUSY_SECONDS_BEFORE_OTHERS", 0.1)
     return cache
+
+
+@pytest.fixture
+def kept(alone: Path) -> Callable[[], list[Path]]:
+    """Return a function that lists what is in the cache, but for locks, which are empty."""
+    return lambda: [path for path in alone.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 @dataclass

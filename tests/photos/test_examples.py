@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("name", ["grammar", "labels", "places", "sniffing", "web"])
+@pytest.mark.parametrize("name", ["grammar", "headers", "labels", "pages", "places", "secrets", "sniffing"])
 def test_examples(name: str) -> None:
     failed, tried = doctest.testmod(import_module(f"pawprint.photos.{name}"))
     assert failed == 0

@@ -1,0 +1,94 @@
+"""What a server says about a file in its HTTP headers."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+def read_mark(headers: Mapping[str, str]) -> str | None:
+    """Return what differs when the file has changed: its ETag, else its date; None where the server tells neither.
+
+    A weak ETag promises like bytes only to the eye: enough for pages, not for photos.
+    """
+    tag = headers.get("ETag", "")
+    return headers.get("Last-Modified") if tag.startswith("W/") or not tag else tag
+
+
+def read_strong_mark(headers: Mapping[str, str]) -> str | None:
+    """Return the mark if the rest of the file may be asked for by it (`If-Range`), or None.
+
+    A date counts only if it is older than the answer: within its second the file may change again (RFC 9110, 8.8.2.2).
+
+    >>> read_strong_mark({"Last-Modified": "Mon, 07 Oct 2019 10:00:00 GMT", "Date": "Mon, 07 Oct 2019 10:00:05 GMT"})
+    'Mon, 07 Oct 2019 10:00:00 GMT'
+    >>> read_strong_mark({"ETag": 'W/"1"'}) is None
+    True
+    """
+    mark = read_mark(headers)
+    if mark is None or mark.startswith('"'):
+        return mark
+    changed, answered = _read_date(mark), _read_date(headers.get("Date", ""))
+    return mark if changed and answered and (answered - changed).total_seconds() >= 1 else None
+
+
+def read_range(headers: Mapping[str, str]) -> tuple[int, int | None] | None:
+    """Return where a part begins and how long the whole is (None where that is not said), or None if it says neither.
+
+    >>> read_range({"Content-Range": "bytes 100-199/5000"}), read_range({"Content-Range": "lines 1-2/3"})
+    ((100, 5000), None)
+    """
+    found = re.fullmatch(r"\s*bytes\s+(\d+)-(\d+)/(\d+|\*)\s*", headers.get("Content-Range", ""))
+    return (int(found[1]), None if found[3] == "*" else int(found[3])) if found else None
+
+
+def read_pause(headers: Mapping[str, str]) -> float | None:
+    """Return for how many seconds the server asks to be left alone (`Retry-After`), or None.
+
+    >>> read_pause({"Retry-After": "120"})
+    120.0
+    """
+    text = headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text)
+    moment = _read_date(text)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else None
+
+
+def read_digest(headers: Mapping[str, str], *, whole: bool) -> tuple[str, str] | None:
+    """Return the algorithm and the hexadecimal digest that the server tells of the whole file, or None.
+
+    Args:
+        headers: of the answer.
+        whole: False where it is only a part that comes, and Content-MD5 speaks of that.
+
+    >>> read_digest({"x-goog-hash": "crc32c=n03x6A==, md5=Ojk9c3dhfxgoKVVHYwFbHQ=="}, whole=False)
+    ('md5', '3a393d7377617f182829554763015b1d')
+    """
+    found = re.search(r"\bsha-256=:([\w+/=]+):", headers.get("Repr-Digest", ""))
+    if found:
+        return _to_hexadecimal("sha256", found[1])
+    found = re.search(r"\bmd5=([\w+/]+=*)", headers.get("x-goog-hash", ""))
+    # Google tells the digest of what it stores, which it may unpack on the way.
+    if found and headers.get("x-goog-stored-content-encoding", "identity") == "identity":
+        return _to_hexadecimal("md5", found[1])
+    if whole and "Content-MD5" in headers:
+        return _to_hexadecimal("md5", headers["Content-MD5"])
+    return None
+
+
+def _to_hexadecimal(algorithm: str, text: str) -> tuple[str, str] | None:
+    try:
+        return algorithm, base64.b64decode(text.strip(), validate=True).hex()
+    except binascii.Error:
+        return None
+
+
+def _read_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,80 @@
+"""Secrets kept out of what is written down: found in a source, hidden in the texts that others give us to quote."""
+
+import netrc
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote
+
+# Of an address, what stands before the host. A password may hold a slash; `host:8000/me@home.zip` holds none.
+_USERINFO = re.compile(r"(?<=://)(?:(?![^\s/:@]+:\d+(?:/|$))[^\s/@:]*:[^\s@]*|[^\s/?#,@]+)@")
+_QUOTED_USERINFO = re.compile(r"(?<=%3A%2F%2F)[^\s%/]*(?:%3A)?[^\s/]*?%40", re.IGNORECASE)
+_REVEALING = (
+    r"[^=&;?#\s]*(?:signature|token|secret|passw|pwd|credential|api[_-]?key|access[_-]?key|authorization)[^=&;?#\s]*"
+    r"|sig|auth|jwt|key-pair-id"
+)
+_PARAMETER = re.compile(rf"([?&;#](?:{_REVEALING}))=([^&;#\s'\"<>)]*)", re.IGNORECASE)
+_QUERY = re.compile(r"\?[^\s'\"<>)]*=[^\s'\"<>)]*")
+_WORDS = re.compile(
+    r"\b((?:password|passwd|pwd|secret|token|api[_-]?key)\s*[=:]\s*|(?:bearer|basic)\s+(?=[\w.~+/=-]{8}))"
+    r"([^\s'\"<>,;]+)",
+    re.IGNORECASE,
+)
+_SECRET_VARIABLE = re.compile(r"(KEY|SECRET|TOKEN|PASSWORD|PASSWD)$")
+_SHORTEST_SECRET = 6  # a shorter value of a variable would be found within innocent words
+
+
+def find_secret(source: str) -> str | None:
+    """Say what in a source is a secret, or return None.
+
+    >>> find_secret("https://host.test/a.zip?X-Amz-Expires=60&X-Amz-Signature=ab12")
+    'the parameter X-Amz-Signature'
+    >>> find_secret("s3://me:pa55word@bucket/a.zip,synthetic")
+    'a name or password before the host'
+    >>> find_secret("https://host.test:8000/me@home.zip?id=7") is None
+    True
+    """
+    for text in (source, unquote(source)):
+        if "://" not in text:
+            continue
+        if _USERINFO.search(text):
+            return "a name or password before the host"
+        # A folder may well be called `?token=1`; only an address has parameters.
+        for found in _PARAMETER.finditer(text, text.index("://")):
+            if found[2]:
+                return f"the parameter {found[1][1:]}"
+    return None
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text without what looks like a secret, and without the credentials of this process's surroundings.
+
+    >>> hide_secrets("https://me:pa55word@host.test/a.zip?id=7&sig=ab%2F12 says password: hunter2")
+    'https://…@host.test/a.zip?id=7&sig=… says password: …'
+    """
+    text = _QUOTED_USERINFO.sub("…%40", _USERINFO.sub("…@", text))
+    text = _PARAMETER.sub(r"\1=…", text)
+    text = _WORDS.sub(r"\1…", text)
+    for value in _own_secrets():
+        text = text.replace(value, "…")
+    return text
+
+
+def hide_queries(text: str) -> str:
+    """Return a library's text without the query of any address: where a redirect led is nobody's to write down.
+
+    >>> hide_queries("Max retries exceeded with url: /a.zip?X=ab12&e=7 (Caused by …)")
+    'Max retries exceeded with url: /a.zip?… (Caused by …)'
+    """
+    return hide_secrets(_QUERY.sub("?…", text))
+
+
+def _own_secrets() -> list[str]:
+    found = [value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name.upper())]
+    # The places that requests looks at; named, as of the default one Python takes only what nobody else may read.
+    for place in [os.environ["NETRC"]] if "NETRC" in os.environ else ["~/.netrc", "~/_netrc"]:
+        with suppress(OSError, RuntimeError, netrc.NetrcParseError):
+            found += [password or "" for _, _, password in netrc.netrc(Path(place).expanduser()).hosts.values()]
+    # The longest first: one may be part of another.
+    return sorted((one for one in set(found) if len(one) >= _SHORTEST_SECRET), key=len, reverse=True)

@@ -1,0 +1,209 @@
+"""No address but the user's is fetched, and no credential goes to a host that it is not for."""
+
+import io
+import threading
+import zipfile
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from pawprint.errors import SecretError, UserError
+from pawprint.photos import tries, unreached, web
+from pawprint.photos.received import UnreachableError
+from pawprint.photos.secrets import find_secret, hide_secrets
+from pawprint.photos.sessions import MOST_REDIRECTS, check_next
+from pawprint.photos.sources import check_source
+from pawprint.photos.transfer import fetch_url
+
+Serve = Callable[..., tuple[str, list[dict[str, str]]]]
+SIGNED = "X-Goog-Signature=PLANTED-SIGNATURE"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setenv(unreached.VARIABLE, "")
+    monkeypatch.delenv("NETRC", raising=False)
+    monkeypatch.setattr(tries, "PAUSE_SECONDS", 0.001)
+    return tmp_path
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    servers = []
+
+    def start(answer: Callable[[BaseHTTPRequestHandler], None]) -> tuple[str, list[dict[str, str]]]:
+        asked: list[dict[str, str]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(dict(self.headers.items()))
+                answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}", asked
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def redirect(to: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", to)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def give_zip(handler: BaseHTTPRequestHandler) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("cats/1.jpg", b"x")
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(buffer.getvalue())))
+    handler.end_headers()
+    handler.wfile.write(buffer.getvalue())
+
+
+@pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://host.test/a.zip", "s3://bucket/a.zip", "data:,PK"])
+def test_a_redirect_to_another_scheme_is_refused(to: str, serve: Serve) -> None:
+    scheme = to.partition(":")[0]
+    url, asked = serve(redirect(f"{to}?{SIGNED}"))
+    with pytest.raises(UnreachableError, match=f"redirects from http:// to {scheme}://") as caught:
+        fetch_url(f"{url}/a.zip")
+    assert "PLANTED" not in str(caught.value)
+    assert len(asked) == 1
+
+
+def test_a_redirect_from_https_to_http_is_refused() -> None:
+    with pytest.raises(UnreachableError, match=r"redirects from https:// to http://b\.test"):
+        check_next(f"https://a.test/x?{SIGNED}", "http://b.test/x")
+    check_next("http://a.test/x", "https://b.test/x")
+
+
+def test_redirects_have_an_end(serve: Serve) -> None:
+    url, asked = serve(redirect(f"/round?{SIGNED}"))
+    with pytest.raises(UnreachableError, match="redirects round and round") as caught:
+        fetch_url(f"{url}/a.zip")
+    assert "PLANTED" not in str(caught.value)
+    assert len(asked) == MOST_REDIRECTS + 1
+
+
+def test_where_a_signed_redirect_fails_its_signature_is_not_told(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    for target in (f"http://127.0.0.1:9/a.zip?{SIGNED}", f"http://no-such-host.invalid/a.zip?{SIGNED}"):
+        url, _ = serve(redirect(target))
+        with pytest.raises(UnreachableError) as caught:
+            fetch_url(f"{url}/a.zip")
+        assert "PLANTED" not in str(caught.value) + caplog.text
+
+
+def test_netrc_is_for_its_own_host(serve: Serve, home: Path) -> None:
+    storage, asked_there = serve(give_zip)
+    front, asked = serve(redirect(storage.replace("127.0.0.1", "localhost") + "/a.zip"))
+    (home / ".netrc").write_text("machine 127.0.0.1 login me password PLANTED-PASSWORD\n")
+    fetch_url(f"{front}/a.zip")
+    assert asked[0]["Authorization"] == f"Basic {b64encode(b'me:PLANTED-PASSWORD').decode()}"
+    assert "Authorization" not in asked_there[0]
+
+
+def test_drives_page_leads_only_to_google(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, asked = serve(give_zip)
+    other = other.replace("127.0.0.1", "localhost")
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        text = f'<html><form id="download-form" action="{other}/a.zip"></form></html>'.encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    url, _ = serve(page)
+    monkeypatch.setattr(web, "DRIVE_URL", f"{url}/uc")
+    with pytest.raises(UnreachableError, match="leads to localhost, which is not Google's"):
+        fetch_url(f"{url}/uc?id=1")
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://me:PLANTED@host.test/a.zip",
+        "https://PLANTED@host.test/a.zip",
+        "s3://AKIA:PLAN/TED@bucket/a.zip",
+        "synthetic,https://host.test/a.zip?X-Amz-Signature=PLANTED",
+        "https://host.test/a.zip?x=1&SIG=PLANTED",
+        "https://host.test/a.zip#access_token=PLANTED",
+        "https://host.test/a.zip?next=https%3A%2F%2Fme%3APLANTED%40b.test%2F",
+        "train=https://host.test/a.zip?token=PLANTED+test=synthetic",
+        "htp://host.test/a.zip?api_key=PLANTED",
+        "https://host.test/a.zip?X-Amz-Security-Token=PLANTED",
+    ],
+)
+def test_a_source_with_a_secret_is_refused_without_quoting_it(source: str) -> None:
+    with pytest.raises(SecretError) as caught:
+        check_source(source)
+    assert "PLAN" not in str(caught.value)
+    assert "PLANTED" not in hide_secrets(source).replace("PLAN/TED", "PLANTED")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://host.test:8000/me@home.zip",
+        "s3://bucket/me@home.zip",
+        "https://www.dropbox.com/s/abc/a.zip?dl=1&rlkey=x",
+        "https://host.test/a.zip?id=7&export=download",
+        "https://host.test/sig/token/a.zip",
+        "https://host.test/a.zip?token=",
+        "/data/me:you@home?token=1/photos",
+        "gdrive:1AbC_dEf-0123456789",
+    ],
+)
+def test_innocent_sources_are_not_refused_for_secrets(source: str) -> None:
+    assert find_secret(source) is None
+    try:
+        check_source(source)
+    except UserError as error:
+        assert not isinstance(error, SecretError)
+        assert source in str(error)
+
+
+def test_a_page_that_quotes_credentials_is_told_without_them(
+    serve: Serve, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_KEY", "PLANTED-KEY")
+    (home / ".netrc").write_text("machine host.test login me password PLANTED-NETRC\n")
+    title = "Hello PLANTED-KEY or PLANTED-NETRC, password: PLANTED-WORD, Bearer PLANTED-BEARER"
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        text = f"<html><title>{title}</title></html>".encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    def refuse(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(403, "PLANTED-REASON")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    for answer, words in ((page, "HTML page"), (refuse, "answers 403 Forbidden")):
+        url, _ = serve(answer)
+        with pytest.raises(UnreachableError, match=words) as caught:
+            fetch_url(f"{url}/a.zip")
+        assert "PLANTED" not in str(caught.value)
