@@ -45,7 +45,8 @@ class Manifest:
         retrieved_at: When the photos came, ISO 8601 in UTC (a cached download: when it was downloaded).
         archives: One, or one a split.
         counts: Photos by split ("unassigned" where none is named) and class.
-        ignored: Files that are no photos, by reason.
+        ignored: Files that are no photos, or none to be read, by reason.
+        ignored_names: Of each reason, the first names.
         fallback: The sources tried before, each as `{"source": …, "reason": …}`.
         url: Where the photos can be had, if there is such a place.
         licence: What is known of it.
@@ -63,6 +64,7 @@ class Manifest:
     fallback: list[dict[str, str]] = field(default_factory=list)
     url: str | None = None
     licence: str | None = None
+    ignored_names: dict[str, list[str]] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
 
