@@ -5,15 +5,20 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: check test test-slow lint format lock clean
+.PHONY: check test test-slow fuzz lint format lock clean
+# Seconds of each target of `make fuzz`; CI gives it a few, a release ten minutes each: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 3
 
-check: lint test test-slow  ## everything CI holds
+check: lint test fuzz test-slow  ## everything CI holds
 
 test: $(STAMP)  ## the fast suite: no network, no photos, under two minutes
 	$(PYTHON) -m pytest -n auto
 
 test-slow: $(STAMP)  ## real `mlflow run`, servers, trainings
 	$(PYTHON) -m pytest -m slow
+
+fuzz: $(STAMP)  ## broken files of every format, fed to what reads them
+	PAWPRINT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) -m pytest -s tests/hostile/test_fuzz.py
 
 lint: $(STAMP)
 	$(PYTHON) -m ruff format --check .

@@ -10,7 +10,7 @@ from pathlib import Path
 from pawprint.errors import UserError
 from pawprint.photos.labels import reason_to_ignore, reason_unsafe
 from pawprint.photos.left_out import LeftOut
-from pawprint.photos.limits import LARGEST_PHOTO, mebibytes
+from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
 from pawprint.photos.sniffing import archive_kind, describe_file
 from pawprint.photos.tars import TAR_ERRORS, member_name, open_tar, reason_unpackable
 from pawprint.photos.zips import list_zip
@@ -74,6 +74,11 @@ def pack_folder(folder: Path, path: Path) -> LeftOut:
         How many files were ignored, by reason.
     """
     names, ignored = list_folder(folder)
+    if len(names) > MAX_MEMBERS:
+        raise UserError(
+            f"{folder} holds {len(names):,} photos, and an archive at most {MAX_MEMBERS:,}; "
+            "say keep_photos=reference, or give fewer"
+        )
     _pack(path, ((name, _read(folder / name)) for name in names))
     return ignored
 

@@ -135,8 +135,11 @@ def _find_archive(folder: Path, archive: Archive) -> Path:
 def _load_members(path: Path, archive: Archive) -> tuple[list[str], dict[str, str]]:
     if not path.is_file() or hash_file(path) != archive.sha256:
         raise UserError(f"{path} is missing or not what its manifest describes; run download again")
-    with path.open(encoding="utf-8", newline="") as file:
-        digests = {row["member"]: row["sha256"] for row in csv.DictReader(file)}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            digests = {row["member"]: row["sha256"] for row in csv.DictReader(file)}
+    except (KeyError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} is no list of photos that pawprint wrote ({error}); run download again") from error
     if not Path(str(archive.location)).is_dir():
         raise UserError(
             f"the photos were kept by reference in {archive.location}, which is not there (any more, "

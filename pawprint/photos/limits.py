@@ -6,7 +6,7 @@ The limit on a photo's pixels is `pawprint.dataset.decode.MAX_PIXELS`, which tra
 LARGEST_PHOTO = 128 * 2**20
 """Bytes of a photo's file; it is read whole, and a larger "photo" is a mistake or a bomb."""
 
-MAX_MEMBERS = 300_000
+MAX_MEMBERS = 250_000
 """Members of an archive, folders included: the list of a zip's members takes about a kilobyte for each."""
 
 MAX_DIRECTORY_BYTES = 128 * 2**20
