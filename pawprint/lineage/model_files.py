@@ -25,6 +25,8 @@ CODE_FILES = (
     "pawprint/__init__.py",
     "pawprint/dataset/__init__.py",
     "pawprint/dataset/decode.py",
+    "pawprint/models/__init__.py",
+    "pawprint/models/network_file.py",
     "pawprint/serving/__init__.py",
     "pawprint/serving/classifier.py",
 )
