@@ -110,7 +110,7 @@ def judge_members(archive: zipfile.ZipFile) -> tuple[list[str], LeftOut]:
     names: list[str] = []
     left_out = LeftOut()
     for member in members:
-        if member.is_dir():
+        if member.filename.endswith("/"):  # is_dir() trips over an empty name
             continue
         reason = reason_to_ignore(member.filename) or reason_unsafe(member.filename)
         if reason is None and member.header_offset in overlapping:

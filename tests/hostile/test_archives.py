@@ -228,6 +228,12 @@ def test_a_name_in_no_encoding_does_not_end_in_a_traceback(tmp_path: Path) -> No
         list_zip(tmp_path / "photos.zip")
 
 
+def test_a_member_without_a_name_is_no_photo(tmp_path: Path) -> None:
+    entry = zip_entry(b"", offset=0, compressed=0, size=0)
+    write_zip(tmp_path / "photos.zip", local_header(b"", compressed=0, size=0, crc=0), [entry])
+    assert list_zip(tmp_path / "photos.zip") == ([], {"not a photo": 1})
+
+
 @pytest.mark.parametrize(("offset", "compressed"), [(2**31, 10), (0, 2**31), (50, 2**20)])
 def test_an_entry_that_points_outside_the_archive_is_left_out(tmp_path: Path, offset: int, compressed: int) -> None:
     body = local_header(b"cats/1.jpg", compressed=4, size=4, crc=0) + b"1234"
