@@ -12,7 +12,7 @@ from typing import Any
 
 from pawprint.errors import UserError
 from pawprint.photos.archives import hash_file
-from pawprint.photos.labels import label_members
+from pawprint.photos.labels import label_members, reason_unsafe
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
 from pawprint.photos.recall import recall_archive
 from pawprint.photos.zips import list_zip, open_zip, read_member
@@ -138,6 +138,8 @@ def _load_members(path: Path, archive: Archive) -> tuple[list[str], dict[str, st
     try:
         with path.open(encoding="utf-8", newline="") as file:
             digests = {row["member"]: row["sha256"] for row in csv.DictReader(file)}
+        if harmful := [member for member in digests if member is None or reason_unsafe(member)]:
+            raise ValueError(f"it names {harmful[0]!r}")
     except (KeyError, ValueError, csv.Error) as error:
         raise UserError(f"{path} is no list of photos that pawprint wrote ({error}); run download again") from error
     if not Path(str(archive.location)).is_dir():
