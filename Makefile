@@ -5,9 +5,11 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: check test test-slow soak lint format lock clean
+.PHONY: check test test-slow soak fuzz audit lint format lock clean
+# Seconds of each target of `make fuzz`; CI gives it a few, a release ten minutes each: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 3
 
-check: lint test test-slow  ## everything CI holds
+check: lint test fuzz test-slow  ## everything CI holds
 
 test: $(STAMP)  ## the fast suite: no network, no photos, under two minutes
 	$(PYTHON) -m pytest -n auto
@@ -17,6 +19,18 @@ test-slow: $(STAMP)  ## real `mlflow run`, servers, trainings
 
 soak: $(STAMP)  ## fifty runs in one store: nothing left behind, no slower (half an hour on two idle cores)
 	$(PYTHON) -m benchmarks.soak --runs 50
+
+fuzz: $(STAMP)  ## broken files of every format, fed to what reads them
+	PAWPRINT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) -m pytest -s tests/hostile/test_fuzz.py
+
+# The address that pip-audit asks for each package. A mirror may have the packages and know nothing of vulnerabilities.
+KNOWN_VULNERABILITIES := https://pypi.org/pypi/pillow/10.0.0/json
+
+audit: $(STAMP)  ## known vulnerabilities of what is in the lock; skipped, and said so, where none can be asked
+	@if $(PYTHON) -c "import requests as r; assert r.get('$(KNOWN_VULNERABILITIES)', timeout=10).json()['vulnerabilities']" \
+		2>/dev/null; \
+	then $(PYTHON) -m uv tool run pip-audit --require-hashes --disable-pip -r requirements.txt; \
+	else echo "audit skipped: pypi.org can't be asked for vulnerabilities from here"; fi
 
 lint: $(STAMP)
 	$(PYTHON) -m ruff format --check .

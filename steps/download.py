@@ -24,6 +24,7 @@ def download(source: str, keep_photos: str) -> None:
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.photos.left_out import tell_left_out
     from pawprint.photos.sources import fetch_photos
 
     with start_step() as run, ExitStack() as opened, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
@@ -33,6 +34,7 @@ def download(source: str, keep_photos: str) -> None:
 
         folder = Path(scratch) / "photos"
         manifest = fetch_photos(source, folder, keep_photos=keep_photos, resolve_uri=resolve_uri)
+        left_out = tell_left_out(manifest.ignored, manifest.ignored_names)
         log_folder(folder, "photos")
         set_tags(
             source=manifest.source,
@@ -44,9 +46,12 @@ def download(source: str, keep_photos: str) -> None:
             f"sha256 {code(manifest.sha256)}",
             tell_counts(manifest.counts),
             *(f"Not from {code(f['source'])}: {f['reason']}" for f in manifest.fallback),
+            *(f"Left out: {code(line)}" for line in left_out),
         )
     for split, classes in manifest.counts.items():
         click.echo(f"{split}: " + ", ".join(f"{count} {name}" for name, count in classes.items()))
+    for line in left_out:
+        click.echo(f"left out: {line}")
 
 
 if __name__ == "__main__":

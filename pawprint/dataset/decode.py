@@ -5,6 +5,8 @@ the same pixels as what it was trained and scored on.
 """
 
 import io
+import threading
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +15,14 @@ from PIL import Image, ImageMode, UnidentifiedImageError
 MAX_PIXELS = 89_000_000
 """A photo of more pixels is refused: it is a decompression bomb or no photo. Pillow warns a little above this."""
 
+LARGE_PIXELS = 16_000_000
+"""A photo of more is shrunk in bands, and one at a time: four bytes a pixel, with copies, would be gigabytes."""
+
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM")
 """What is tried. A list of its own, since Pillow's includes formats that start other programs (EPS)."""
+
+_BAND_ROWS = 256
+_one_large_at_a_time = threading.Lock()
 
 # What each EXIF orientation asks to be done to the stored pixels (EXIF 2.3, tag 0x0112).
 _UPRIGHT = {
@@ -57,7 +65,7 @@ def decode_photo(data: bytes, side: int) -> npt.NDArray[np.uint8]:
     except UnreadablePhoto:
         raise
     except UnidentifiedImageError:
-        raise UnreadablePhoto(f"not a photo in a known format (starts with {data[:8]!r})") from None
+        raise UnreadablePhoto(_describe_unknown(data)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadablePhoto(f"more than {MAX_PIXELS:,} pixels") from None
     except Exception as error:
@@ -77,8 +85,11 @@ def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     }:  # MPO: a JPEG with more pictures behind the first, as phones make them
         # The decoder halves, quarters or eighths a photo while it decodes, by averaging; at least `side` is left.
         image.draft(image.mode, (side, side))
-    image.load()
-    rgb = _convert_to_rgb(image)
+    if image.width * image.height > LARGE_PIXELS:
+        with _one_large_at_a_time:
+            rgb = _shrink(image, side)
+    else:
+        rgb = _convert_to_rgb(image, deep=_is_deep([image]))
     width, height = rgb.size
     short = min(width, height)
     left, top = (width - short) / 2, (height - short) / 2
@@ -91,6 +102,12 @@ def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     return np.asarray(square, dtype=np.uint8)
 
 
+def _describe_unknown(data: bytes) -> str:
+    if data[4:8] == b"ftyp" and data[8:12] in {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
+        return "a HEIC photo, which is not read: convert it to JPEG"
+    return f"not a photo in a known format (starts with {data[:8]!r})"
+
+
 def _read_orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(0x0112, 1))
@@ -98,12 +115,39 @@ def _read_orientation(image: Image.Image) -> int:
         return 1  # broken metadata on good pixels: the photo is taken as it lies
 
 
-def _convert_to_rgb(image: Image.Image) -> Image.Image:
+def _shrink(image: Image.Image, side: int) -> Image.Image:
+    """Returns a large photo in RGB, its shorter edge three times the side or a little more, never held whole in RGB."""
+    image.load()
+    factor = max(1, min(image.size) // (3 * side))
+    small = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    deep = _is_deep(_cut_bands(image, _BAND_ROWS))
+    rows = max(1, _BAND_ROWS // factor)
+    for number, band in enumerate(_cut_bands(image, rows * factor)):
+        small.paste(_convert_to_rgb(band, deep=deep).reduce(factor), (0, number * rows))
+    return small
+
+
+def _cut_bands(image: Image.Image, rows: int) -> Iterator[Image.Image]:
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _has_deep_mode(image: Image.Image) -> bool:
+    """Says whether a pixel has 16 or 32 bits: that of mode I or of a kind of I;16."""
+    return ImageMode.getmode(image.mode).typestr.endswith(("2", "4"))
+
+
+def _is_deep(images: Iterable[Image.Image]) -> bool:
+    """Says whether the pixels of what has room for more than 8 bits use it."""
+    return any(_has_deep_mode(image) and np.asarray(image).max(initial=0) > 255 for image in images)
+
+
+def _convert_to_rgb(image: Image.Image, *, deep: bool) -> Image.Image:
     if image.mode == "F":
         raise UnreadablePhoto("floating-point pixels have no agreed brightness")
-    if ImageMode.getmode(image.mode).typestr.endswith(("2", "4")):  # 16 or 32 bits a pixel: I, I;16, I;16B …
+    if _has_deep_mode(image):
         values = np.asarray(image).astype(np.int64)
-        if values.max(initial=0) > 255:
+        if deep:
             values = values.clip(0, 65535) // 257
         return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:

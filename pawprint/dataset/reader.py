@@ -59,11 +59,24 @@ def load_dataset(folder: Path) -> Dataset:
     Raises:
         UserError: the folder is no dataset, is of another schema version, or a file is missing or changed.
     """
+    try:
+        return _load_checked(folder)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, EOFError, csv.Error) as error:
+        # Each file has the digest that dataset.json says, so this was written wrong, or forged.
+        raise UserError(
+            f"the dataset cannot be read ({type(error).__name__}: {error}), so preprocess did not write it like this; "
+            "run it again"
+        ) from error
+
+
+def _load_checked(folder: Path) -> Dataset:
     description = _read_description(folder)
     if digest_content(description) != description["digest"]:
         raise UserError("the dataset's dataset.json is not what preprocess wrote (its digest differs); run it again")
     for name, digest in description["files"].items():
         path = folder / name
+        if Path(name).name != name:
+            raise ValueError(f"{name!r} is no name of a file beside dataset.json")
         if not path.is_file():
             raise UserError(f"the dataset lacks {name}, which its dataset.json lists; run preprocess again")
         if digest_file(path) != digest:
@@ -76,7 +89,7 @@ def load_dataset(folder: Path) -> Dataset:
         photos_sha256=description["photos_sha256"],
         source=description["source"],
         counts=description["counts"],
-        splits=_read_splits(folder, description["image_size"], class_names),
+        splits=_read_splits(folder, description["image_size"], class_names, set(description["files"])),
     )
 
 
@@ -94,6 +107,8 @@ def _read_description(folder: Path) -> dict[str, Any]:
             "like runs:/<run id of preprocess>/dataset"
         )
     description: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if not isinstance(description, dict):
+        raise TypeError("dataset.json holds no object")
     version = description.get("schema_version")
     if version != SCHEMA_VERSION:
         raise UserError(
@@ -102,7 +117,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def _read_splits(folder: Path, side: int, class_names: tuple[str, ...]) -> dict[str, Split]:
+def _read_splits(folder: Path, side: int, class_names: tuple[str, ...], files: set[str]) -> dict[str, Split]:
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -111,9 +126,13 @@ def _read_splits(folder: Path, side: int, class_names: tuple[str, ...]) -> dict[
     splits = {}
     for name, photos in rows.items():
         shards = list(dict.fromkeys(row["shard"] for row in photos))
+        if unlisted := set(shards) - files:
+            raise ValueError(f"index.csv names {unlisted}, which dataset.json does not list")
         splits[name] = Split(
             images=ShardedImages([folder / shard for shard in shards], side),
             labels=np.array([number[row["label"]] for row in photos], np.int64),
             members=tuple(row["member"] for row in photos),
         )
+        if len(splits[name].images) != len(photos):
+            raise ValueError(f"the shards of {name} hold {len(splits[name].images)} photos, index.csv {len(photos)}")
     return splits

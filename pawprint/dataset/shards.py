@@ -7,6 +7,7 @@ shuffling the training photos is then a true shuffle at no cost.
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +84,7 @@ class ShardedImages:
 
     def __init__(self, paths: Sequence[Path], side: int) -> None:
         """Maps the shards at `paths`, in order."""
-        self._shards = [np.load(path, mmap_mode="r") for path in paths]
+        self._shards = [_map_shard(path, side) for path in paths]
         self._starts = np.cumsum([0] + [len(shard) for shard in self._shards])
         self.side = side
 
@@ -103,3 +104,18 @@ class ShardedImages:
             mine = owners == owner
             images[mine] = self._shards[owner][wanted[mine] - self._starts[owner]]
         return images
+
+
+def _map_shard(path: Path, side: int) -> npt.NDArray[np.uint8]:
+    """Maps a shard.
+
+    Raises:
+        ValueError: the file is something else than squares of `side` pixels.
+    """
+    try:
+        shard = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (SyntaxError, TokenError, EOFError) as error:  # numpy reads an array's header as Python
+        raise ValueError(f"{path.name} is no array ({error})") from error
+    if not isinstance(shard, np.ndarray) or shard.dtype != np.uint8 or shard.shape[1:] != (side, side, 3):
+        raise ValueError(f"{path.name} does not hold squares of {side} pixels")
+    return shard

@@ -32,7 +32,8 @@ from pawprint.dataset.splits import (
     drop_duplicates,
 )
 from pawprint.errors import UserError
-from pawprint.photos.collection import Photo, PhotoCollection, UnreadableMemberError
+from pawprint.photos.collection import Photo, PhotoCollection
+from pawprint.photos.zips import UnreadableMemberError
 
 MAX_UNREADABLE = 0.05
 """Share of unreadable photos above which something other than a few bad files is wrong."""

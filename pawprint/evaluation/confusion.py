@@ -12,6 +12,8 @@ from pawprint.evaluation.style import BLUE, INK, SOFT, draw_figure, percent, sho
 # From here on numbers in the cells, and from there on even large labels, could no longer be read.
 MOST_NUMBERED_CLASSES = 25
 MOST_LARGE_LABELS = 40
+MOST_LABELS = 125
+"""Names along an edge; of more classes every second, every third … is named, as they would lie on each other."""
 
 
 def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequence[str], path: Path) -> None:
@@ -47,8 +49,9 @@ def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
     size = 10 if num_classes <= 12 else 8 if num_classes <= MOST_LARGE_LABELS else 5
     names = [shorten(name, 24) for name in class_names]
     slanted = num_classes > 6 or max(map(len, names)) > 10
-    axes.set_xticks(range(num_classes), names, fontsize=size)
-    axes.set_yticks(range(num_classes), names, fontsize=size)
+    step = -(-num_classes // MOST_LABELS)
+    axes.set_xticks(range(0, num_classes, step), names[::step], fontsize=size)
+    axes.set_yticks(range(0, num_classes, step), names[::step], fontsize=size)
     if slanted:
         upright = num_classes > MOST_NUMBERED_CLASSES
         for label in axes.get_xticklabels():
@@ -59,9 +62,10 @@ def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    # White lines between the cells.
-    axes.set_xticks(np.arange(num_classes - 1) + 0.5, minor=True)
-    axes.set_yticks(np.arange(num_classes - 1) + 0.5, minor=True)
+    # White lines between the cells, where these are wider than the lines.
+    if step == 1:
+        axes.set_xticks(np.arange(num_classes - 1) + 0.5, minor=True)
+        axes.set_yticks(np.arange(num_classes - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2 if num_classes <= MOST_NUMBERED_CLASSES else 0.5)
     axes.tick_params(which="minor", length=0)
 

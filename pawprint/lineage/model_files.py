@@ -25,6 +25,8 @@ CODE_FILES = (
     "pawprint/__init__.py",
     "pawprint/dataset/__init__.py",
     "pawprint/dataset/decode.py",
+    "pawprint/models/__init__.py",
+    "pawprint/models/network_file.py",
     "pawprint/serving/__init__.py",
     "pawprint/serving/classifier.py",
 )
@@ -76,21 +78,35 @@ def read_model_files(folder: Path, *, uri: str) -> dict[str, Any]:
     Raises:
         UserError: the folder is no model of ours, of another schema version, or not as it was written.
     """
-    digests = folder / "digests.json"
-    if not digests.is_file():
+    if not (folder / "digests.json").is_file():
         raise UserError(
             f"{uri} is no model of this project (it holds no digests.json); give train's, models:/<model id>"
         )
-    written = json.loads(digests.read_text(encoding="utf-8"))
+    try:
+        return _read_checked(folder, uri=uri)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"{uri} cannot be read ({type(error).__name__}: {error}), so train did not write it like this; train again"
+        ) from error
+
+
+def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
+    written = json.loads((folder / "digests.json").read_text(encoding="utf-8"))
     if written.get("schema_version") != SCHEMA_VERSION:
         raise UserError(
             f"{uri} has schema version {written.get('schema_version')}, this code reads {SCHEMA_VERSION}; "
             "use the version of the project that wrote it, or train again"
         )
+    if not {"model.json", "network.keras"} <= set(written["files"]):
+        raise ValueError("digests.json does not list model.json and network.keras")
     for name, digest in written["files"].items():
         if not (folder / name).is_file() or file_digest(folder / name) != digest:
             raise UserError(f"{uri} is damaged: {name} is not what was written (sha256 differs); train again")
     description: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if not isinstance(description["image_size"], int) or not all(
+        isinstance(n, str) for n in description["class_names"]
+    ):
+        raise TypeError("model.json does not tell the classes and the image size")
     return description | {"digest": overall_digest(written["files"])}
 
 

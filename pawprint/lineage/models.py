@@ -14,6 +14,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
@@ -167,6 +168,7 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
         model_id = Model.load(str(folder)).model_id
         if model_id is None:
             raise UserError(f"{uri} was logged without a model id; train again")
+        _check_logged(model_id, description["digest"], uri=uri)
         yield OpenPhotoModel(
             network=load_network(folder / "artifacts" / "network.keras"),
             class_names=tuple(description["class_names"]),
@@ -174,4 +176,20 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
             architecture=description["architecture"],
             model_id=model_id,
             digest=description["digest"],
+        )
+
+
+def _check_logged(model_id: str, digest: str, *, uri: str) -> None:
+    """Check that the files are those of the model that the tracking server knows by this id.
+
+    Whoever can write to the artifacts can change the digests beside them, too; the tag is kept elsewhere.
+    """
+    try:
+        logged = mlflow.get_logged_model(model_id).tags.get("pawprint.model_digest")
+    except MlflowException as error:
+        raise UserError(f"{uri} holds the files of {model_id}, which is not known at this server ({error})") from error
+    if logged != digest:
+        raise UserError(
+            f"{uri} is not what train logged as {model_id} (its digest is {digest[:12]}…, the model's tag says "
+            f"{str(logged)[:12]}…): the files in the store were swapped; train again"
         )

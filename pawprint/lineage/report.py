@@ -17,6 +17,8 @@ from markupsafe import Markup
 from mlflow.entities import Run
 from PIL import Image
 
+from pawprint.dataset.decode import MAX_PIXELS
+from pawprint.errors import UserError
 from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import Lineage, Training
 from pawprint.lineage.picture import draw_curves, draw_lineage, run_url
@@ -121,7 +123,9 @@ def _embed(path: Path) -> str:
 
 def _embed_photos(path: Path) -> str:
     """Return a picture made of photos as a JPEG, which is a tenth of its PNG."""
-    with Image.open(path) as picture:
+    with Image.open(path, formats=["PNG"]) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise UserError(f"{path.name} is {picture.width}×{picture.height}, and none of our pictures is that large")
         small = picture.convert("RGB")
         small.thumbnail(_LARGEST, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -8,6 +8,9 @@ import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
+from pawprint.errors import UserError
+from pawprint.models.network_file import UnsafeNetworkError, load_network_file
+
 BATCH = 64
 
 
@@ -20,10 +23,15 @@ class Images(Protocol):
 
 
 def load_network(path: Path) -> Any:
-    """Returns the keras.Model stored at `path` (`network.keras`), ready for prediction only."""
-    import keras  # here, because main and preprocess import this room's names and must not wait for TensorFlow
+    """Returns the keras.Model stored at `path` (`network.keras`), ready for prediction only.
 
-    return keras.models.load_model(path, compile=False)
+    Raises:
+        UserError: it is no network of this project; nothing of it was run.
+    """
+    try:
+        return load_network_file(path)
+    except UnsafeNetworkError as error:
+        raise UserError(f"{error}; give a model that train has logged") from error
 
 
 def predict_probabilities(network: Any, images: Images, image_size: int) -> npt.NDArray[np.float32]:

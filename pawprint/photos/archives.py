@@ -1,59 +1,27 @@
 """Zips read where they lie; folders and tars packed into a stored zip. Nothing is ever unpacked to disk."""
 
-import gzip
 import hashlib
-import lzma
 import os
-import tarfile
 import tempfile
 import zipfile
-import zlib
-from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pawprint.errors import UserError
-from pawprint.photos.labels import reason_to_ignore
+from pawprint.photos.labels import reason_to_ignore, reason_unsafe
+from pawprint.photos.left_out import LeftOut
+from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
 from pawprint.photos.sniffing import archive_kind, describe_file
+from pawprint.photos.tars import TAR_ERRORS, member_name, open_tar, reason_unpackable
+from pawprint.photos.zips import UnreadableMemberError, judge_members, list_zip, open_zip, read_member
 
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
-LARGEST_PHOTO = 256 * 2**20  # bytes; a photo is read whole, and a larger "photo" is a mistake or a bomb
-TAR_ERRORS = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-READABLE_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 
 
 def hash_file(path: Path) -> str:
     """Return the hexadecimal sha256 of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def list_zip(path: Path) -> tuple[list[str], Counter[str]]:
-    """Return the names of a zip's members that can be read, and how many others there are for which reason.
-
-    Only the directory at the end of the zip is read.
-
-    Raises:
-        UserError: The file is no zip.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise UserError(f"{path} cannot be read as a zip ({error}): it looks like {describe_file(path)}") from error
-    names: set[str] = set()
-    ignored: Counter[str] = Counter()
-    for member in members:
-        if member.is_dir():
-            continue
-        reason = reason_to_ignore(member.filename) or _reason_unreadable(member)
-        if reason is None and member.filename in names:
-            reason = "a name given twice"
-        if reason is None:
-            names.add(member.filename)
-        else:
-            ignored[reason] += 1
-    return sorted(names), ignored
 
 
 def check_whole(path: Path) -> None:
@@ -67,8 +35,8 @@ def check_whole(path: Path) -> None:
         list_zip(path)
     elif kind == "tar":
         try:
-            with tarfile.open(path, "r|*") as archive:
-                for _ in archive:
+            with open_tar(path) as photos:
+                for _ in photos:
                     pass
         except TAR_ERRORS as error:
             raise UserError(f"a tar that is damaged or cut short ({error})") from error
@@ -84,21 +52,21 @@ def check_members(path: Path) -> None:
     """
     if archive_kind(path) != "zip":
         return
-    with zipfile.ZipFile(path) as archive:
-        for name in list_zip(path)[0]:
+    with open_zip(path) as archive:
+        for name in judge_members(archive)[0]:
             try:
-                archive.read(name)
-            except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
-                raise UserError(f"a zip whose member {name} is damaged ({error})") from error
+                read_member(archive, name)
+            except UnreadableMemberError as error:
+                raise UserError(f"a zip whose member {name} is {error}") from error
 
 
-def list_folder(folder: Path) -> tuple[list[str], Counter[str]]:
+def list_folder(folder: Path) -> tuple[list[str], LeftOut]:
     """Return the photos under a folder as relative names with `/`, and how many other files for which reason.
 
     Linked folders are not followed, as they may lead round in circles.
     """
     names = []
-    ignored: Counter[str] = Counter()
+    ignored = LeftOut()
     for parent, _, files in os.walk(folder):
         for name in files:
             path = Path(parent, name)
@@ -107,11 +75,11 @@ def list_folder(folder: Path) -> tuple[list[str], Counter[str]]:
             if reason is None:
                 names.append(member)
             else:
-                ignored[reason] += 1
+                ignored.add(reason, member)
     return sorted(names), ignored
 
 
-def pack_folder(folder: Path, path: Path) -> Counter[str]:
+def pack_folder(folder: Path, path: Path) -> LeftOut:
     """Pack the photos of a folder into a stored zip: the same photos give the same bytes, on any machine.
 
     Args:
@@ -122,11 +90,16 @@ def pack_folder(folder: Path, path: Path) -> Counter[str]:
         How many files were ignored, by reason.
     """
     names, ignored = list_folder(folder)
+    if len(names) > MAX_MEMBERS:
+        raise UserError(
+            f"{folder} holds {len(names):,} photos, and an archive at most {MAX_MEMBERS:,}; "
+            "say keep_photos=reference, or give fewer"
+        )
     _pack(path, ((name, _read(folder / name)) for name in names))
     return ignored
 
 
-def pack_tar(tar: Path, path: Path) -> Counter[str]:
+def pack_tar(tar: Path, path: Path) -> LeftOut:
     """Pack the photos of a tar, compressed or not, into a stored zip with sorted names and fixed dates.
 
     A compressed tar can only be read from end to end, so its photos go, in the order they come, through a
@@ -142,28 +115,25 @@ def pack_tar(tar: Path, path: Path) -> Counter[str]:
     Raises:
         UserError: The tar is damaged or cut short.
     """
-    ignored: Counter[str] = Counter()
+    ignored = LeftOut()
     where: dict[str, tuple[int, int]] = {}
     with tempfile.TemporaryFile(dir=path.parent) as spool:
         try:
-            # Opened as a stream: one pass, and no list of members kept for seeking back.
-            with tarfile.open(tar, "r|*") as archive:
+            with open_tar(tar) as archive:
                 for member in archive:
-                    if member.isdir():
+                    name = member_name(member)
+                    reason = reason_to_ignore(name) or reason_unpackable(member)
+                    if reason is not None:
+                        ignored.add(reason, name)
                         continue
-                    name = str(PurePosixPath(member.name))
-                    reason = reason_to_ignore(name) or _reason_unsafe(member)
-                    content = archive.extractfile(member) if reason is None else None
-                    if content is None:
-                        ignored[reason or "a link or a device"] += 1
-                        continue
-                    data = content.read()
-                    where[name] = (
-                        spool.tell(),
-                        len(data),
-                    )  # of a name given twice the last counts, as tar does
+                    data = archive.read(member)
+                    if name in where:
+                        ignored.add("a name given twice", name)  # the last counts, as tar does
+                    where[name] = (spool.tell(), len(data))
                     spool.write(data)
         except TAR_ERRORS as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the disk's, not a decompressor's
+                raise
             raise UserError(f"{tar} is damaged or cut short ({error}); get it again") from error
 
         def photos() -> Iterable[tuple[str, bytes]]:
@@ -192,34 +162,13 @@ def _read(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read ({error.strerror}); mend its permissions or leave it out") from error
 
 
-def _reason_unreadable(member: zipfile.ZipInfo) -> str | None:
-    if member.flag_bits & 0x1:
-        return "encrypted"
-    if member.compress_type not in READABLE_METHODS:
-        return "compressed by a method that Python cannot read"
-    return "larger than 256 MiB" if member.file_size > LARGEST_PHOTO else None
-
-
 def _reason_unpackable(path: Path, member: str) -> str | None:
+    if reason := reason_unsafe(member):
+        return reason
     try:
-        member.encode()
         size = path.stat().st_size
-    except UnicodeEncodeError:
-        return "a name that is not UTF-8"
     except OSError:
         return "a broken link"
     if not path.is_file():
         return "a link or a device"
-    return "larger than 256 MiB" if size > LARGEST_PHOTO else None
-
-
-def _reason_unsafe(member: tarfile.TarInfo) -> str | None:
-    if not member.isreg():
-        return "a link or a device"
-    if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
-        return "a path that leads out of the archive"
-    try:
-        member.name.encode()
-    except UnicodeEncodeError:
-        return "a name that is not UTF-8"
-    return "larger than 256 MiB" if member.size > LARGEST_PHOTO else None
+    return f"larger than {mebibytes(LARGEST_PHOTO)}" if size > LARGEST_PHOTO else None

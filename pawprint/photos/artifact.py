@@ -4,18 +4,19 @@ import csv
 import hashlib
 import shutil
 import tempfile
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from pawprint.errors import UserError
-from pawprint.photos.archives import hash_file, list_folder, list_zip, pack_folder, pack_tar
+from pawprint.photos.archives import hash_file, list_folder, pack_folder, pack_tar
 from pawprint.photos.cache import keep_made
 from pawprint.photos.collection import Photo, count_photos
 from pawprint.photos.grammar import drawn_counts
 from pawprint.photos.labels import label_members
+from pawprint.photos.left_out import LeftOut, tell_left_out
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, write_manifest
 from pawprint.photos.received import Received
+from pawprint.photos.zips import list_zip
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Stored:
 
     archive: Archive
     path: Path
-    ignored: Counter[str]
+    ignored: LeftOut
 
 
 def write_artifact(
@@ -79,6 +80,7 @@ def write_artifact(
             archives=archives,
             counts=count_photos(photos),
             ignored=dict(sorted(ignored.items())),
+            ignored_names=dict(sorted(ignored.names.items())),
             fallback=fallback,
             url=" ".join(urls) or None,
             licence="; ".join(licences) or None,
@@ -88,7 +90,7 @@ def write_artifact(
     return manifest
 
 
-def check_photos(photos: list[Photo], ignored: Counter[str], *, name: str) -> None:
+def check_photos(photos: list[Photo], ignored: LeftOut, *, name: str) -> None:
     """Check that there are photos, and of two classes at least.
 
     Raises:
@@ -97,7 +99,7 @@ def check_photos(photos: list[Photo], ignored: Counter[str], *, name: str) -> No
     classes = sorted({photo.label for photo in photos})
     if len(classes) > 1:
         return
-    others = ", ".join(f"{number} x {reason}" for reason, number in sorted(ignored.items()))
+    others = "; ".join(tell_left_out(ignored, ignored.names))
     found = f" ({others})" if others else ""
     layout = "expected a folder for each class (cats/1.jpg, dogs/1.jpg), or names that begin with it (cat.1.jpg)"
     if not classes:
@@ -118,26 +120,28 @@ def check_classes(received: list[Received], *, partial: bool = False) -> None:
         UserError: No photos, or photos of one class only.
     """
     photos: list[Photo] = []
-    ignored: Counter[str] = Counter()
+    ignored = LeftOut()
     for position, one in enumerate(received):
         assert one.path is not None  # noqa: S101 - for mypy: zips and folders have a path
         members, left_out = list_folder(one.path) if one.kind == "folder" else list_zip(one.path)
         labelled, unlabelled = label_members(members)
         photos += [Photo(position, each.member, each.label, each.split) for each in labelled]
-        ignored += left_out + unlabelled
+        ignored.merge(left_out)
+        ignored.merge(unlabelled)
     if received and not (partial and photos):
         check_photos(photos, ignored, name=" and ".join(str(one.path) for one in received))
 
 
-def _label(stored: list[Stored]) -> tuple[list[Photo], Counter[str]]:
+def _label(stored: list[Stored]) -> tuple[list[Photo], LeftOut]:
     photos: list[Photo] = []
-    ignored: Counter[str] = Counter()
+    ignored = LeftOut()
     for position, one in enumerate(stored):
         members, left_out = list_folder(one.path) if one.path.is_dir() else list_zip(one.path)
         labelled, unlabelled = label_members(members)
         split = one.archive.split
         photos += [Photo(position, each.member, each.label, split or each.split) for each in labelled]
-        ignored += one.ignored + left_out + unlabelled
+        for others in (one.ignored, left_out, unlabelled):
+            ignored.merge(others)
     return photos, ignored
 
 
@@ -156,9 +160,9 @@ def _store(received: Received, staging: Path, keep_photos: str) -> Stored:
 def _refer(received: Received, staging: Path) -> Stored:
     if received.kind == "folder":
         return _refer_folder(received, staging)
-    path, ignored = received.path, Counter[str]()
+    path, ignored = received.path, LeftOut()
     if path is None or received.kind == "tar":
-        counters: list[Counter[str]] = []
+        counters: list[LeftOut] = []
         path, sha256 = keep_made(lambda made: counters.append(_write_zip(received, made)))
         ignored = counters[0]
     else:
@@ -184,19 +188,19 @@ def _refer_folder(received: Received, staging: Path) -> Stored:
             size += len(data)
     sha256 = hash_file(staging / csv_name)
     archive = Archive(None, received.location, sha256, size, received.split, members=csv_name)
-    return Stored(archive, received.path, Counter())
+    return Stored(archive, received.path, LeftOut())
 
 
-def _write_zip(received: Received, path: Path) -> Counter[str]:
+def _write_zip(received: Received, path: Path) -> LeftOut:
     if received.path is None:
         from pawprint.photos.drawings import write_drawings
 
         photos, seed = drawn_counts(received.location)
         write_drawings(path, photos=photos, seed=seed)
-        return Counter()
+        return LeftOut()
     if received.kind == "folder":
         return pack_folder(received.path, path)
     if received.kind == "tar":
         return pack_tar(received.path, path)
     shutil.copyfile(received.path, path)
-    return Counter()
+    return LeftOut()

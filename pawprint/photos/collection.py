@@ -5,21 +5,17 @@ import hashlib
 import os
 import threading
 import zipfile
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pawprint.errors import UserError
-from pawprint.photos.archives import hash_file, list_zip
-from pawprint.photos.labels import label_members
+from pawprint.photos.archives import hash_file
+from pawprint.photos.labels import label_members, reason_unsafe
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
 from pawprint.photos.recall import recall_archive
-
-
-class UnreadableMemberError(Exception):
-    """One photo cannot be had out of its archive: damaged, or encoded in a way that zipfile does not know."""
+from pawprint.photos.zips import list_zip, open_zip, read_member
 
 
 @dataclass(frozen=True)
@@ -70,18 +66,8 @@ class PhotoCollection:
         key = (os.getpid(), photo.archive)
         with self._opening:
             if key not in self._open:
-                self._open[key] = zipfile.ZipFile(path)
-        try:
-            return self._open[key].read(photo.member)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            KeyError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            raise UnreadableMemberError(f"damaged in its archive: {error}") from error
+                self._open[key] = open_zip(path)
+        return read_member(self._open[key], photo.member)
 
     def _read_file(self, path: Path) -> bytes:
         try:
@@ -149,8 +135,13 @@ def _find_archive(folder: Path, archive: Archive) -> Path:
 def _load_members(path: Path, archive: Archive) -> tuple[list[str], dict[str, str]]:
     if not path.is_file() or hash_file(path) != archive.sha256:
         raise UserError(f"{path} is missing or not what its manifest describes; run download again")
-    with path.open(encoding="utf-8", newline="") as file:
-        digests = {row["member"]: row["sha256"] for row in csv.DictReader(file)}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            digests = {row["member"]: row["sha256"] for row in csv.DictReader(file)}
+        if harmful := [member for member in digests if member is None or reason_unsafe(member)]:
+            raise ValueError(f"it names {harmful[0]!r}")
+    except (KeyError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} is no list of photos that pawprint wrote ({error}); run download again") from error
     if not Path(str(archive.location)).is_dir():
         raise UserError(
             f"the photos were kept by reference in {archive.location}, which is not there (any more, "

@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from pawprint.photos.left_out import LeftOut
 
 SPLITS = ("train", "validation", "test")
 
@@ -33,6 +35,7 @@ CAMERA_PREFIXES = (
     *("img", "image", "dsc", "dscn", "dscf", "pxl", "mvimg", "photo", "photos", "pic", "picture", "p"),
     *("scan", "screenshot", "file", "frame", "untitled", "wa", "vid"),
 )
+DRIVE = re.compile(r"[A-Za-z]:/")
 PREFIX = re.compile(r"(?P<label>[^\W\d_](?:.*?[^\W_])?)[._ -]+\d+", re.DOTALL)
 
 
@@ -62,6 +65,25 @@ def reason_to_ignore(member: str) -> str | None:
     return "archive within the archive" if name.endswith(ARCHIVE_SUFFIXES) else "not a photo"
 
 
+def reason_unsafe(member: str) -> str | None:
+    r"""Return why a member's name is not taken, wherever it might be written or shown, or None.
+
+    Nothing is ever unpacked, so such a name could do no harm here; but whoever gave it meant some, or the archive is
+    not what it seems.
+
+    >>> reason_unsafe("../cats/1.jpg"), reason_unsafe("C:\\cats\\1.jpg"), reason_unsafe("cats/1.jpg")
+    ('a path that leads out of the archive', 'a path that leads out of the archive', None)
+    """
+    path = member.replace("\\", "/")
+    if path.startswith("/") or DRIVE.match(path) or ".." in path.split("/"):
+        return "a path that leads out of the archive"
+    if any(unicodedata.category(sign) == "Cs" for sign in member):
+        return "a name that is not UTF-8"
+    if any(unicodedata.category(sign) == "Cc" for sign in member):
+        return "a name with control characters"
+    return None
+
+
 def prefix_label(member: str) -> str | None:
     """Return the class that a file name starts with, or None.
 
@@ -74,7 +96,7 @@ def prefix_label(member: str) -> str | None:
     return found["label"]
 
 
-def label_members(members: Iterable[str]) -> tuple[list[Labelled], Counter[str]]:
+def label_members(members: Iterable[str]) -> tuple[list[Labelled], LeftOut]:
     r"""Label every photo among the members of one archive.
 
     A class is the innermost folder that does not name a split (`training_set/training_set/cats/x.jpg` is
@@ -88,14 +110,14 @@ def label_members(members: Iterable[str]) -> tuple[list[Labelled], Counter[str]]
     Returns:
         The labelled photos, sorted by name, and how many members were ignored for which reason.
     """
-    ignored: Counter[str] = Counter()
+    ignored = LeftOut()
     paths: dict[str, tuple[str, ...]] = {}
     for member in members:
         reason = reason_to_ignore(member)
         if reason is None:
             paths[member] = _components(member)
         else:
-            ignored[reason] += 1
+            ignored.add(reason, member)
     by_prefix = _prefixes_decide(paths.values())
     train_classes = frozenset() if by_prefix else _classes_named_train({path[:-1] for path in paths.values()})
     labelled = []
@@ -106,7 +128,7 @@ def label_members(members: Iterable[str]) -> tuple[list[Labelled], Counter[str]]
         else:
             label, around = _folder_label(folders, train_classes)
         if label is None:
-            ignored["no class in its folder or name"] += 1
+            ignored.add("no class in its folder or name", member)
         else:
             labelled.append(Labelled(member, label, _split_named(around)))
     return labelled, ignored

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pawprint.errors import UserError
@@ -45,7 +45,8 @@ class Manifest:
         retrieved_at: When the photos came, ISO 8601 in UTC (a cached download: when it was downloaded).
         archives: One, or one a split.
         counts: Photos by split ("unassigned" where none is named) and class.
-        ignored: Files that are no photos, by reason.
+        ignored: Files that are no photos, or none to be read, by reason.
+        ignored_names: Of each reason, the first names.
         fallback: The sources tried before, each as `{"source": …, "reason": …}`.
         url: Where the photos can be had, if there is such a place.
         licence: What is known of it.
@@ -63,6 +64,7 @@ class Manifest:
     fallback: list[dict[str, str]] = field(default_factory=list)
     url: str | None = None
     licence: str | None = None
+    ignored_names: dict[str, list[str]] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
 
@@ -90,7 +92,7 @@ def load_manifest(folder: Path) -> Manifest:
     path = folder / FILE_NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{folder} is no photos artifact: it holds no readable {FILE_NAME}; "
             "expected the `photos` artifact of a download run, runs:/<run id>/photos"
@@ -103,10 +105,28 @@ def load_manifest(folder: Path) -> Manifest:
         )
     try:
         return _build_manifest(content)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise UserError(f"{path} is not a manifest that pawprint wrote ({error}); run download again") from error
 
 
 def _build_manifest(content: dict[str, Any]) -> Manifest:
     archives = tuple(Archive(**archive) for archive in content.pop("archives"))
-    return Manifest(archives=archives, **content)
+    manifest = Manifest(archives=archives, **content)
+    for archive in archives:
+        for name in (archive.file, archive.members):
+            if name is not None and (not isinstance(name, str) or PurePath(name).name != name):
+                raise ValueError(f"{name!r} is no name of a file beside it")
+        _check_text(archive.sha256)
+        _check_text(archive.location or "")
+    for text in (manifest.source, manifest.requested, manifest.sha256, manifest.retrieved_at):
+        _check_text(text)
+    if not all(
+        isinstance(number, int) for split in manifest.counts.values() for number in (*split.values(), manifest.bytes)
+    ):
+        raise TypeError("counts that are no numbers")
+    return manifest
+
+
+def _check_text(value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} where text is expected")

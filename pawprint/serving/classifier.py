@@ -1,14 +1,16 @@
 """What answers when a model is served: photos in, labels out, through the same decoding as preprocess.
 
-Reads `network.keras` and `model.json` of a logged model. This file travels inside each model (with
-`pawprint/dataset/decode.py`), so it imports nothing else of the project. No path and no URL that a request holds is
-ever opened: a request's text is base64, or it is an error.
+Reads `network.keras` and `model.json` of a logged model, if they are what its `digests.json` says. This file travels
+inside each model (with `dataset/decode.py` and `models/network_file.py`), so it imports nothing else of the project.
+No path and no URL that a request holds is ever opened: a request's text is base64, or it is an error.
 """
 
 import base64
 import binascii
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from mlflow.pyfunc.model import PythonModel
 from numpy.typing import NDArray
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+from pawprint.models.network_file import load_network_file
 
 BATCH_SIZE = 64
 """Photos the network sees at once; memory, not the answer, depends on it."""
@@ -39,18 +42,23 @@ class PhotoClassifier(PythonModel):
         """Load the network and its description, once for each process.
 
         Args:
-            context: MLflow's, with the artifacts `network` and `description`, and `max_photos` in its model_config.
+            context: MLflow's, with the artifacts `network`, `description` and `digests`, and `max_photos` in its
+                model_config.
+
+        Raises:
+            MlflowException: the network or its description is not what was logged.
+            UnsafeNetworkError: the network is built of more than layers that compute.
         """
+        network, description_file = Path(context.artifacts["network"]), Path(context.artifacts["description"])
+        check_digests(Path(context.artifacts["digests"]), {"network.keras": network, "model.json": description_file})
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        import keras
-
-        description = json.loads(Path(context.artifacts["description"]).read_text(encoding="utf-8"))
+        description = json.loads(description_file.read_text(encoding="utf-8"))
         self.class_names: list[str] = description["class_names"]
         self.columns: list[str] = description["probability_columns"]
         self.image_size: int = description["image_size"]
         self.max_photos = int(context.model_config["max_photos"])
-        self.network = keras.models.load_model(context.artifacts["network"], compile=False)
+        self.network = load_network_file(network)
 
     # MLflow reads the signature and passes no context to a method that names none.
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:  # type: ignore[override]
@@ -113,6 +121,19 @@ class PhotoClassifier(PythonModel):
             frame = frame.astype(object).where(pd.Series(answered), None)
         frame["error"] = pd.Series(errors, dtype=object)
         return frame if index is None else frame.set_index(index)
+
+
+def check_digests(digests: Path, files: Mapping[str, Path]) -> None:
+    """Compare files with the digests that were written beside them.
+
+    Raises:
+        MlflowException: one is another than when the model was logged.
+    """
+    written = json.loads(digests.read_text(encoding="utf-8"))["files"]
+    for name, path in files.items():
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != written.get(name):
+                raise MlflowException(f"{name} is not what was logged (sha256 differs); the model is not loaded")
 
 
 def list_photos(model_input: Any) -> list[Any]:

@@ -49,7 +49,11 @@ def classifier(model_files: Path) -> PhotoClassifier:
     classifier = PhotoClassifier()
     classifier.load_context(
         SimpleNamespace(
-            artifacts={"network": str(model_files / "network.keras"), "description": str(model_files / "model.json")},
+            artifacts={
+                "network": str(model_files / "network.keras"),
+                "description": str(model_files / "model.json"),
+                "digests": str(model_files / "digests.json"),
+            },
             model_config={"max_photos": 100},
         )
     )

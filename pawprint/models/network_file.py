@@ -1,0 +1,106 @@
+"""`network.keras` read from a store that others may write to: nothing in it can run code.
+
+A `.keras` file names the classes that its network is built of, and Keras builds what it names. Safe mode refuses
+Python code (a Lambda layer's); here only layers that compute are let pass, by name, so that neither a layer that
+reads files or loads other formats nor a class that someone has registered comes in. This file travels inside each
+model, so it imports nothing else of the project.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+LARGEST_CONFIG = 16 * 2**20
+"""Bytes of config.json, which is read whole; that of the largest keras.applications has 1 MB."""
+
+ANY = frozenset({"*"})
+ADMITTED = {
+    "keras": {"DTypePolicy", "Functional", "Model", "Sequential"},
+    "keras.initializers": ANY,
+    "keras.regularizers": ANY,
+    "keras.constraints": ANY,
+    "keras.layers": {
+        *("Activation", "Add", "Average", "AveragePooling2D", "BatchNormalization", "Bidirectional", "Concatenate"),
+        *("Conv1D", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D", "Dot", "Dropout", "ELU"),
+        *("Embedding", "Flatten", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GRU"),
+        *("GlobalMaxPooling2D", "GroupNormalization", "Identity", "InputLayer", "LSTM", "LayerNormalization"),
+        *("LeakyReLU", "MaxPooling2D", "Maximum", "Minimum", "MultiHeadAttention", "Multiply", "Normalization"),
+        *("PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling", "Reshape", "Resizing"),
+        *("SeparableConv2D", "Softmax", "SpatialDropout2D", "Subtract", "TimeDistributed", "UnitNormalization"),
+        *("UpSampling2D", "ZeroPadding2D"),
+    },
+    "keras.src.models.functional": {"Functional"},
+    "keras.src.models.sequential": {"Sequential"},
+    "keras.src.ops.image": ANY,
+    "keras.src.ops.nn": ANY,
+    "keras.src.ops.numpy": ANY,
+    "keras.src.applications.convnext": {"LayerScale"},
+    "keras.src.applications.inception_resnet_v2": {"CustomScaleLayer"},
+    None: {"__keras_tensor__", "__numpy__", "__tensor__", "__slice__", "__ellipsis__"},
+}
+"""What a network may be built of, by the module that Keras writes."""
+
+
+class UnsafeNetworkError(ValueError):
+    """A file that is no network of ours, or one that is built of more than layers that compute."""
+
+
+def load_network_file(path: Path) -> Any:
+    """Return the keras.Model in a `.keras` file, ready for prediction only.
+
+    Raises:
+        UnsafeNetworkError: it is no such file, or names anything but what is `ADMITTED`; nothing of it was built.
+    """
+    check_network_file(path)
+    import keras  # here, because steps that only import this room's names must not wait for TensorFlow
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, OSError) as error:
+        raise UnsafeNetworkError(f"{path.name} is no network that Keras can build ({error})") from error
+
+
+def check_network_file(path: Path) -> None:
+    """Look through a `.keras` file's config.json without building anything.
+
+    Raises:
+        UnsafeNetworkError: as above.
+    """
+    if path.suffix != ".keras":  # Keras takes the others for formats with weaker walls
+        raise UnsafeNetworkError(f"{path.name} is no .keras file, and no other format is loaded")
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("config.json") as file:
+            text = file.read(LARGEST_CONFIG + 1)
+        if len(text) > LARGEST_CONFIG:
+            raise UnsafeNetworkError(f"{path.name} has a config.json of more than {LARGEST_CONFIG // 2**20} MiB")
+        for named in _objects(json.loads(text)):
+            _check_object(named, path.name)
+    except UnsafeNetworkError:
+        raise
+    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise UnsafeNetworkError(f"{path.name} cannot be read as a .keras file ({error})") from error
+
+
+def _objects(content: Any) -> Iterator[dict[str, Any]]:
+    """Find everything that names a class, however deep."""
+    pending = [content]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            if "class_name" in one:
+                yield one
+            pending += one.values()
+        elif isinstance(one, list):
+            pending += one
+
+
+def _check_object(named: dict[str, Any], file: str) -> None:
+    module, name, registered = named.get("module"), named["class_name"], named.get("registered_name")
+    # A registered name comes before the class's own: it could be anything that someone registered.
+    if not isinstance(name, str) or registered not in {None, name} or not isinstance(module, str | None):
+        raise UnsafeNetworkError(f"{file} names {registered or name!r}, which is not what a network is built of")
+    admitted = ADMITTED.get(module, frozenset())
+    if name not in admitted and admitted is not ANY:
+        raise UnsafeNetworkError(f"{file} names {module or 'an unknown'}.{name}, which is no layer that may be loaded")

@@ -1,0 +1,181 @@
+"""Zips from strangers: listed within bounds, each member judged before it is read, and read within bounds."""
+
+import io
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from pawprint.errors import UserError
+from pawprint.photos.labels import reason_to_ignore, reason_unsafe
+from pawprint.photos.left_out import LeftOut
+from pawprint.photos.limits import (
+    LARGEST_PHOTO,
+    MAX_DIRECTORY_BYTES,
+    MAX_MEMBERS,
+    MAX_RATIO,
+    MEMBER_RATIO_FROM,
+    READ_SIZE,
+    mebibytes,
+)
+from pawprint.photos.sniffing import describe_file
+
+READABLE_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""Those of which zipfile unpacks no more than it is asked for: of bzip2, 300 bytes become 256 MB at once."""
+LOCAL_HEADER = 30
+"""Bytes of a member's own header before its name (APPNOTE 4.3.7)."""
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, KeyError, struct.error),
+    *(NotImplementedError, RuntimeError, ValueError, MemoryError, OverflowError),
+)
+"""What zipfile and its decompressors raise over bytes that are not as they should be."""
+
+
+class UnreadableMemberError(Exception):
+    """One photo cannot be had out of its archive: damaged, or not what the directory says."""
+
+
+class _TooLargeError(Exception):
+    """A zip's directory lists or takes more than is read."""
+
+
+class _Bounded(io.BufferedReader):
+    """A zip's file that does not give zipfile a directory of any size.
+
+    zipfile reads the directory in one piece, of the size that the zip claims, and makes an object for each signature
+    in it; the zip's own count of members is not what it goes by, so it is not what is looked at here.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise _TooLargeError(
+                f"its directory takes {size:,} bytes, at most {mebibytes(MAX_DIRECTORY_BYTES)} are read"
+            )
+        data = super().read(size)
+        if len(data) > 46 * MAX_MEMBERS and (members := data.count(b"PK\x01\x02")) > MAX_MEMBERS:
+            raise _TooLargeError(f"it lists {members:,} members, at most {MAX_MEMBERS:,} are read; make several of it")
+        return data
+
+
+class _Zip(zipfile.ZipFile):
+    """A zip that closes its file, which zipfile does only where it has opened it itself."""
+
+    def __init__(self, file: _Bounded) -> None:
+        self._file = file
+        super().__init__(file)
+
+    def close(self) -> None:
+        super().close()
+        self._file.close()
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Open a zip; only the directory at its end is read.
+
+    Raises:
+        UserError: The file is no zip, or its directory is damaged or larger than the limits.
+    """
+    try:
+        file = _Bounded(io.FileIO(path))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); mend its permissions") from error
+    try:
+        return _Zip(file)
+    except _TooLargeError as error:
+        file.close()
+        raise UserError(f"{path} is too large a zip: {error}") from error
+    except (*DAMAGE, OSError) as error:
+        looks = describe_file(path)
+        file.close()
+        raise UserError(f"{path} cannot be read as a zip ({error}): it looks like {looks}") from error
+
+
+def list_zip(path: Path) -> tuple[list[str], LeftOut]:
+    """Return the names of a zip's members that can be read, and how many others there are for which reason.
+
+    Only the directory at the end of the zip is read.
+
+    Raises:
+        UserError: The file is no zip, or its directory is damaged or larger than the limits.
+    """
+    with open_zip(path) as archive:
+        return judge_members(archive)
+
+
+def judge_members(archive: zipfile.ZipFile) -> tuple[list[str], LeftOut]:
+    """Return the names that can be read, sorted, and what is left out, by the zip's directory alone."""
+    members = archive.infolist()
+    overlapping = _find_overlaps(members)
+    names: list[str] = []
+    left_out = LeftOut()
+    for member in members:
+        if member.filename.endswith("/"):  # is_dir() trips over an empty name
+            continue
+        reason = reason_to_ignore(member.filename) or reason_unsafe(member.filename)
+        if reason is None and member.header_offset in overlapping:
+            reason = "bytes shared with another member"
+        reason = reason or _reason_unreadable(member, end=archive.start_dir)
+        # Of a name given twice the last one counts, as when it is unpacked.
+        if reason is None and archive.NameToInfo[member.filename] is not member:
+            reason = "a name given twice"
+        if reason is None:
+            names.append(member.filename)
+        else:
+            left_out.add(reason, member.filename)
+    return sorted(names), left_out
+
+
+def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read one member, piece by piece: what its header claims is not what memory is given to.
+
+    Raises:
+        UnreadableMemberError: It is damaged, or larger than the largest photo.
+    """
+    try:
+        member = archive.getinfo(name)
+        content = io.BytesIO()
+        with archive.open(member) as file:
+            while data := file.read(READ_SIZE):
+                content.write(data)
+                if content.tell() > LARGEST_PHOTO:
+                    raise UnreadableMemberError(f"larger than {mebibytes(LARGEST_PHOTO)}")
+        return content.getvalue()
+    except DAMAGE as error:
+        raise UnreadableMemberError(f"damaged in its archive: {error}") from error
+
+
+def _find_overlaps(members: list[zipfile.ZipInfo]) -> set[int]:
+    """Return the offsets of members whose bytes are another's too, as in bombs that use the same bytes many times.
+
+    What a member takes at the least is its header, its name and its compressed bytes.
+    """
+    overlapping = set()
+    reach, owner = 0, -1
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < reach:
+            overlapping |= {member.header_offset, owner}
+        end = member.header_offset + LOCAL_HEADER + len(member.orig_filename) + member.compress_size
+        if end > reach:
+            reach, owner = end, member.header_offset
+    return overlapping
+
+
+def _reason_unreadable(member: zipfile.ZipInfo, *, end: int) -> str | None:
+    if member.flag_bits & 0x1:
+        return "encrypted"
+    if member.create_system == 3 and stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG}:
+        return "a link or a device"
+    if member.compress_type not in READABLE_METHODS:
+        return "compressed by another method than deflate"
+    if not 0 <= member.header_offset <= end - LOCAL_HEADER - member.compress_size:
+        return "an entry that points outside the archive"
+    return _reason_too_large(member)
+
+
+def _reason_too_large(member: zipfile.ZipInfo) -> str | None:
+    if member.file_size > LARGEST_PHOTO:
+        return f"larger than {mebibytes(LARGEST_PHOTO)}"
+    if member.file_size > max(MEMBER_RATIO_FROM, MAX_RATIO * member.compress_size):
+        return f"compressed more than {MAX_RATIO} to 1"
+    return None
