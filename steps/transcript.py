@@ -4,6 +4,8 @@ import codecs
 import re
 from collections import deque
 
+from pawprint.photos.secrets import hide_secrets
+
 MAX_CHARACTERS = 1_000_000
 """Kept of a transcript; the middle goes first."""
 _ROWS = 100
@@ -12,18 +14,6 @@ _ROWS = 100
 _CONTROL = re.compile(r"(\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^\[\]]|[\n\r\b])")
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*|\][^\x07\x1b]*)?\Z")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-_SECRETS = (
-    (re.compile(r"(?<=://)[^\s/:@'\"]+:(?!\d+/)[^\s'\"]*@"), "***@"),
-    (re.compile(r"(?<=://)[^\s/'\"]*@"), "***@"),
-    (
-        re.compile(
-            r"(?i)\b((?:[\w-]*(?:signature|credential|token|secret|password|passwd|api[_-]?key)|sig)=)[^\s&'\"<>]+"
-        ),
-        r"\1***",
-    ),
-    (re.compile(r"(?i)\b(authorization: *(?:\w+ +)?|bearer +)[\w.~+/=-]{8,}"), r"\1***"),
-)
 
 
 class Transcript:
@@ -58,7 +48,7 @@ class Transcript:
         while lines and not lines[-1].strip():
             lines.pop()
         cut = [f"[{self._cut} characters are left out here]"] if self._cut else []
-        return "".join(f"{mask_secrets(line.rstrip())}\n" for line in [*self._head, *cut, *lines])
+        return "".join(f"{hide_secrets(line.rstrip())}\n" for line in [*self._head, *cut, *lines])
 
     def _take(self, part: str) -> None:
         if part == "\n":
@@ -117,14 +107,3 @@ class Transcript:
             gone = len(self._tail.popleft()) + 1
             self._tail_size -= gone
             self._cut += gone
-
-
-def mask_secrets(text: str) -> str:
-    """Return text without what opens doors: names and passwords in URLs, signatures, tokens.
-
-    >>> mask_secrets("http://me:pass@host/a.zip?X-Amz-Signature=abc&x=1 sig=def design=flat")
-    'http://***@host/a.zip?X-Amz-Signature=***&x=1 sig=*** design=flat'
-    """
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
-    return text

@@ -17,7 +17,7 @@ _REVEALING = (
 _PARAMETER = re.compile(rf"([?&;#](?:{_REVEALING}))=([^&;#\s'\"<>)]*)", re.IGNORECASE)
 _QUERY = re.compile(r"\?[^\s'\"<>)]*=[^\s'\"<>)]*")
 _WORDS = re.compile(
-    r"\b((?:password|passwd|pwd|secret|token|api[_-]?key)\s*[=:]\s*|(?:bearer|basic)\s+(?=[\w.~+/=-]{8}))"
+    r"\b([\w-]*(?:password|passwd|pwd|secret|token|api[_-]?key)\s*[=:]\s*|(?:bearer|basic)\s+(?=[\w.~+/=-]{8}))"
     r"([^\s'\"<>,;]+)",
     re.IGNORECASE,
 )
