@@ -136,6 +136,7 @@ def _read_photos(lineage: Lineage) -> dict[str, Any]:
         with (folder / "quarantine.csv").open(newline="", encoding="utf-8") as file:
             reasons = Counter(row["reason"].partition(":")[0].partition(" of ")[0] for row in csv.DictReader(file))
         preview = _embed_photos(folder / "preview.png")
+        near = _embed_photos(path) if (path := folder / "near_duplicates.png").is_file() else None
     source = str(description["source"])
     return {
         "source": source,
@@ -145,6 +146,7 @@ def _read_photos(lineage: Lineage) -> dict[str, Any]:
         "notes": description["notes"],
         "left_out": reasons.most_common(),
         "preview": preview,
+        "near_duplicates": near,
     }
 
 
