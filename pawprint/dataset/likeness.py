@@ -74,6 +74,8 @@ def compare_closely(one: Pixels, other: Pixels, *, mirrored: bool) -> float:
         other: of the same shape.
         mirrored: compare with the mirror image of the other.
     """
+    if not mirrored and np.array_equal(one, other):
+        return 1.0  # one file with other metadata: common, and no work
     fixed, moving = _shrink(one, _FINE), _shrink(other, _FINE)
     if mirrored:
         moving = moving.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

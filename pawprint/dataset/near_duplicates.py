@@ -108,14 +108,14 @@ class NearDuplicates:
         while len(pending) and pixels is not None and misses < MAX_MISSES:
             other, pending = int(pending[0]), pending[1:]
             likeness = compare_closely(self._read(self._members[other]), pixels, mirrored=bool(mirrored[other]))
+            # Its own copies would give the same answer: one of a group is enough.
+            pending = pending[groups[pending] != groups[other]]
             if likeness < MIN_LIKENESS:
                 misses += 1
                 continue
             first, second = sorted((self._members[photo], self._members[other]))
             self.pairs.append(NearDuplicate(first, second, likeness, bool(mirrored[other])))
             groups[groups == groups[photo]] = groups[other]
-            # How it stands to the rest of that group is known now.
-            pending = pending[groups[pending] != groups[photo]]
 
     def _join(self) -> list[frozenset[str]]:
         joined: dict[int, list[str]] = defaultdict(list)
