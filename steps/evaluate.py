@@ -1,7 +1,8 @@
 """Scores a model on the test photos, which have chosen nothing before.
 
 Reads   dataset/ of preprocess, its test photos, and a model.
-Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots; the test metrics with intervals.
+Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots, suspicious_labels.csv (labels that the
+        model, which has not learned from them, doubts); the test metrics with intervals.
 Run it  mlflow run . -e evaluate -P dataset=runs:/<run id>/dataset -P model=models:/<model id>
 """
 
@@ -22,8 +23,10 @@ def evaluate(dataset: str, model: str) -> None:
     """Score a model on the test photos."""
     import_tensorflow_quietly()
     import mlflow
+    import numpy as np
 
     from pawprint.dataset.reader import load_dataset
+    from pawprint.evaluation.doubts import Predictions
     from pawprint.evaluation.results import evaluate_predictions
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
@@ -52,6 +55,12 @@ def evaluate(dataset: str, model: str) -> None:
             click.echo(
                 f"the dataset's {data.image_size} px photos are resized to the model's {photo_model.image_size} px"
             )
+        # Photos that chose the epoch, whose labels it has not learned; of another dataset it might have.
+        held_out = data.split("validation") if photo_model.dataset_digest == data.digest else None
+        validation = None
+        if held_out is not None:
+            said = predict_probabilities(photo_model.network, held_out.images, photo_model.image_size)
+            validation = Predictions("validation", held_out.members, held_out.labels, said.astype(np.float64))
         folder = Path(scratch) / "evaluation"
         metrics = evaluate_predictions(
             labels=test.labels,
@@ -60,6 +69,7 @@ def evaluate(dataset: str, model: str) -> None:
             members=test.members,
             images=test.images,
             folder=folder,
+            validation=validation,
         )
         log_folder(folder, "evaluation")
         # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.

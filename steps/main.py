@@ -204,6 +204,7 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
     """Says how it went: on the run's page, in report.html and lineage.svg, and at the console."""
     import mlflow
 
+    from pawprint.evaluation.doubts import format_doubts
     from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
     from pawprint.lineage.digests import log_files
     from pawprint.lineage.graph import find_lineage
@@ -211,6 +212,7 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
     from pawprint.lineage.picture import draw_lineage
     from pawprint.lineage.report import build_report
     from pawprint.lineage.results import summarize
+    from pawprint.lineage.suspicions import find_suspicions
 
     source, fallback = downloaded.tag("source"), downloaded.tag("source_fallback")
     because = f", because of {fallback}." if fallback else "."
@@ -221,9 +223,11 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
         tell_steps(chain.runs),
     )
     lineage = find_lineage(chain.main.info.run_id)
+    doubts = find_suspicions(lineage)
     log_files(
         {
-            "report.html": build_report(lineage, done, notes),
+            "report.html": build_report(lineage, done, notes, doubts),
+            "suspicious_labels.csv": format_doubts(doubts),
             "lineage.svg": draw_lineage(lineage),
             "lineage.json": write_events(lineage),
         },

@@ -1,7 +1,8 @@
 """Makes a dataset of the photos: chooses, decodes, splits.
 
 Reads   photos/ of download.
-Writes  the artifact dataset/: pixel shards, index.csv, dataset.json, quarantine.csv, preview.png.
+Writes  the artifact dataset/: pixel shards, index.csv, dataset.json, quarantine.csv,
+        preview.png, near_duplicates.csv and, if there are any, near_duplicates.png.
 Run it  mlflow run . -e preprocess -P photos=runs:/<run id>/photos
 """
 

@@ -7,21 +7,16 @@ chosen. Neither the photos nor the pixels are held in memory, so it does not gro
 import csv
 import hashlib
 import json
-import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from tqdm import tqdm
-
-from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplicates
 from pawprint.dataset.preview import write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
+from pawprint.dataset.selection import Selection, map_in_order, select_photos
 from pawprint.dataset.shards import PixelFile, digest_file, write_shards
 from pawprint.dataset.splits import (
     SPLITS,
@@ -35,13 +30,6 @@ from pawprint.errors import UserError
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.zips import UnreadableMemberError
 
-MAX_UNREADABLE = 0.05
-"""Share of unreadable photos above which something other than a few bad files is wrong."""
-
-_logger = logging.getLogger(__name__)
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
-
 
 def write_dataset(
     photos: PhotoCollection,
@@ -54,7 +42,10 @@ def write_dataset(
     seed: int,
     workers: int | None = None,
 ) -> dict[str, Any]:
-    """Writes shards, `index.csv`, `dataset.json`, `quarantine.csv` and `preview.png` into `folder`.
+    """Writes the `dataset/` artifact into `folder`.
+
+    It holds the shards, `index.csv`, `dataset.json`, `quarantine.csv`, `preview.png`, `near_duplicates.csv` and, if
+    there are any near duplicates, `near_duplicates.png`.
 
     The same photos, arguments and versions give byte-identical shards, whatever the number of workers.
 
@@ -82,23 +73,25 @@ def write_dataset(
         kept, left_out = drop_duplicates(candidates)
         pixels = PixelFile(scratch, image_size)
         try:
-            chosen, rows, unreadable = _decode_chosen(
+            selection = select_photos(
                 kept,
                 read=lambda member: photos.read(by_member[member]),
                 pixels=pixels,
                 pool=pool,
-                assign=lambda usable: assign_splits(
+                assign=lambda usable, groups: assign_splits(
                     usable,
                     train_images=train_images,
                     test_images=test_images,
                     validation_fraction=validation_fraction,
                     seed=seed,
+                    groups=groups,
                 ),
                 side=image_size,
                 damaged=damaged,
             )
             class_names = sorted({photo.label for photo in photos.photos})
-            _check_counts(chosen, class_names, unreadable)
+            chosen, rows = selection.chosen, selection.rows
+            _check_counts(selection, class_names)
             index = _write_shards_and_index(folder, chosen, rows, pixels, image_size)
             write_preview(
                 folder / "preview.png",
@@ -108,10 +101,11 @@ def write_dataset(
                     if chosen[split]
                 },
             )
+            write_near_duplicates(folder, selection.near, kept, chosen, read=lambda member: pixels.read(rows[member]))
         finally:
             pixels.close()
             scratch.unlink()
-    _write_quarantine(folder / "quarantine.csv", left_out, unreadable)
+    _write_quarantine(folder / "quarantine.csv", [*left_out, *selection.unreadable, *selection.near_left_out])
     counts = count_classes({split: chosen[split] for split in SPLITS if chosen[split]})
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -131,8 +125,15 @@ def write_dataset(
             "validation_fraction": validation_fraction,
             "seed": seed,
         },
-        "left_out": {"unreadable": len(unreadable), "duplicates": len(left_out)},
-        "notes": _describe_shortfalls(counts, train_images, test_images, unreadable, left_out),
+        "left_out": {
+            "unreadable": len(selection.unreadable),
+            "duplicates": len(left_out),
+            "near_duplicates": len(selection.near_left_out),
+        },
+        "notes": [
+            *_describe_shortfalls(counts, train_images, test_images, selection.unreadable, left_out),
+            *describe_near_duplicates(selection.near, selection.near_left_out),
+        ],
     }
     (folder / "dataset.json").write_text(json.dumps(description, indent=2), "utf-8")
     return description
@@ -163,7 +164,7 @@ def _digest_all(
 
     candidates: list[Candidate] = []
     damaged: list[LeftOut] = []
-    for result in _map_in_order(pool, digest, sorted(by_member), "reading photos"):
+    for result in map_in_order(pool, digest, sorted(by_member), "reading photos"):
         if isinstance(result, LeftOut):
             damaged.append(result)
         else:
@@ -171,69 +172,8 @@ def _digest_all(
     return candidates, damaged
 
 
-def _decode_chosen(
-    kept: Sequence[Candidate],
-    *,
-    read: Callable[[str], bytes],
-    pixels: PixelFile,
-    pool: ThreadPoolExecutor,
-    assign: Callable[[Sequence[Candidate]], dict[str, list[Candidate]]],
-    side: int,
-    damaged: Sequence[LeftOut],
-) -> tuple[dict[str, list[Candidate]], dict[str, int], list[LeftOut]]:
-    """Decodes what is chosen, choosing again without the photos that turn out unreadable.
-
-    Returns:
-        The photos of each split, each one's row in `pixels`, and the unreadable ones.
-    """
-
-    def decode(member: str) -> npt.NDArray[np.uint8] | LeftOut:
-        try:
-            return decode_photo(read(member), side)
-        except UnreadablePhoto as reason:
-            return LeftOut(member, f"unreadable: {reason}")
-
-    rows: dict[str, int] = {}
-    unreadable = {left.member: left for left in damaged}
-    while True:
-        chosen = assign([c for c in kept if c.member not in unreadable])
-        pending = sorted(c.member for split in chosen.values() for c in split if c.member not in rows)
-        if not pending:
-            return chosen, rows, sorted(unreadable.values(), key=lambda left: left.member)
-        for member, result in zip(pending, _map_in_order(pool, decode, pending, "decoding photos"), strict=True):
-            if isinstance(result, LeftOut):
-                unreadable[member] = result
-            else:
-                rows[member] = pixels.append(result)
-        _check_unreadable(unreadable, tried=len(rows) + len(unreadable))
-
-
-def _map_in_order(
-    pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items: Sequence[_Item], label: str
-) -> Iterator[_Result]:
-    """Maps in parallel, a few hundred at a time: `Executor.map` would hold every result of a large folder."""
-    remaining = iter(items)
-    with tqdm(total=len(items), desc=label, unit="photo", disable=None, delay=2) as progress:
-        while batch := list(islice(remaining, 256)):
-            for result in pool.map(function, batch):
-                progress.update()
-                yield result
-
-
-def _check_unreadable(unreadable: dict[str, LeftOut], *, tried: int) -> None:
-    # A handful of bad files in a small folder is no sign of anything: five may fail before the share counts.
-    if len(unreadable) > max(5, MAX_UNREADABLE * tried) or len(unreadable) == tried:
-        examples = "; ".join(f"{left.member}: {left.reason}" for left in islice(unreadable.values(), 3))
-        raise UserError(
-            f"{len(unreadable)} of {tried} photos can't be read, more than {MAX_UNREADABLE:.0%}: {examples}. "
-            "Mend or remove them, or check that the source holds photos"
-        )
-
-
-def _check_counts(
-    chosen: dict[str, list[Candidate]], class_names: Sequence[str], unreadable: Sequence[LeftOut]
-) -> None:
-    counts = count_classes(chosen)
+def _check_counts(selection: Selection, class_names: Sequence[str]) -> None:
+    counts = count_classes(selection.chosen)
     needed = {"train": 2, "test": 1}
     for split, minimum in needed.items():
         for label in class_names:
@@ -241,7 +181,8 @@ def _check_counts(
             if found < minimum:
                 raise UserError(
                     f"class {label!r} has {found} photos for {split}, at least {minimum} are needed "
-                    f"({len(unreadable)} photos were unreadable); add photos of it or ask for other counts"
+                    f"({len(selection.unreadable)} photos were unreadable, {len(selection.near_left_out)} near "
+                    "duplicates of others were left out); add photos of it or ask for other counts"
                 )
 
 
@@ -290,11 +231,11 @@ def _write_shards_and_index(
     return names
 
 
-def _write_quarantine(path: Path, left_out: Sequence[LeftOut], unreadable: Sequence[LeftOut]) -> None:
+def _write_quarantine(path: Path, left_out: Sequence[LeftOut]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["member", "reason"])
-        for left in sorted([*left_out, *unreadable], key=lambda each: each.member):
+        for left in sorted(left_out, key=lambda each: each.member):
             writer.writerow([left.member, left.reason])
 
 

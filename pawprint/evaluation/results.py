@@ -1,7 +1,8 @@
 """The `evaluation/` artifact: what a model's answers on the test photos are worth, as numbers and as pictures.
 
-Reads the test photos' labels, pixels and the model's probabilities. Writes metrics.json, predictions.csv,
-confusion_matrix.png, roc.png, precision_recall.png, calibration.png and mistakes.png.
+Reads the test photos' labels, pixels and the model's probabilities, and those of the validation photos. Writes
+metrics.json, predictions.csv, confusion_matrix.png, roc.png, precision_recall.png, calibration.png, mistakes.png,
+suspicious_labels.csv and, where there are validation photos, validation_predictions.csv.
 """
 
 import csv
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike
 from pawprint.evaluation.calibration import write_calibration
 from pawprint.evaluation.confusion import write_confusion_matrix
 from pawprint.evaluation.curves import write_precision_recall, write_roc
+from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts
 from pawprint.evaluation.metrics import check_predictions, compute_metrics, defined_metrics
 from pawprint.evaluation.mistakes import Images, write_mistakes
 
@@ -29,6 +31,7 @@ def evaluate_predictions(
     members: Sequence[str],
     images: Images,
     folder: Path,
+    validation: Predictions | None = None,
 ) -> dict[str, float]:
     """Score a model on its test photos and write the whole `evaluation/` folder.
 
@@ -41,6 +44,8 @@ def evaluate_predictions(
         members: [n] the photos' names in their archive.
         images: indexed with an int array [m] gives uint8 [m, side, side, 3]; read for the mistakes only.
         folder: where to; its parent must be there, and itself not, or empty.
+        validation: what the network said of photos that chose the epoch, and that it has not learned from: no metric
+            comes from them, but their labels can look wrong as well.
 
     Returns:
         The metrics to log, "test_accuracy" and so on with `_low` and `_high`, without those that these photos do
@@ -63,6 +68,14 @@ def evaluate_predictions(
         write_precision_recall(numbers, values, class_names, draft / "precision_recall.png")
         write_calibration(numbers, values, draft / "calibration.png")
         write_mistakes(numbers, values, class_names, members, images, draft / "mistakes.png")
+        unlearned = [Predictions("test", tuple(members), numbers, values)]
+        if validation is not None:
+            said = (validation.labels, validation.probabilities)
+            write_predictions(*said, class_names, validation.members, draft / "validation_predictions.csv")
+            checked = check_predictions(*said, len(class_names))
+            unlearned.append(Predictions(validation.split, validation.members, *checked))
+        doubts = format_doubts(find_doubts(unlearned, class_names))
+        (draft / "suspicious_labels.csv").write_text(doubts, encoding="utf-8", newline="")
         if folder.exists():
             folder.rmdir()
         draft.rename(folder)
@@ -81,7 +94,7 @@ def write_predictions(
     members: Sequence[str],
     path: Path,
 ) -> None:
-    """Write one row a test photo: member, label, prediction, correct (1 or 0) and each class's probability.
+    """Write one row a photo: member, label, prediction, correct (1 or 0) and each class's probability.
 
     Probabilities are written with nine significant digits, which give a float32 back exactly.
 

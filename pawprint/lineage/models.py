@@ -53,6 +53,8 @@ class OpenPhotoModel:
     class_names: tuple[str, ...]
     image_size: int
     architecture: str
+    dataset_digest: str
+    """Of the dataset it was trained on."""
     model_id: str
     digest: str
 
@@ -174,6 +176,7 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
             class_names=tuple(description["class_names"]),
             image_size=description["image_size"],
             architecture=description["architecture"],
+            dataset_digest=description["dataset_digest"],
             model_id=model_id,
             digest=description["digest"],
         )

@@ -19,6 +19,7 @@ from PIL import Image
 
 from pawprint.dataset.decode import MAX_PIXELS
 from pawprint.errors import UserError
+from pawprint.evaluation.doubts import Doubt
 from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import Lineage, Training
 from pawprint.lineage.picture import draw_curves, draw_lineage, run_url
@@ -36,17 +37,21 @@ PLOTS = {
 }
 _LARGEST = (1400, 1800)
 """Pixels that a picture of photos keeps at most, so that the page stays within 3 MB."""
+_MOST_DOUBTS = 10
 _MOST_CLASSES = 12
 """Classes up to which the confusion matrix is a table."""
 
 
-def build_report(lineage: Lineage, repeats: Sequence[Repeat], notes: Sequence[str] = ()) -> str:
+def build_report(
+    lineage: Lineage, repeats: Sequence[Repeat], notes: Sequence[str] = (), doubts: Sequence[Doubt] = ()
+) -> str:
     """Build the page.
 
     Args:
         lineage: of a main run, with its trainings in the order of the repeats.
         repeats: their results.
         notes: further lines for the top, such as what became of a registered model.
+        doubts: the photos whose label looks wrong, the surest first.
 
     Returns:
         HTML in UTF-8, without anything that must be fetched.
@@ -89,6 +94,8 @@ def build_report(lineage: Lineage, repeats: Sequence[Repeat], notes: Sequence[st
         plots=plots,
         mistakes=mistakes,
         wrong=sum(row["correct"] == "0" for row in predictions),
+        doubts=doubts[:_MOST_DOUBTS],
+        num_doubts=len(doubts),
         slider=_slider(predictions, classes),
         architecture=training.run.data.params.get("architecture", ""),
         facts=tell_facts(training.run),
@@ -140,6 +147,7 @@ def _read_photos(lineage: Lineage) -> dict[str, Any]:
         with (folder / "quarantine.csv").open(newline="", encoding="utf-8") as file:
             reasons = Counter(row["reason"].partition(":")[0].partition(" of ")[0] for row in csv.DictReader(file))
         preview = _embed_photos(folder / "preview.png")
+        near = _embed_photos(path) if (path := folder / "near_duplicates.png").is_file() else None
     source = str(description["source"])
     return {
         "source": source,
@@ -149,6 +157,7 @@ def _read_photos(lineage: Lineage) -> dict[str, Any]:
         "notes": description["notes"],
         "left_out": reasons.most_common(),
         "preview": preview,
+        "near_duplicates": near,
     }
 
 

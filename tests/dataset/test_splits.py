@@ -1,11 +1,19 @@
 import hashlib
 from collections import Counter
+from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawprint.dataset.splits import SPLITS, Candidate, assign_splits, count_classes, drop_duplicates
+from pawprint.dataset.splits import (
+    SPLITS,
+    Candidate,
+    assign_splits,
+    count_classes,
+    drop_duplicates,
+    explain_near_left_out,
+)
 
 
 def make_candidates(per_class: dict[str, int], named_split: str | None = None, start: int = 0) -> list[Candidate]:
@@ -113,19 +121,32 @@ candidate_lists = st.lists(
     test_images=st.integers(0, 40),
     validation_fraction=st.sampled_from([0, 0.1, 0.5]),
     seed=st.integers(0, 3),
+    group_sizes=st.lists(st.integers(2, 5), max_size=6),
 )
 def test_no_photo_stands_on_two_sides_and_the_order_given_does_not_matter(
-    photos: list[Candidate], train_images: int, test_images: int, validation_fraction: float, seed: int
+    photos: list[Candidate],
+    train_images: int,
+    test_images: int,
+    validation_fraction: float,
+    seed: int,
+    group_sizes: list[int],
 ) -> None:
     kept, left_out = drop_duplicates(photos)
+    remaining = iter(kept)
+    groups = [[c.member for c in islice(remaining, size)] for size in group_sizes]
     assert len(kept) + len(left_out) == len(photos)
     wanted = {
         "train_images": train_images,
         "test_images": test_images,
         "validation_fraction": validation_fraction,
         "seed": seed,
+        "groups": groups,
     }
     chosen = assign_splits(kept, **wanted)
+    explained = {left.member for left in explain_near_left_out(kept, chosen, groups)}
+    assert not explained & {c.member for split in chosen.values() for c in split}
+    for group in groups:
+        assert sum(bool(members(chosen[split]) & set(group)) for split in SPLITS) <= 1
     digests = Counter(p.sha256 for split in chosen.values() for p in split)
     assert all(count == 1 for count in digests.values())
     assert assign_splits(kept[::-1], **wanted) == chosen
@@ -145,3 +166,12 @@ def test_a_photo_under_two_labels_is_left_out_with_both_names() -> None:
     kept, left_out = drop_duplicates([Candidate("a/1.jpg", "a", None, "d"), Candidate("b/1.jpg", "b", None, "d")])
     assert kept == []
     assert {left.reason for left in left_out} == {"the same photo stands under a and b"}
+
+
+def test_groups_are_test_as_often_as_single_photos() -> None:
+    """Ordered by the smallest of their keys they would be test in 1 - 0.8^5, two thirds, of the cases."""
+    photos = make_candidates({"a": 1500, "b": 1500})
+    groups = [[c.member for c in photos[start : start + 5]] for start in range(0, len(photos), 5)]
+    chosen = assign_splits(photos, train_images=0, test_images=0, validation_fraction=0.2, seed=0, groups=groups)
+    assert len(chosen["test"]) == pytest.approx(600, rel=0.2)
+    assert sum(map(len, chosen.values())) == 3000

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pawprint.evaluation.doubts import Predictions, read_predictions
 from pawprint.evaluation.mistakes import short_member, worst_mistakes
 from pawprint.evaluation.results import evaluate_predictions
 from pawprint.evaluation.style import percent, shorten
@@ -19,6 +20,7 @@ FILES = {
     "precision_recall.png",
     "calibration.png",
     "mistakes.png",
+    "suspicious_labels.csv",
 }
 
 
@@ -149,3 +151,30 @@ def test_text_for_people() -> None:
     assert len(shorten("x" * 100, 24)) == 24
     assert shorten("a\nb", 5) == "a?b"
     assert short_member("test_set/test_set/cats/cat.4001.jpg") == "cats/cat.4001.jpg"
+
+
+def test_validation_photos_are_doubted_too_and_give_no_metric(tmp_path: Path) -> None:
+    labels, probabilities = np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])
+    validation = Predictions("validation", ("held/out.jpg",), np.array([0]), np.array([[0.05, 0.95]]))
+    metrics = [
+        evaluate_predictions(
+            labels=labels,
+            probabilities=probabilities,
+            class_names=("cats", "dogs"),
+            members=["a", "b"],
+            images=CountingImages(),
+            folder=tmp_path / name,
+            validation=said,
+        )
+        for name, said in (("with", validation), ("without", None))
+    ]
+    assert metrics[0] == metrics[1]
+    assert {path.name for path in (tmp_path / "with").iterdir()} == FILES | {"validation_predictions.csv"}
+    with (tmp_path / "with/suspicious_labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["member"], row["split"], row["label"], row["suggestion"]) for row in rows] == [
+        ("held/out.jpg", "validation", "cats", "dogs")
+    ]
+    assert read_predictions(tmp_path / "with/validation_predictions.csv", "validation", ("cats", "dogs")).members == (
+        "held/out.jpg",
+    )

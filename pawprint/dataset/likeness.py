@@ -1,0 +1,123 @@
+"""How alike two photos are: quickly, by their lowest frequencies, and closely, by their details once aligned.
+
+Both see through what copies suffer on their way: another size or format, stronger compression, other brightness, up
+to a twentieth cut off a side, a mirror. Both work on whole numbers, so that every machine gives the same answer.
+
+The quick one is the perceptual hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions"
+(2010), without its last step: the coefficients of a discrete cosine transform stay numbers of seven bits instead of
+single bits. Cropped copies then stand far out from chance, and all photos are compared by one matrix product.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter
+
+Descriptor = npt.NDArray[np.int8]
+Pixels = npt.NDArray[np.uint8]
+_Values = npt.NDArray[np.float64]
+
+_SIDE = 32
+"""Side in pixels of what is transformed, and of the coarse alignment."""
+_FREQUENCIES = 8
+_ROWS, _COLUMNS = np.mgrid[0:_FREQUENCIES, 0:_FREQUENCIES]
+_RADII = np.hypot(_ROWS, _COLUMNS)
+_TAKEN = (_RADII > 0) & (_RADII < _FREQUENCIES)  # without the mean, which is the brightness
+# Times 1024 and rounded: sums of whole numbers are exact in float64, in whatever order a machine adds them.
+_COSINES = np.round(1024 * np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE)))
+_LENGTH = 127
+MIRROR = np.where(_COLUMNS % 2 == 1, -1, 1)[_TAKEN].astype(np.int8)
+"""A descriptor times this is that of the mirrored photo: the odd waves change their sign."""
+NUM_COEFFICIENTS = int(_TAKEN.sum())
+MIN_CONTRAST = 4.0
+"""Standard deviation of the grey levels below which a photo is as good as blank, and like every other such one."""
+
+_FINE = 2 * _SIDE
+"""Side in pixels at which details are compared."""
+_SCALES = (30, 31, 32, 33, 34)
+"""Sides that one photo is resized to against the other's 32: cutting 5 % off makes what is left 5 % larger."""
+_REACH = 3
+"""Pixels of 32 by which the middles may differ: a tenth of the side."""
+_MARGIN = 4
+_MIN_COARSE = 0.6
+"""Coarse likeness below which details need no look: copies that could still be told have 0.8."""
+
+
+def describe(square: Pixels) -> Descriptor:
+    """Returns a photo's descriptor: the cosine of two tells how alike two photos are at a glance.
+
+    Args:
+        square: uint8 `[side, side, 3]`.
+
+    Returns:
+        int8 `[NUM_COEFFICIENTS]`, of length 127 up to rounding; zeros for a photo of hardly any contrast.
+    """
+    grey = np.asarray(_shrink(square, _SIDE), np.float64)
+    if grey.std() < MIN_CONTRAST:
+        return np.zeros(NUM_COEFFICIENTS, np.int8)
+    waves = (_COSINES @ grey @ _COSINES.T)[_TAKEN]
+    # Photos have the less of a frequency the higher it is: by this weight all count alike, and by the root none
+    # counts for all. Both were chosen by how far copies stand out from 2 million pairs of different photos.
+    waves = waves * _RADII[_TAKEN]
+    waves = np.sign(waves) * np.sqrt(np.abs(waves))
+    descriptor: Descriptor = np.round(waves * (_LENGTH / np.sqrt((waves * waves).sum()))).astype(np.int8)
+    return descriptor
+
+
+def compare_closely(one: Pixels, other: Pixels, *, mirrored: bool) -> float:
+    """Returns how alike the details of two photos are once they lie on each other, -1 to 1.
+
+    The largest normalised correlation over scales of ±6 % and shifts of ±10 %, of what a band of frequencies holds
+    that lighting does not touch. Copies reach 0.9 and more, different photos of a kind 0.5.
+
+    Args:
+        one: uint8 `[side, side, 3]`.
+        other: of the same shape.
+        mirrored: compare with the mirror image of the other.
+    """
+    if not mirrored and np.array_equal(one, other):
+        return 1.0  # one file with other metadata: common, and no work
+    fixed, moving = _shrink(one, _FINE), _shrink(other, _FINE)
+    if mirrored:
+        moving = moving.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    template = _band(fixed.resize((_SIDE, _SIDE), Image.Resampling.BOX), 0, 3)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    coarse = []
+    for side in _SCALES:
+        middle = (side - len(template)) // 2
+        field = _band(moving.resize((side, side), Image.Resampling.BICUBIC), 0, 3)
+        coarse.append((*_match(field, template, middle, middle, _REACH), side))
+    likeness, top, left, side = max(coarse)
+    if likeness < _MIN_COARSE:
+        return likeness
+    margin = 2 * _MARGIN
+    template = _band(fixed, 1, 4)[margin:-margin, margin:-margin]
+    fine = []
+    for finer in (2 * side - 1, 2 * side, 2 * side + 1):
+        field = _band(moving.resize((finer, finer), Image.Resampling.BICUBIC), 1, 4)
+        fine.append(_match(field, template, 2 * top, 2 * left, 1)[0])
+    return max(fine)
+
+
+def _shrink(square: Pixels, side: int) -> Image.Image:
+    """Returns a photo in grey, `side` pixels wide and high."""
+    method = Image.Resampling.BOX if len(square) >= side else Image.Resampling.BICUBIC
+    return Image.fromarray(square).convert("L").resize((side, side), method)
+
+
+def _band(grey: Image.Image, finest: int, coarsest: int) -> _Values:
+    """Returns what lies between two blurs of these radii, as whole numbers."""
+    sharp = grey.filter(ImageFilter.BoxBlur(finest)) if finest else grey
+    return np.asarray(sharp, np.float64) - np.asarray(grey.filter(ImageFilter.BoxBlur(coarsest)), np.float64)
+
+
+def _match(field: _Values, template: _Values, top: int, left: int, reach: int) -> tuple[float, int, int]:
+    """Returns the largest correlation of a template with a field around a place, and where it is."""
+    side, most = len(template), len(field) - len(template)
+    first, start = max(0, top - reach), max(0, left - reach)
+    last, end = min(most, top + reach), min(most, left + reach)
+    around = field[first : last + side, start : end + side]
+    windows = np.lib.stride_tricks.sliding_window_view(around, (side, side)).reshape(-1, side * side)
+    energy = (windows * windows).sum(axis=1) * (template * template).sum()
+    correlations = (windows @ template.ravel()) / np.sqrt(np.maximum(energy, 1.0))
+    best = int(correlations.argmax())
+    row, column = divmod(best, end - start + 1)
+    return float(correlations[best]), first + row, start + column
