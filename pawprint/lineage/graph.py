@@ -1,7 +1,7 @@
 """The chain behind a model, a dataset, photos or a run: which runs made it, from what, and what they say of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mlflow import MlflowClient
@@ -34,6 +34,7 @@ class Lineage:
         preprocess: the run that made the dataset.
         download: the run that made the photos.
         reused: runs that main did not start itself, but found.
+        predict: the run that asked the model, if one was asked for.
     """
 
     main: Run | None = None
@@ -41,6 +42,7 @@ class Lineage:
     preprocess: Run | None = None
     download: Run | None = None
     reused: frozenset[str] = frozenset()
+    predict: Run | None = None
 
     def runs(self) -> Iterator[Run]:
         """Yield every run of the chain, in the order in which they ran."""
@@ -48,8 +50,7 @@ class Lineage:
         for training in self.trainings:
             yield training.run
             yield from training.evaluations
-        if self.main is not None:
-            yield self.main
+        yield from filter(None, (self.predict, self.main))
 
 
 def find_lineage(target: str) -> Lineage:
@@ -151,6 +152,9 @@ def _from_run(client: MlflowClient, run: Run) -> Lineage:
     if step == "evaluate":
         training = _find_training(client, find_model_id(client, run.data.params["model"]))
         return _from_training(client, Training(training.run, training.model, [run]))
+    if step == "predict":
+        asked = _find_training(client, find_model_id(client, get_tag(run, "model") or ""))
+        return replace(_from_training(client, asked), predict=run)
     if step == "preprocess":
         return _from_dataset(client, run)
     if step == "download":

@@ -13,7 +13,7 @@ from pawprint.photos.archives import hash_file, list_folder, list_zip, pack_fold
 from pawprint.photos.cache import keep_made
 from pawprint.photos.collection import Photo, count_photos
 from pawprint.photos.grammar import drawn_counts
-from pawprint.photos.labels import label_members
+from pawprint.photos.labels import UNLABELLED, label_members
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, write_manifest
 from pawprint.photos.received import Received
 
@@ -35,6 +35,7 @@ def write_artifact(
     requested: str,
     keep_photos: str,
     fallback: list[dict[str, str]],
+    labelled: bool = True,
 ) -> Manifest:
     """Write the `photos/` artifact.
 
@@ -45,9 +46,10 @@ def write_artifact(
         requested: The whole `source` parameter.
         keep_photos: "copy" or "reference".
         fallback: Sources tried before, with reasons.
+        labelled: False for photos to be labelled by a model: they need no classes.
 
     Returns:
-        The manifest written.
+        The manifest written; it counts the photos that have a class.
 
     Raises:
         UserError: No photos, photos of one class only, or damaged archives: nothing is left behind then.
@@ -62,10 +64,13 @@ def write_artifact(
         staging.mkdir()
         # What can be listed before it is copied is, so that one class only is known before 50 GB are moved.
         listable = [one for one in received if one.kind in {"zip", "folder"}]
-        check_classes(listable, partial=len(listable) < len(received))
+        check_classes(listable, partial=len(listable) < len(received), labelled=labelled)
         stored = [_store(one, staging, keep_photos) for one in received]
         photos, ignored = _label(stored)
-        check_photos(photos, ignored, name=source)
+        if labelled:
+            check_photos(photos, ignored, name=source)
+        else:
+            check_any(len(photos) + ignored[UNLABELLED], ignored, name=source)
         archives = tuple(one.archive for one in stored)
         urls = list(dict.fromkeys(one.url for one in received if one.url))
         licences = sorted({one.licence for one in received if one.licence})
@@ -97,8 +102,7 @@ def check_photos(photos: list[Photo], ignored: Counter[str], *, name: str) -> No
     classes = sorted({photo.label for photo in photos})
     if len(classes) > 1:
         return
-    others = ", ".join(f"{number} x {reason}" for reason, number in sorted(ignored.items()))
-    found = f" ({others})" if others else ""
+    found = _tell_ignored(ignored)
     layout = "expected a folder for each class (cats/1.jpg, dogs/1.jpg), or names that begin with it (cat.1.jpg)"
     if not classes:
         if ignored["encrypted"]:
@@ -107,12 +111,23 @@ def check_photos(photos: list[Photo], ignored: Counter[str], *, name: str) -> No
     raise UserError(f"{name} holds photos of one class only, {classes[0]!r}, and a classifier needs two; {layout}")
 
 
-def check_classes(received: list[Received], *, partial: bool = False) -> None:
+def check_any(photos: int, ignored: Counter[str], *, name: str) -> None:
+    """Check that there are photos, of whatever class or of none.
+
+    Raises:
+        UserError: With what was found instead.
+    """
+    if not photos:
+        raise UserError(f"{name} holds no photos{_tell_ignored(ignored)}; expected JPEG, PNG, WebP or other photos")
+
+
+def check_classes(received: list[Received], *, partial: bool = False, labelled: bool = True) -> None:
     """Check the zips and folders among what was received, reading names only.
 
     Args:
         received: Zips and folders.
         partial: True where other archives of the source come later: one class is then no mistake yet.
+        labelled: False where the photos need no classes.
 
     Raises:
         UserError: No photos, or photos of one class only.
@@ -122,11 +137,19 @@ def check_classes(received: list[Received], *, partial: bool = False) -> None:
     for position, one in enumerate(received):
         assert one.path is not None  # noqa: S101 - for mypy: zips and folders have a path
         members, left_out = list_folder(one.path) if one.kind == "folder" else list_zip(one.path)
-        labelled, unlabelled = label_members(members)
-        photos += [Photo(position, each.member, each.label, each.split) for each in labelled]
-        ignored += left_out + unlabelled
-    if received and not (partial and photos):
-        check_photos(photos, ignored, name=" and ".join(str(one.path) for one in received))
+        known, unknown = label_members(members)
+        photos += [Photo(position, each.member, each.label, each.split) for each in known]
+        ignored += left_out + unknown
+    name = " and ".join(str(one.path) for one in received)
+    if received and not labelled and not partial:
+        check_any(len(photos) + ignored[UNLABELLED], ignored, name=name)
+    elif received and labelled and not (partial and photos):
+        check_photos(photos, ignored, name=name)
+
+
+def _tell_ignored(ignored: Counter[str]) -> str:
+    others = ", ".join(f"{number} x {reason}" for reason, number in sorted(ignored.items()))
+    return f" ({others})" if others else ""
 
 
 def _label(stored: list[Stored]) -> tuple[list[Photo], Counter[str]]:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class PhotoClassifier(PythonModel):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         import keras
+        import tensorflow as tf
 
         description = json.loads(Path(context.artifacts["description"]).read_text(encoding="utf-8"))
         self.class_names: list[str] = description["class_names"]
@@ -51,6 +53,10 @@ class PhotoClassifier(PythonModel):
         self.image_size: int = description["image_size"]
         self.max_photos = int(context.model_config["max_photos"])
         self.network = keras.models.load_model(context.artifacts["network"], compile=False)
+        # One graph for batches of every length, made now: layer by layer, one photo costs nine times the work.
+        pixels = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
+        self.answer = tf.function(partial(self.network, training=False), input_signature=[pixels])
+        self.answer.get_concrete_function()
 
     # MLflow reads the signature and passes no context to a method that names none.
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:  # type: ignore[override]
@@ -86,7 +92,7 @@ class PhotoClassifier(PythonModel):
                     errors[place] = str(reason)
             if readable:
                 batch = np.stack(pixels).astype(np.float32)
-                probabilities[readable] = np.asarray(self.network(batch, training=False))
+                probabilities[readable] = np.asarray(self.answer(batch))
         index = model_input.index if isinstance(model_input, pd.DataFrame | pd.Series) else None
         return self.describe(probabilities, errors, index=index)
 
