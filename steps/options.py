@@ -7,6 +7,7 @@ included, because MLflow appends a parameter it does not know as `--name value`,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -74,6 +75,13 @@ source = _option(
     "Where the photos come from: a folder, zip or tar; a URL; cat-and-dog; synthetic[:photos[:seed]]; "
     "kaggle:owner/slug; gdrive:id; runs:/<id>/photos; train=A+test=B. "
     "Several, separated by commas, are tried in order.",
+)
+photos_to_label = partial(
+    click.option,
+    "--source",
+    type=Checked("source", partial(check_source, labelled=False)),
+    required=True,
+    help="The photos to label: a source as download's, but in any folders, since they need no classes.",
 )
 keep_photos = _option(
     "keep_photos",

@@ -40,7 +40,7 @@ def test_tensorflow_stays_out_of(room: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("step", ["main", "download", "preprocess", "train", "evaluate", "tune"])
+@pytest.mark.parametrize("step", ["main", "download", "preprocess", "train", "evaluate", "tune", "predict"])
 def test_a_step_shows_its_help_without_tensorflow_or_mlflow(step: str) -> None:
     code = f"import sys, steps.{step}; sys.exit(bool({{'tensorflow', 'keras', 'mlflow'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

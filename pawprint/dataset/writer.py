@@ -7,12 +7,12 @@ chosen. Neither the photos nor the pixels are held in memory, so it does not gro
 import csv
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from pawprint.dataset.ahead import count_cores
 from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplicates
 from pawprint.dataset.preview import write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
@@ -65,10 +65,10 @@ def write_dataset(
     Raises:
         UserError: more than 5 % of the photos tried are unreadable, or a class has too few photos.
     """
-    by_member = {_full_name(photos, photo): photo for photo in photos.photos}
+    by_member = {photos.name(photo): photo for photo in photos.photos}
     folder.mkdir(parents=True)
     scratch = folder / "pixels.tmp"
-    with ThreadPoolExecutor(workers or _count_cores()) as pool:
+    with ThreadPoolExecutor(workers or count_cores()) as pool:
         candidates, damaged = _digest_all(by_member, photos, pool)
         kept, left_out = drop_duplicates(candidates)
         pixels = PixelFile(scratch, image_size)
@@ -137,18 +137,6 @@ def write_dataset(
     }
     (folder / "dataset.json").write_text(json.dumps(description, indent=2), "utf-8")
     return description
-
-
-def _count_cores() -> int:
-    """Counts the cores this process may use, which in a container are fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _full_name(photos: PhotoCollection, photo: Photo) -> str:
-    """Names a photo in a collection that may have several archives."""
-    return photo.member if len(photos.manifest.archives) == 1 else f"{photo.archive}:{photo.member}"
 
 
 def _digest_all(

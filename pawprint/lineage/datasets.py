@@ -17,6 +17,7 @@ from mlflow.data.dataset import Dataset
 from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.dataset_source_registry import register_dataset_source
 from mlflow.data.schema import TensorDatasetSchema
+from mlflow.entities import LoggedModelInput
 from mlflow.exceptions import MlflowException
 from mlflow.types import Schema, TensorSpec
 
@@ -111,6 +112,65 @@ class PhotoDataset(Dataset):
         }
 
 
+class PhotosToLabel(Dataset):
+    """Photos that a model was asked about: counted, without labels."""
+
+    def __init__(self, source: ArtifactSource, *, name: str, digest: str, count: int):
+        """Describe the photos.
+
+        Args:
+            source: where they are.
+            name: what a person knows them by.
+            digest: their manifest's sha256; shortened to what MLflow keeps.
+            count: how many there are.
+        """
+        self._count = count
+        super().__init__(source, name=name[:NAME_SIZE], digest=digest[:DIGEST_SIZE])
+
+    def _compute_digest(self) -> str:
+        raise NotImplementedError("the digest is that of the photos, and is given")
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """How many photos there are."""
+        return {"photos": self._count}
+
+    @property
+    def schema(self) -> None:
+        """None: photos of any size."""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return what MLflow keeps."""
+        return {**super().to_dict(), "profile": json.dumps(self.profile)}
+
+
+def log_prediction_inputs(*, photos: str, source: str, digest: str, count: int, model_id: str) -> None:
+    """Log to the active run which photos it asked which model about.
+
+    Args:
+        photos: their URI.
+        source: where they came from, which gives the dataset its name.
+        digest: their manifest's sha256.
+        count: how many there are.
+        model_id: of the model.
+    """
+    dataset = PhotosToLabel(ArtifactSource(photos), name=name_photos(source), digest=digest, count=count)
+    mlflow.log_input(dataset, context="prediction")
+    run = mlflow.active_run()
+    assert run is not None  # noqa: S101 - log_input has made sure
+    # Of mlflow.log_inputs, MLflow lets only Databricks give models; its client lets all.
+    MlflowClient().log_inputs(run.info.run_id, models=[LoggedModelInput(model_id)])
+
+
+def name_photos(source: str) -> str:
+    """Return what a person knows photos by: the last part of their path, URL or name.
+
+    >>> name_photos("https://example.org/pets.zip"), name_photos("synthetic:20")
+    ('pets.zip', 'synthetic:20')
+    """
+    return re.split(r"[/\\]", source.rstrip("/\\"))[-1] or source
+
+
 def log_splits(
     *,
     photos: str,
@@ -133,8 +193,7 @@ def log_splits(
     Returns:
         The datasets that have photos, by split.
     """
-    # A path, a URL or a name: its last part is what a person knows the photos by.
-    name = re.split(r"[/\\]", source.rstrip("/\\"))[-1] or source
+    name = name_photos(source)
     logged = {}
     for split in splits:
         if sum(counts.get(split, {}).values()):

@@ -1,6 +1,6 @@
 """The chain behind a model, a dataset, photos or a run: which runs made it, from what, and what they say of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -34,6 +34,7 @@ class Lineage:
         preprocess: the run that made the dataset.
         download: the run that made the photos.
         reused: runs that main did not start itself, but found.
+        predict: the run that asked the model, if one was asked for.
     """
 
     main: Run | None = None
@@ -41,6 +42,7 @@ class Lineage:
     preprocess: Run | None = None
     download: Run | None = None
     reused: frozenset[str] = frozenset()
+    predict: Run | None = None
 
     def runs(self) -> Iterator[Run]:
         """Yield every run of the chain, in the order in which they ran."""
@@ -48,8 +50,7 @@ class Lineage:
         for training in self.trainings:
             yield training.run
             yield from training.evaluations
-        if self.main is not None:
-            yield self.main
+        yield from filter(None, (self.predict, self.main))
 
 
 def find_lineage(target: str) -> Lineage:
@@ -129,39 +130,46 @@ def _original(client: MlflowClient, run: Run) -> Run:
 
 
 def _from_run(client: MlflowClient, run: Run) -> Lineage:
-    step = entry_point(run)
-    if step == "main":
-        shown = list_children(client, run)
-        steps = [_original(client, child) for child in shown]
-        trainings = [
-            _training_of(client, one, [other for other in steps if entry_point(other) == "evaluate"])
-            for one in steps
-            if entry_point(one) == "train"
-        ]
-        found = {entry_point(one): one for one in steps}
-        return Lineage(
-            main=run,
-            trainings=trainings,
-            preprocess=found.get("preprocess"),
-            download=found.get("download"),
-            reused=frozenset(child.data.tags[FROM_TAG] for child in shown if FROM_TAG in child.data.tags),
-        )
-    if step == "tune":
-        # What it came to is the winner, which its one evaluation scored.
-        evaluations = [one for one in find_children(client, run) if entry_point(one) == "evaluate"]
-        if not evaluations:
-            raise UserError(f"run {run.info.run_id} of tune came to no winner; give the run of a trial")
-        return replace(_from_run(client, evaluations[-1]), main=run)
-    if step == "train":
-        return _from_training(client, _training_of(client, run, None))
-    if step == "evaluate":
-        training = _find_training(client, find_model_id(client, run.data.params["model"]))
-        return _from_training(client, Training(training.run, training.model, [run]))
-    if step == "preprocess":
-        return _from_dataset(client, run)
-    if step == "download":
-        return Lineage(download=run)
-    raise UserError(f"run {run.info.run_id} is no step of this project; give {TARGETS}")
+    trace = _BY_STEP.get(entry_point(run))
+    if trace is None:
+        raise UserError(f"run {run.info.run_id} is no step of this project; give {TARGETS}")
+    return trace(client, run)
+
+
+def _from_main(client: MlflowClient, run: Run) -> Lineage:
+    shown = list_children(client, run)
+    steps = [_original(client, child) for child in shown]
+    trainings = [
+        _training_of(client, one, [other for other in steps if entry_point(other) == "evaluate"])
+        for one in steps
+        if entry_point(one) == "train"
+    ]
+    found = {entry_point(one): one for one in steps}
+    return Lineage(
+        main=run,
+        trainings=trainings,
+        preprocess=found.get("preprocess"),
+        download=found.get("download"),
+        reused=frozenset(child.data.tags[FROM_TAG] for child in shown if FROM_TAG in child.data.tags),
+    )
+
+
+def _from_tune(client: MlflowClient, run: Run) -> Lineage:
+    """Trace what it came to: the winner, which its one evaluation scored."""
+    evaluations = [one for one in find_children(client, run) if entry_point(one) == "evaluate"]
+    if not evaluations:
+        raise UserError(f"run {run.info.run_id} of tune came to no winner; give the run of a trial")
+    return replace(_from_run(client, evaluations[-1]), main=run)
+
+
+def _from_evaluate(client: MlflowClient, run: Run) -> Lineage:
+    training = _find_training(client, find_model_id(client, run.data.params["model"]))
+    return _from_training(client, Training(training.run, training.model, [run]))
+
+
+def _from_predict(client: MlflowClient, run: Run) -> Lineage:
+    asked = _find_training(client, find_model_id(client, get_tag(run, "model") or ""))
+    return replace(_from_training(client, asked), predict=run)
 
 
 def _find_training(client: MlflowClient, model_id: str) -> Training:
@@ -211,3 +219,14 @@ def _run_behind(client: MlflowClient, uri: str | None) -> Run | None:
         return client.get_run(uri.removeprefix("runs:/").partition("/")[0])
     except MlflowException:
         return None
+
+
+_BY_STEP: Mapping[str, Callable[[MlflowClient, Run], Lineage]] = {
+    "main": _from_main,
+    "tune": _from_tune,
+    "train": lambda client, run: _from_training(client, _training_of(client, run, None)),
+    "evaluate": _from_evaluate,
+    "predict": _from_predict,
+    "preprocess": _from_dataset,
+    "download": lambda _, run: Lineage(download=run),
+}

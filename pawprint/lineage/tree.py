@@ -32,6 +32,10 @@ def describe_lineage(lineage: Lineage) -> dict[str, Any]:
             "from": photos,
         }
     models = [_describe_training(one, lineage) | {"from": dataset} for one in lineage.trainings]
+    if lineage.predict:
+        run = lineage.predict
+        asked = {"predictions": f"runs:/{run.info.run_id}/predictions", "made_by": _describe_run(run, lineage)}
+        return asked | {"photos": _describe_asked(run), "from": models[0]}
     if lineage.main:
         return {"main": _describe_run(lineage.main, lineage), "models": models} | ({} if models else {"from": dataset})
     if models:
@@ -45,6 +49,11 @@ def tell_lineage(lineage: Lineage) -> str:
     if lineage.main:
         lines += _tell_run(lineage.main, lineage)
         lines.append("")
+    if lineage.predict:
+        run = lineage.predict
+        about = _describe_asked(run)
+        lines += [f"runs:/{run.info.run_id}/predictions", *(f"│  {line}" for line in _tell_run(run, lineage))]
+        lines += [f"│  of the photos {about['source']}, sha256 {about['sha256']}", "└─ by"]
     for training in lineage.trainings:
         lines += _tell_training(training, lineage)
     behind: list[list[str]] = []
@@ -79,6 +88,10 @@ def tell_facts(run: Run) -> list[str]:
         f"{get_tag(run, 'cpu')}, {get_tag(run, 'threads')} threads" if get_tag(run, "cpu") else "",
     ]
     return [fact for fact in facts if fact]
+
+
+def _describe_asked(run: Run) -> dict[str, str | None]:
+    return {"source": get_tag(run, "source"), "sha256": get_tag(run, "photos_sha256")}
 
 
 def _tell_training(training: Training, lineage: Lineage) -> list[str]:

@@ -62,6 +62,14 @@ def verify_lineage(lineage: Lineage) -> Iterator[Check]:
         yield Check("dataset", (f"the run behind {uri} is no longer known",))
     for training in lineage.trainings:
         yield _try(f"model of train {training.run.info.run_id}", lambda one: _check_training(one, dataset), training)
+    if lineage.predict:
+        asked = get_tag(lineage.predict, "model_digest")
+        said = lineage.trainings[0].model.tags.get("pawprint.model_digest") if lineage.trainings[0].model else None
+        yield _try(
+            f"model of predict {lineage.predict.info.run_id}",
+            lambda _: _differs("the model that was asked", asked, said, "the model's own tag"),
+            lineage.predict,
+        )
     if lineage.main:
         yield _try(f"main {lineage.main.info.run_id}", lambda run: _check_main(run, photos, dataset), lineage.main)
 

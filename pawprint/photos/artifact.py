@@ -12,7 +12,7 @@ from pawprint.photos.archives import hash_file, list_folder, pack_folder, pack_t
 from pawprint.photos.cache import keep_made
 from pawprint.photos.collection import Photo, count_photos
 from pawprint.photos.grammar import drawn_counts
-from pawprint.photos.labels import label_members
+from pawprint.photos.labels import UNLABELLED, label_members
 from pawprint.photos.left_out import LeftOut, tell_left_out
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, write_manifest
 from pawprint.photos.received import Received
@@ -36,6 +36,7 @@ def write_artifact(
     requested: str,
     keep_photos: str,
     fallback: list[dict[str, str]],
+    labelled: bool = True,
 ) -> Manifest:
     """Write the `photos/` artifact.
 
@@ -46,9 +47,10 @@ def write_artifact(
         requested: The whole `source` parameter.
         keep_photos: "copy" or "reference".
         fallback: Sources tried before, with reasons.
+        labelled: False for photos to be labelled by a model: they need no classes.
 
     Returns:
-        The manifest written.
+        The manifest written; it counts the photos that have a class.
 
     Raises:
         UserError: No photos, photos of one class only, or damaged archives: nothing is left behind then.
@@ -63,10 +65,13 @@ def write_artifact(
         staging.mkdir()
         # What can be listed before it is copied is, so that one class only is known before 50 GB are moved.
         listable = [one for one in received if one.kind in {"zip", "folder"}]
-        check_classes(listable, partial=len(listable) < len(received))
+        check_classes(listable, partial=len(listable) < len(received), labelled=labelled)
         stored = [_store(one, staging, keep_photos) for one in received]
         photos, ignored = _label(stored)
-        check_photos(photos, ignored, name=source)
+        if labelled:
+            check_photos(photos, ignored, name=source)
+        else:
+            check_any(len(photos) + ignored[UNLABELLED], ignored, name=source)
         archives = tuple(one.archive for one in stored)
         urls = list(dict.fromkeys(one.url for one in received if one.url))
         licences = sorted({one.licence for one in received if one.licence})
@@ -99,8 +104,7 @@ def check_photos(photos: list[Photo], ignored: LeftOut, *, name: str) -> None:
     classes = sorted({photo.label for photo in photos})
     if len(classes) > 1:
         return
-    others = "; ".join(tell_left_out(ignored, ignored.names))
-    found = f" ({others})" if others else ""
+    found = _tell_ignored(ignored)
     layout = "expected a folder for each class (cats/1.jpg, dogs/1.jpg), or names that begin with it (cat.1.jpg)"
     if not classes:
         if ignored["encrypted"]:
@@ -109,12 +113,23 @@ def check_photos(photos: list[Photo], ignored: LeftOut, *, name: str) -> None:
     raise UserError(f"{name} holds photos of one class only, {classes[0]!r}, and a classifier needs two; {layout}")
 
 
-def check_classes(received: list[Received], *, partial: bool = False) -> None:
+def check_any(photos: int, ignored: LeftOut, *, name: str) -> None:
+    """Check that there are photos, of whatever class or of none.
+
+    Raises:
+        UserError: With what was found instead.
+    """
+    if not photos:
+        raise UserError(f"{name} holds no photos{_tell_ignored(ignored)}; expected JPEG, PNG, WebP or other photos")
+
+
+def check_classes(received: list[Received], *, partial: bool = False, labelled: bool = True) -> None:
     """Check the zips and folders among what was received, reading names only.
 
     Args:
         received: Zips and folders.
         partial: True where other archives of the source come later: one class is then no mistake yet.
+        labelled: False where the photos need no classes.
 
     Raises:
         UserError: No photos, or photos of one class only.
@@ -124,12 +139,20 @@ def check_classes(received: list[Received], *, partial: bool = False) -> None:
     for position, one in enumerate(received):
         assert one.path is not None  # noqa: S101 - for mypy: zips and folders have a path
         members, left_out = list_folder(one.path) if one.kind == "folder" else list_zip(one.path)
-        labelled, unlabelled = label_members(members)
-        photos += [Photo(position, each.member, each.label, each.split) for each in labelled]
+        known, unknown = label_members(members)
+        photos += [Photo(position, each.member, each.label, each.split) for each in known]
         ignored.merge(left_out)
-        ignored.merge(unlabelled)
-    if received and not (partial and photos):
-        check_photos(photos, ignored, name=" and ".join(str(one.path) for one in received))
+        ignored.merge(unknown)
+    name = " and ".join(str(one.path) for one in received)
+    if received and not labelled and not partial:
+        check_any(len(photos) + ignored[UNLABELLED], ignored, name=name)
+    elif received and labelled and not (partial and photos):
+        check_photos(photos, ignored, name=name)
+
+
+def _tell_ignored(ignored: LeftOut) -> str:
+    others = "; ".join(tell_left_out(ignored, ignored.names))
+    return f" ({others})" if others else ""
 
 
 def _label(stored: list[Stored]) -> tuple[list[Photo], LeftOut]:

@@ -20,7 +20,7 @@ from pawprint.photos.zips import list_zip, open_zip, read_member
 
 @dataclass(frozen=True)
 class Photo:
-    """One labelled photo: the position of its archive, its name there, its class, and its split if named."""
+    """One photo: the position of its archive, its name there, its class ("" for none), and its split if named."""
 
     archive: int
     member: str
@@ -29,7 +29,7 @@ class Photo:
 
 
 class PhotoCollection:
-    """Labelled photos and the way to their bytes.
+    """Photos and the way to their bytes.
 
     It can be pickled and forked: every process opens archives of its own, on the first read, since a file
     position is shared with the process that a worker was forked from.
@@ -52,6 +52,10 @@ class PhotoCollection:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _open={}, _opening=threading.Lock())
+
+    def name(self, photo: Photo) -> str:
+        """Return what a photo is called in tables: its member, with its archive's number where there are several."""
+        return photo.member if len(self.manifest.archives) == 1 else f"{photo.archive}:{photo.member}"
 
     def read(self, photo: Photo) -> bytes:
         """Return the photo's file, as it is stored.
@@ -81,12 +85,16 @@ class PhotoCollection:
         return data
 
 
-def load_photos(folder: Path) -> PhotoCollection:
+def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
     """Load a `photos/` artifact.
 
     What is kept by reference is sought where the manifest says: a path is read in place, a URL through the
     download cache, drawn photos are drawn again. Archives are hashed here; the photos of a folder kept by
     reference are when they are read.
+
+    Args:
+        folder: The artifact's.
+        labelled: False to have those without a class too.
 
     Raises:
         UserError: No photos artifact, or the photos are gone or no longer those of the manifest.
@@ -94,6 +102,7 @@ def load_photos(folder: Path) -> PhotoCollection:
     manifest = load_manifest(folder)
     paths: list[Path] = []
     photos: list[Photo] = []
+    others: list[Photo] = []
     digests: dict[str, str] = {}
     for position, archive in enumerate(manifest.archives):
         if archive.members is not None:
@@ -103,12 +112,17 @@ def load_photos(folder: Path) -> PhotoCollection:
         else:
             path = _find_archive(folder, archive)
             members, _ = list_zip(path)
-        labelled, _ = label_members(members)
+        known, _ = label_members(members)
         paths.append(path)
-        photos += [Photo(position, one.member, one.label, archive.split or one.split) for one in labelled]
-    photos.sort(key=lambda photo: (photo.member, photo.archive))
+        photos += [Photo(position, one.member, one.label, archive.split or one.split) for one in known]
+        others += [
+            Photo(position, member, "", archive.split) for member in set(members) - {one.member for one in known}
+        ]
     if combine_digests(manifest.archives) != manifest.sha256 or count_photos(photos) != manifest.counts:
         raise UserError(f"{folder / 'manifest.json'} does not agree with the photos beside it; run download again")
+    if not labelled:
+        photos += others
+    photos.sort(key=lambda photo: (photo.member, photo.archive))
     return PhotoCollection(manifest, paths, photos, digests)
 
 

@@ -30,6 +30,9 @@ PHOTO_SUFFIXES = (
 )
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".txz", ".tar.bz2", ".7z", ".rar")
 
+UNLABELLED = "no class in its folder or name"
+"""Why a photo is of no use for training; one that a model is to label may be so."""
+
 # What cameras, phones and programs put before the number: never a class.
 CAMERA_PREFIXES = (
     *("img", "image", "dsc", "dscn", "dscf", "pxl", "mvimg", "photo", "photos", "pic", "picture", "p"),
@@ -128,7 +131,7 @@ def label_members(members: Iterable[str]) -> tuple[list[Labelled], LeftOut]:
         else:
             label, around = _folder_label(folders, train_classes)
         if label is None:
-            ignored.add("no class in its folder or name", member)
+            ignored.add(UNLABELLED, member)
         else:
             labelled.append(Labelled(member, label, _split_named(around)))
     return labelled, ignored

@@ -18,11 +18,15 @@ LOG = logging.getLogger(__name__)
 KEEP_PHOTOS = ("copy", "reference")
 
 
-def check_source(source: str) -> None:
+def check_source(source: str, *, labelled: bool = True) -> None:
     """Check all that can be known of a `source` without a network and without reading photos.
 
     That is how it reads, whether local paths are there, whether they are archives, and whether the names in
     zips and folders give two classes.
+
+    Args:
+        source: As for `fetch_photos`.
+        labelled: False where any photos will do.
 
     Raises:
         UserError: Not to be used. Of a list, a path that is not there is no error while there is another
@@ -32,14 +36,27 @@ def check_source(source: str) -> None:
     missing = []
     for alternative in alternatives:
         try:
-            _check_alternative(alternative)
+            _check_alternative(alternative, labelled=labelled)
         except UnreachableError as error:
             missing.append(error)
     if len(missing) == len(alternatives):
         raise missing[0]
 
 
-def fetch_photos(source: str, folder: Path, *, keep_photos: str, resolve_uri: Callable[[str], Path]) -> Manifest:
+def find_tracked(source: str) -> str | None:
+    """Return the URI of a source that is nothing but the photos of another run, which need not be fetched again.
+
+    >>> find_tracked("runs:/1f/photos"), find_tracked("runs:/1f/photos,synthetic")
+    ('runs:/1f/photos', None)
+    """
+    alternatives = parse_source(source)
+    places = [place for alternative in alternatives for place in alternative.places]
+    return places[0].text if [place.kind for place in places] == ["runs"] else None
+
+
+def fetch_photos(
+    source: str, folder: Path, *, keep_photos: str, resolve_uri: Callable[[str], Path], labelled: bool = True
+) -> Manifest:
     """Get the photos of the first source that can be reached and write the `photos/` artifact.
 
     A source that cannot be reached, or answers with something that is no archive, is passed over with a
@@ -51,6 +68,7 @@ def fetch_photos(source: str, folder: Path, *, keep_photos: str, resolve_uri: Ca
         folder: Where the artifact goes: not there yet, or empty.
         keep_photos: "copy", or "reference" to write the manifest and digests only.
         resolve_uri: Turns `runs:/…` into a local folder; raises UserError where it cannot.
+        labelled: False for photos that a model is to label: no classes are asked for.
 
     Returns:
         The manifest written.
@@ -91,12 +109,13 @@ def fetch_photos(source: str, folder: Path, *, keep_photos: str, resolve_uri: Ca
             requested=source,
             keep_photos=keep_photos,
             fallback=fallback,
+            labelled=labelled,
         )
     reasons = "; ".join(f"{one['source']} ({one['reason']})" for one in fallback)
     raise UserError(f"none of the sources can be used: {reasons}")
 
 
-def _check_alternative(alternative: Alternative) -> None:
+def _check_alternative(alternative: Alternative, *, labelled: bool) -> None:
     local = [receive_path(place) for place in alternative.places if place.kind == "path"]
     listable = [one for one in local if one.kind in {"zip", "folder"}]
-    check_classes(listable, partial=len(listable) < len(alternative.places))
+    check_classes(listable, partial=len(listable) < len(alternative.places), labelled=labelled)

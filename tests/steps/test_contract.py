@@ -27,6 +27,10 @@ def command_of(step: str) -> click.Command:
     return command
 
 
+def options_of(step: str) -> list[click.Option]:
+    return [param for param in command_of(step).params if isinstance(param, click.Option)]
+
+
 def type_of(option: click.Parameter) -> str:
     if option.name in {"photos", "dataset", "model"}:
         return "uri"
@@ -49,14 +53,33 @@ def test_there_is_one_file_for_each_entry_point() -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_options_are_the_parameters_one_to_one(step: str) -> None:
     parameters = PROJECT["entry_points"][step]["parameters"]
-    options = command_of(step).params
+    options = options_of(step)
     assert [option.name for option in options] == list(parameters)
     for option in options:
         assert option.opts == [f"--{option.name}"]
         assert parameters[option.name]["type"] == type_of(option), option.name
         assert option.required, f"{option.name}: the default stands in MLproject alone"
-        assert isinstance(option, click.Option)
         assert option.help
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_only_predict_takes_anything_beside_its_options_and_never_under_mlflow(step: str) -> None:
+    others = [param for param in command_of(step).params if not isinstance(param, click.Option)]
+    assert [param.name for param in others] == (["paths"] if step == "predict" else [])
+    assert not any(param.required for param in others)
+
+
+def test_predict_needs_a_source_or_photos_and_not_both(tmp_path: Path) -> None:
+    photo = tmp_path / "rex.jpg"
+    photo.touch()
+    predict, model = command_of("predict"), ["--model", "models:/m-0"]
+    with pytest.raises(click.MissingParameter, match="source"):
+        predict.make_context("predict", list(model))
+    assert predict.make_context("predict", [*model, str(photo)]).params["source"] is None
+    with pytest.raises(click.UsageError, match="not both"):
+        predict.main([*model, "--source", "synthetic", str(photo)], standalone_mode=False)
+    with pytest.raises(click.BadParameter, match="not exist"):
+        predict.make_context("predict", [*model, str(tmp_path / "tex.jpg")])
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -70,7 +93,7 @@ def test_command_passes_every_parameter_under_its_name(step: str) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_defaults_are_accepted_by_the_options(step: str) -> None:
     parameters = PROJECT["entry_points"][step]["parameters"]
-    words = [w for name, p in parameters.items() for w in (f"--{name}", str(p.get("default", "runs:/0/x")))]
+    words = [w for name, p in parameters.items() for w in (f"--{name}", str(p.get("default", "runs:/0/photos")))]
     command_of(step).make_context(step, words)
 
 
@@ -78,7 +101,7 @@ def test_main_shares_names_types_and_defaults_with_the_other_steps() -> None:
     main = PROJECT["entry_points"]["main"]["parameters"]
     for step in set(STEPS) - {"main"}:
         for name, parameter in PROJECT["entry_points"][step]["parameters"].items():
-            if name not in {"photos", "dataset", "model", "trials"}:
+            if "default" in parameter and name != "trials":
                 assert main[name] == parameter, f"{step}: {name}"
 
 

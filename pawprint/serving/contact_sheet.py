@@ -1,0 +1,111 @@
+"""`contact-sheet.html`: photos by predicted class, the most doubtful first, on one page with nothing outside itself."""
+
+import base64
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+from tqdm import tqdm
+
+from pawprint.dataset.ahead import count_cores
+from pawprint.dataset.decode import decode_photo
+from pawprint.photos.collection import PhotoCollection
+from pawprint.serving.predictions import Outcome, Prediction
+
+MOST_PHOTOS = 600
+"""Photos on a page, whose size is then about 8 MB at most."""
+SIDE, QUALITY = 320, 72
+"""Pixels and JPEG quality of each: one picture serves as thumbnail and enlarged."""
+MOST_NAMED = 3
+"""Classes named with each photo."""
+
+
+def write_contact_sheet(
+    outcome: Outcome,
+    collection: PhotoCollection,
+    path: Path,
+    *,
+    class_names: Sequence[str],
+    model: str,
+    source: str,
+) -> None:
+    """Write the page.
+
+    What it shows of a photo is the square that the network looked at, in more pixels.
+
+    Args:
+        outcome: of `predict_photos`.
+        collection: where the photos are read from once more.
+        path: of the page.
+        class_names: in the order of the model's answers.
+        model: what to call the model.
+        source: what to call the photos.
+    """
+    groups = choose_shown(outcome)
+    shown = [one for _, group in groups for one in group]
+
+    def embed(one: Prediction) -> str:
+        buffer = io.BytesIO()
+        square = Image.fromarray(decode_photo(collection.read(one.photo), SIDE))
+        square.save(buffer, "JPEG", quality=QUALITY)
+        return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+    with ThreadPoolExecutor(count_cores()) as pool:
+        pictures = pool.map(embed, shown)
+        progress = tqdm(pictures, total=len(shown), desc="contact sheet", unit="photo", disable=None, delay=2)
+        embedded = dict(zip((one.name for one in shown), progress, strict=True))
+    page = _environment().get_template("contact-sheet.html.j2")
+    page.stream(
+        model=model,
+        source=source,
+        total=outcome.counts.total() + outcome.num_unreadable,
+        num_unreadable=outcome.num_unreadable,
+        errors=outcome.errors,
+        groups=[
+            {
+                "name": class_names[number],
+                "total": outcome.counts[number],
+                "photos": [_describe(one, class_names) | {"picture": embedded[one.name]} for one in group],
+            }
+            for number, group in groups
+        ],
+    ).dump(str(path), encoding="utf-8")
+
+
+def choose_shown(outcome: Outcome) -> list[tuple[int, list[Prediction]]]:
+    """Return the photos for the page by class number: as many of each class as leave room for the other classes."""
+    share = max(1, MOST_PHOTOS // max(1, len(outcome.doubtful)))
+    return [(number, photos[:share]) for number, photos in outcome.doubtful.items()]
+
+
+def _describe(one: Prediction, class_names: Sequence[str]) -> dict[str, Any]:
+    order = np.argsort(-one.probabilities, kind="stable")[:MOST_NAMED]
+    answers = [(class_names[at], float(one.probabilities[at])) for at in order]
+    return {"name": one.name, "probability": answers[0][1], "answers": answers}
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,  # names of photos and classes are other people's text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = tell_percent
+    environment.filters["number"] = lambda number: f"{number:,}"
+    return environment
+
+
+def tell_percent(share: float) -> str:
+    """Return a probability as a person reads it, never as a certainty that it is not.
+
+    >>> tell_percent(0.614), tell_percent(0.9996), tell_percent(1.0)
+    ('61.4 %', '> 99.9 %', '> 99.9 %')
+    """
+    return "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %"

@@ -1,0 +1,155 @@
+"""What a model says of many photos: read once, answered in batches, written as they come; memory stays flat.
+
+Writes predictions.csv and predictions.parquet, a row a photo: `member`, then the columns of the served model's answer
+(`label`, `probability`, `probability_<class>` for each class, `error`).
+"""
+
+import csv
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import parquet
+from tqdm import tqdm
+
+from pawprint.dataset.ahead import decode_ahead
+from pawprint.models.prediction import BATCH
+from pawprint.photos.collection import Photo, PhotoCollection
+
+MOST_DOUBTFUL = 200
+"""Photos of each class that are remembered for the contact sheet."""
+MOST_ERRORS = 100
+"""Unreadable photos that are remembered by name; the tables name them all."""
+ROW_GROUP = 8192
+
+Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Write = Callable[[Sequence[str], NDArray[np.float32], Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One photo and the model's answer: float32 [k] probabilities."""
+
+    photo: Photo
+    name: str
+    probabilities: NDArray[np.float32]
+
+
+@dataclass
+class Outcome:
+    """What came of many photos.
+
+    Attributes:
+        counts: photos of each predicted class, by its number.
+        doubtful: of each, those with the lowest top probability, the lowest first, `MOST_DOUBTFUL` at most.
+        num_unreadable: photos without an answer.
+        errors: the first of these, with the reason.
+    """
+
+    counts: Counter[int] = field(default_factory=Counter)
+    doubtful: dict[int, list[Prediction]] = field(default_factory=dict)
+    num_unreadable: int = 0
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+
+def predict_photos(
+    collection: PhotoCollection,
+    answer: Answer,
+    *,
+    class_names: Sequence[str],
+    image_size: int,
+    folder: Path,
+) -> Outcome:
+    """Label every photo of a collection.
+
+    Photos are decoded in threads while the network works on those before. What cannot be read has its reason in the
+    tables; the others are answered all the same.
+
+    Args:
+        collection: the photos.
+        answer: from pixels, uint8 [k, image_size, image_size, 3], to probabilities [k, classes].
+        class_names: in the order of the answers.
+        image_size: side in pixels that the network takes.
+        folder: where the tables go; they are whole when this returns.
+
+    Raises:
+        UserError: a photo that is kept by reference is gone, or no longer what it was.
+    """
+    outcome = Outcome()
+    heaps: dict[int, list[tuple[float, int, Prediction]]] = {}
+    batches = decode_ahead(collection, collection.photos, image_size, batch_size=BATCH)
+    with (
+        open_tables(folder, class_names) as write,
+        tqdm(total=len(collection.photos), desc="predicting", unit="photo", disable=None, delay=2) as progress,
+    ):
+        for batch in batches:
+            known = answer(batch.pixels) if len(batch.pixels) else np.empty((0, len(class_names)), np.float32)
+            rows = batch.spread(known)
+            names = [collection.name(photo) for photo in batch.photos]
+            write(names, rows, batch.errors)
+            for photo, name, row, error in zip(batch.photos, names, rows, batch.errors, strict=True):
+                if error:
+                    outcome.num_unreadable += 1
+                    outcome.errors += [(name, error)][: MOST_ERRORS - len(outcome.errors)]
+                    continue
+                best = int(row.argmax())
+                # Equal probabilities: the first photos are kept, and predictions are never compared.
+                entry = (-float(row[best]), -outcome.counts.total(), Prediction(photo, name, row))
+                outcome.counts[best] += 1
+                heap = heaps.setdefault(best, [])
+                if len(heap) < MOST_DOUBTFUL:
+                    heapq.heappush(heap, entry)
+                else:
+                    heapq.heappushpop(heap, entry)
+            progress.update(len(batch.photos))
+    outcome.doubtful = {
+        number: [one for *_, one in sorted(heap, reverse=True)] for number, heap in sorted(heaps.items())
+    }
+    return outcome
+
+
+@contextmanager
+def open_tables(folder: Path, class_names: Sequence[str]) -> Iterator[Write]:
+    """Open predictions.csv and predictions.parquet, and yield what writes rows to both.
+
+    It takes names [n], probabilities [n, k] with NaN for a photo without an answer, and errors [n]. In the csv,
+    probabilities have nine significant digits, which give a float32 back exactly.
+    """
+    columns = ["member", "label", "probability", *(f"probability_{name}" for name in class_names), "error"]
+    text, number = pa.string(), pa.float64()
+    schema = pa.schema(zip(columns, [text, text, *[number] * (len(class_names) + 1), text], strict=True))
+    pending: list[pa.RecordBatch] = []
+    with ExitStack() as opened:
+        file = opened.enter_context((folder / "predictions.csv").open("w", encoding="utf-8", newline=""))
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        table = opened.enter_context(parquet.ParquetWriter(folder / "predictions.parquet", schema))
+
+        def flush() -> None:
+            if pending:
+                table.write_table(pa.Table.from_batches(pending))
+                pending.clear()
+
+        def write(names: Sequence[str], probabilities: NDArray[np.float32], errors: Sequence[str]) -> None:
+            values = probabilities.astype(np.float64)
+            best = np.where(np.isnan(values), -1, values).argmax(axis=1)
+            labels = [None if error else class_names[at] for at, error in zip(best, errors, strict=True)]
+            top = values[np.arange(len(values)), best]
+            for name, label, first, row, error in zip(names, labels, top, values, errors, strict=True):
+                numbers = [""] * (len(row) + 1) if error else [f"{value:.9g}" for value in (first, *row)]
+                writer.writerow([name, label, *numbers, error])
+            numbers_of = [pa.array(column, number, from_pandas=True) for column in (top, *values.T)]
+            pending.append(
+                pa.record_batch([pa.array(names), pa.array(labels, text), *numbers_of, pa.array(errors)], schema=schema)
+            )
+            if sum(batch.num_rows for batch in pending) >= ROW_GROUP:
+                flush()
+
+        yield write
+        flush()

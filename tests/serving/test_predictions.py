@@ -1,0 +1,180 @@
+"""Many photos labelled at once: the same answers as the served model's, in tables and on a page."""
+
+import csv
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from pawprint.dataset.reader import load_dataset
+from pawprint.dataset.writer import write_dataset
+from pawprint.photos.collection import PhotoCollection, load_photos
+from pawprint.photos.sources import fetch_photos
+from pawprint.serving import predictions
+from pawprint.serving.classifier import PhotoClassifier
+from pawprint.serving.contact_sheet import write_contact_sheet
+from pawprint.serving.predictions import Outcome, predict_photos
+
+SIDE = 8
+CLASSES = ("dark", "<b>light</b>")
+
+
+def brightness(pixels: np.ndarray) -> np.ndarray:
+    """The stand-in for a network: (1 - b, b), b the mean brightness from 0 to 1."""
+    assert pixels.dtype == np.uint8
+    mean = pixels.mean(axis=(1, 2, 3), dtype=np.float64)[:, None] / 255
+    return np.concatenate([1 - mean, mean], axis=1).astype(np.float32)
+
+
+def draw(grey: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (20, 10), grey).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def collect(tmp_path: Path) -> Callable[..., PhotoCollection]:
+    def make(**photos: bytes) -> PhotoCollection:
+        folder = tmp_path / "loose"
+        folder.mkdir()
+        for name, data in photos.items():
+            (folder / f"{name}.png").write_bytes(data)
+        fetch_photos(str(folder), tmp_path / "photos", keep_photos="reference", resolve_uri=Path, labelled=False)
+        return load_photos(tmp_path / "photos", labelled=False)
+
+    return make
+
+
+def predict(collection: PhotoCollection, folder: Path) -> Outcome:
+    folder.mkdir(exist_ok=True)
+    return predict_photos(collection, brightness, class_names=CLASSES, image_size=SIDE, folder=folder)
+
+
+def read_rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def served(collection: PhotoCollection) -> pd.DataFrame:
+    classifier = PhotoClassifier()
+    classifier.class_names, classifier.columns = list(CLASSES), [f"probability_{name}" for name in CLASSES]
+    classifier.image_size, classifier.max_photos = SIDE, 1000
+    classifier.answer = lambda pixels: brightness(pixels.astype(np.uint8))
+    return classifier.predict([collection.read(photo) for photo in collection.photos])
+
+
+def test_both_tables_hold_what_the_served_model_answers(collect, tmp_path: Path) -> None:
+    collection = collect(a=draw(51), b=b"no photo", c=draw(204), d=draw(205))
+    outcome = predict(collection, tmp_path / "out")
+    expected = served(collection)
+    table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
+    assert list(table.columns) == ["member", *expected.columns]
+    assert table["member"].tolist() == ["a.png", "b.png", "c.png", "d.png"]
+    rows = read_rows(tmp_path / "out")
+    assert list(rows[0]) == list(table.columns)
+    for name in expected.columns:
+        for place, value in enumerate(expected[name]):
+            stored, written = table[name][place], rows[place][name]
+            if value is None:
+                assert pd.isna(stored)
+                assert written == ""
+            elif isinstance(value, str):
+                assert stored == written == value
+            else:
+                assert stored == value == np.float32(written)
+    assert outcome.counts == {0: 1, 1: 2}
+    assert outcome.num_unreadable == 1
+    assert outcome.errors == [("b.png", expected["error"][1])]
+
+
+def test_served_predicted_and_preprocessed_photos_are_the_same_pixels(
+    tiny_photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    fetch_photos(str(tiny_photos(photos=8)), tmp_path / "photos", keep_photos="copy", resolve_uri=Path)
+    collection = load_photos(tmp_path / "photos")
+    write_dataset(
+        collection,
+        tmp_path / "dataset",
+        image_size=SIDE,
+        train_images=0,
+        test_images=6,
+        validation_fraction=0,
+        seed=0,
+    )
+    data = load_dataset(tmp_path / "dataset")
+    stored = {
+        member: brightness(np.asarray(split.images[place : place + 1]))[0].tolist()
+        for split in data.splits.values()
+        for place, member in enumerate(split.members)
+    }
+    predict(collection, tmp_path / "out")
+    answers = served(collection)
+    for place, row in enumerate(read_rows(tmp_path / "out")):
+        columns = [f"probability_{name}" for name in CLASSES]
+        assert [np.float32(row[name]) for name in columns] == stored.pop(row["member"])
+        assert [answers[name][place] for name in columns] == [np.float32(row[name]) for name in columns]
+    assert not stored
+
+
+def test_the_most_doubtful_of_each_class_are_remembered_lowest_first(
+    collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions, "MOST_DOUBTFUL", 3)
+    monkeypatch.setattr(predictions, "BATCH", 4)
+    greys = {"a": 10, "b": 120, "c": 60, "d": 120, "e": 90, "f": 250, "g": 140, "h": 1, "i": 120}
+    outcome = predict(collect(**{name: draw(grey) for name, grey in greys.items()}), tmp_path / "out")
+    assert {number: [one.name[0] for one in photos] for number, photos in outcome.doubtful.items()} == {
+        0: ["b", "d", "i"],
+        1: ["g", "f"],
+    }
+    assert outcome.counts == {0: 7, 1: 2}
+
+
+def test_nothing_readable_is_told_too(collect, tmp_path: Path) -> None:
+    collection = collect(a=b"junk", b=b"")
+    outcome = predict(collection, tmp_path / "out")
+    assert outcome.num_unreadable == 2
+    assert [row["label"] for row in read_rows(tmp_path / "out")] == ["", ""]
+    page = sheet(outcome, collection, tmp_path)
+    assert "empty file" in page
+
+
+def sheet(outcome: Outcome, collection: PhotoCollection, folder: Path) -> str:
+    path = folder / "contact-sheet.html"
+    write_contact_sheet(outcome, collection, path, class_names=CLASSES, model="models:/m-1", source="/a&b")
+    return path.read_text("utf-8")
+
+
+def test_the_sheet_is_one_page_with_every_photo_named_and_nobodys_text_as_markup(collect, tmp_path: Path) -> None:
+    collection = collect(**{"<i>x": draw(51), "y": draw(204), "z": draw(140), "w": b"<u>"})
+    page = sheet(predict(collection, tmp_path / "out"), collection, tmp_path)
+    assert page.count("data:image/jpeg;base64,") == 3
+    for outside in ("http://", "https://", "<link", "@import", "<b>light", "<i>x", "<u>"):
+        assert outside not in page
+    assert "/a&amp;b" in page
+    assert page.index('data-name="z.png"') < page.index('data-name="y.png"')
+    assert 'alt="y.png: &lt;b&gt;light&lt;/b&gt;, 80.0 %"' in page
+
+
+def test_the_sheet_says_what_it_leaves_out(collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pawprint.serving.contact_sheet.MOST_PHOTOS", 4)
+    greys = [10, 20, 30, 40, 50, 240]
+    collection = collect(**{f"p{grey}": draw(grey) for grey in greys})
+    page = sheet(predict(collection, tmp_path / "out"), collection, tmp_path)
+    assert page.count("data:image/jpeg;base64,") == 3
+    assert "the 2 most doubtful are here, the other 3 in predictions.csv" in " ".join(page.split())
+
+
+def test_a_long_table_is_written_in_parts(collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions, "BATCH", 2)
+    monkeypatch.setattr(predictions, "ROW_GROUP", 4)
+    from pyarrow import parquet
+
+    predict(collect(**{f"p{grey}": draw(grey) for grey in range(11)}), tmp_path / "out")
+    table = parquet.ParquetFile(tmp_path / "out" / "predictions.parquet").metadata
+    assert (table.num_rows, table.num_row_groups) == (11, math.ceil(11 / 4))
