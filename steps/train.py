@@ -5,11 +5,9 @@ Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accur
 Run it  mlflow run . -e train -P dataset=runs:/<run id>/dataset
 """
 
-import tempfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +15,12 @@ from pawprint.errors import UserError
 from pawprint.models.architectures import recipe_for
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
+
+if TYPE_CHECKING:
+    from pawprint.training.epochs import Training
+
+MODEL_ROOM = 128 * 2**20
+"""Bytes that the files of the largest network of our own take, several times over; `keras:…` may take more."""
 
 
 @click.command()
@@ -38,19 +42,19 @@ def train(
 ) -> None:
     """Train a network on a dataset."""
     import_tensorflow_quietly()
-    import mlflow
 
     from pawprint.dataset.reader import load_dataset
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
-    from pawprint.lineage.descriptions import code, describe_run, link
-    from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.models import log_photo_model
-    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.deliveries import FILES, MODEL, FinishedTraining, log_training, spool_folder
+    from pawprint.lineage.descriptions import code, link
+    from pawprint.lineage.model_files import write_model_files
+    from pawprint.lineage.runs import start_step
+    from pawprint.lineage.spool import open_spool
     from pawprint.photos.cache import cache_folder
+    from pawprint.photos.space import check_space
     from pawprint.training.curves import write_curves
-    from pawprint.training.devices import matrix_product_rate, unused_gpu
-    from pawprint.training.epochs import Training
+    from pawprint.training.devices import unused_gpu
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_head
     from pawprint.training.history import write_history
@@ -58,10 +62,11 @@ def train(
 
     recipe = recipe_for(architecture)
     with (
-        start_step(system_metrics=True),
-        tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
+        start_step(system_metrics=True) as run,
+        open_spool(spool_folder(run.info.run_id), run.info.run_id) as spool,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
+        check_space("what a training leaves", {spool.folder: MODEL_ROOM})
         if warning := unused_gpu():
             click.echo(f"warning: {warning}", err=True)
         data = load_dataset(dataset_folder)
@@ -78,8 +83,11 @@ def train(
             splits=("train", "validation"),
         )
 
+        # Said now, while the server is sure to be there.
+        dataset_link = link(dataset)
+
         def report_epoch(epoch: int, metrics: dict[str, float]) -> None:
-            mlflow.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
+            spool.log({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
             figures = "  ".join(
                 f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
             )
@@ -105,32 +113,47 @@ def train(
             **used,
             on_epoch=report_epoch,
         )
-        folder = Path(scratch)
+        folder = spool.folder / FILES
+        folder.mkdir()
         write_history(training.history, folder / "history.csv")
         write_curves(training.history, training.best_epoch, folder / "curves.png")
-        log_folder(folder)
-        model = log_photo_model(
+        (spool.folder / MODEL).mkdir()
+        model_digest = write_model_files(
             training.network,
+            spool.folder / MODEL,
             class_names=data.class_names,
             image_size=data.image_size,
             architecture=architecture,
             dataset_digest=data.digest,
-            parameters={"architecture": architecture, **used},
         )
-        mlflow.log_metrics({"best_epoch": training.best_epoch})
-        if training.images_per_second:
-            mlflow.log_metrics({"images_per_second": training.images_per_second})
-        if training.flops_per_second:
-            mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
+        spool.log(_summarize(training))
         best = training.history[training.best_epoch - 1]
-        describe_run(
-            f"{code(architecture)} learned {link(dataset)} ({len(photos)} photos of {code(data.source)}) and became "
-            f"{link(model.uri)}.",
-            f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
-            + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+        model = log_training(
+            spool,
+            FinishedTraining(
+                run_id=run.info.run_id,
+                parameters={"architecture": architecture, **used},
+                tags={"model_digest": model_digest, "dataset_digest": data.digest, "photos_sha256": data.photos_sha256},
+                description=(
+                    f"{code(architecture)} learned {dataset_link} ({len(photos)} photos of {code(data.source)}).",
+                    f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
+                    + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+                ),
+            ),
         )
-        set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
     click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
+
+
+def _summarize(training: "Training") -> dict[str, float]:
+    """Returns the metrics of the training as a whole; a speed that could not be told is left out."""
+    from pawprint.training.devices import matrix_product_rate
+
+    metrics: dict[str, float] = {"best_epoch": training.best_epoch}
+    if training.images_per_second:
+        metrics["images_per_second"] = training.images_per_second
+    if training.flops_per_second:
+        metrics["flops_utilization"] = training.flops_per_second / matrix_product_rate()
+    return metrics
 
 
 def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:

@@ -94,6 +94,29 @@ def replay(target: str, run_it: bool, env_manager: str) -> None:
     click.echo(f"identical: run {again.info.run_id} is run {main.info.run_id} again")
 
 
+@lineage.command()
+@click.argument("run_id", required=False)
+def deliver(run_id: str | None) -> None:
+    """Deliver what was kept of trainings whose tracking server was away; all of them unless RUN_ID names one.
+
+    To the server that each was started with, unless --tracking-uri or MLFLOW_TRACKING_URI names another.
+    """
+    import mlflow
+
+    from pawprint.lineage.deliveries import deliver, kept_address, list_undelivered
+    from pawprint.lineage.server import be_patient
+
+    be_patient()
+    chosen = mlflow.is_tracking_uri_set()
+    waiting = [run_id] if run_id else list_undelivered()
+    for one in waiting:
+        if not chosen and one in list_undelivered():
+            mlflow.set_tracking_uri(kept_address(one))
+        click.echo(deliver(one))
+    if not waiting:
+        click.echo("nothing waits to be delivered")
+
+
 def run() -> None:
     """Run the command; a user's mistake is one line on stderr and exit code 1."""
     try:

@@ -1,16 +1,22 @@
 """A step as an MLflow run: started once, tagged with what it ran on, and with its error if it fails."""
 
-import hashlib
 import json
-import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import mlflow
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
+from pawprint.errors import UserError
+from pawprint.lineage.artifacts import local_path
+from pawprint.lineage.server import be_brief, be_patient, is_reachable, tell_server
 from pawprint.lineage.surroundings import describe_surroundings, read_uncommitted
+from pawprint.lineage.uploads import store_text
+from pawprint.photos.cache import cache_folder
+from pawprint.photos.space import explain_full_disk
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
@@ -44,24 +50,51 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     Under `mlflow run` this is the run that the launcher made (`MLFLOW_RUN_ID`, which is taken by the first
     `start_run` of a process); a step started by hand gets a new one.
     """
-    # It announces its start and its end, which is no news.
-    logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
-    with mlflow.start_run(log_system_metrics=system_metrics) as run:
+    be_patient()
+    run = mlflow.start_run(log_system_metrics=system_metrics)
+    try:
         # A process that this one starts must not take this run for its own.
         os.environ.pop("MLFLOW_RUN_ID", None)
         set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
         if PARENT_TAG not in run.data.tags and (diff := read_uncommitted()):
-            mlflow.log_text(diff, DIFF)
-            set_tags(uncommitted_sha256=hashlib.sha256(diff.encode()).hexdigest())
-        try:
-            yield run
-        except KeyboardInterrupt:
-            mlflow.set_tag(ERROR_TAG, INTERRUPTED)
-            mlflow.end_run("KILLED")
+            set_tags(uncommitted_sha256=store_text(diff, DIFF, run.info.artifact_uri))
+        yield run
+    except KeyboardInterrupt:
+        _end_run("KILLED", INTERRUPTED)
+        raise
+    except BaseException as error:
+        explained = None if isinstance(error, UserError) else explain_full_disk(error, *_written_folders(run))
+        _end_run("FAILED", _last_lines(explained or error))
+        if explained:
+            raise explained from error
+        raise
+    try:
+        mlflow.end_run()
+    except MlflowException as error:
+        if is_reachable():
             raise
-        except BaseException as error:
-            mlflow.set_tag(ERROR_TAG, _last_lines(error))
-            raise
+        raise UserError(
+            f"everything of run {run.info.run_id} is logged, but {tell_server()} was away when it was to be told so; "
+            "run the same command again when it is back"
+        ) from error
+
+
+def _written_folders(run: mlflow.ActiveRun) -> Iterator[Path]:
+    """Yield the folders that a step writes to, beside the temporary one: they may lie on disks of their own."""
+    with suppress(UserError):
+        yield cache_folder()
+    if place := local_path(run.info.artifact_uri):
+        yield place
+
+
+def _end_run(status: str, reason: str) -> None:
+    """End the active run with a reason; a server that is away is left alone, so that the error itself is heard."""
+    if not is_reachable():
+        be_brief()
+    with suppress(MlflowException):
+        mlflow.set_tag(ERROR_TAG, reason)
+    with suppress(MlflowException):
+        mlflow.end_run(status)
 
 
 def set_tags(**tags: object) -> None:

@@ -1,0 +1,159 @@
+"""What a training leaves, on its way to its run: written to disk, logged from there at once or by a later command.
+
+A folder `spool/<run id>` in the cache holds it all while a training runs: `metrics.jsonl`, then `files/` (the run's
+artifacts), `model/` (as `write_model_files` writes it) and, when all that is whole, `training.json`. Where the tracking
+server, or the artifact store, stays away, the folder is moved to `undelivered/<run id>`.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from pawprint.errors import UserError
+from pawprint.lineage.descriptions import describe_run, link
+from pawprint.lineage.digests import log_folder
+from pawprint.lineage.model_files import write_json
+from pawprint.lineage.models import LoggedPhotoModel, log_model_files
+from pawprint.lineage.runs import ERROR_TAG, set_tags
+from pawprint.lineage.server import tell_server, wait_seconds
+from pawprint.lineage.spool import Spool
+from pawprint.photos.cache import cache_folder
+from pawprint.photos.space import explain_full_disk
+
+SCHEMA_VERSION = 1
+RECORD = "training.json"
+FILES, MODEL = "files", "model"
+_AT_ONCE_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class FinishedTraining:
+    """What a run is told of a training, beside its metrics and its files.
+
+    Attributes:
+        run_id: of the run.
+        parameters: what the model was trained with, for its page.
+        tags: of the run, without their prefix.
+        description: the paragraphs of the run's page; the model's link follows them.
+        tracking_uri: of the server that knows the run.
+        ended_ms: when the training ended, in milliseconds since 1970.
+    """
+
+    run_id: str
+    parameters: Mapping[str, object]
+    tags: Mapping[str, object]
+    description: tuple[str, ...]
+    tracking_uri: str = field(default_factory=tell_server)
+    ended_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+
+
+def spool_folder(run_id: str) -> Path:
+    """Return where a run's results are gathered."""
+    return cache_folder() / "spool" / run_id
+
+
+def undelivered_folder(run_id: str = "") -> Path:
+    """Return where results are kept that could not be delivered, all of them or a run's."""
+    return cache_folder() / "undelivered" / run_id
+
+
+def list_undelivered() -> list[str]:
+    """Return the runs whose results wait to be delivered."""
+    folder = undelivered_folder()
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def log_training(spool: Spool, finished: FinishedTraining) -> LoggedPhotoModel:
+    """Log a finished training to the active run from its spool's folder, or keep it where that can't be done.
+
+    A server that is away is waited for, as long as PAWPRINT_WAIT_MINUTES says.
+
+    Raises:
+        UserError: it is kept; the message says where, why, and the command that delivers it.
+    """
+    content = asdict(finished) | {"schema_version": SCHEMA_VERSION}
+    write_json(content, spool.folder / f"{RECORD}.part")
+    (spool.folder / f"{RECORD}.part").replace(spool.folder / RECORD)
+    try:
+        return _log(spool, finished)
+    except (UserError, MlflowException, OSError) as error:
+        kept = undelivered_folder(finished.run_id)
+        spool.close()
+        kept.parent.mkdir(exist_ok=True)
+        spool.folder.replace(kept)
+        raise UserError(
+            f"the training has ended, but its results could not be delivered to {tell_server()}: "
+            f"{explain_full_disk(error, cache_folder()) or error}. Everything is kept in {kept}; "
+            f"`python -m pawprint.lineage deliver {finished.run_id}` delivers it later"
+        ) from error
+
+
+def deliver(run_id: str) -> str:
+    """Log what was kept of a run's training, end the run, and remove what was kept; returns what was done.
+
+    Raises:
+        UserError: nothing is kept of it, or it can't be delivered now either; it stays then.
+    """
+    folder = undelivered_folder(run_id)
+    if not folder.is_dir():
+        known = ", ".join(list_undelivered()) or "none"
+        raise UserError(f"nothing is kept of run {run_id} in {folder.parent}; runs that wait there: {known}")
+    finished = _read(folder / RECORD)
+    try:
+        run = mlflow.start_run(run_id=run_id)
+    except MlflowException as error:
+        raise UserError(f"run {run_id} can't be gone on with at {tell_server()} ({error}); {folder} is kept") from error
+    status = "FAILED"
+    try:
+        with Spool(folder, run_id) as spool:
+            model = _log(spool, finished)
+        if ERROR_TAG in run.data.tags:
+            MlflowClient().delete_tag(run_id, ERROR_TAG)
+        status = "FINISHED"
+    except (MlflowException, OSError) as error:
+        raise UserError(f"{tell_server()} does not take the results of run {run_id}: {error}; they are kept") from error
+    finally:
+        mlflow.end_run(status)
+    MlflowClient().set_terminated(run_id, status, finished.ended_ms)
+    shutil.rmtree(folder)
+    return f"run {run_id}: metrics, files and {model.uri} delivered to {tell_server()}"
+
+
+def kept_address(run_id: str) -> str:
+    """Return the address of the tracking server that a kept training belongs to."""
+    return _read(undelivered_folder(run_id) / RECORD).tracking_uri
+
+
+def _log(spool: Spool, finished: FinishedTraining) -> LoggedPhotoModel:
+    if not spool.drain(_AT_ONCE_SECONDS):
+        seconds = wait_seconds()
+        click.echo(
+            f"{tell_server()} has not taken all the metrics yet; waiting for it, {seconds / 60:g} minutes at most",
+            err=True,
+        )
+        if not spool.drain(seconds):
+            raise UserError("it is away")
+    log_folder(spool.folder / FILES)
+    model = log_model_files(spool.folder / MODEL, parameters=finished.parameters)
+    describe_run(*finished.description, f"It became {link(model.uri)}.")
+    set_tags(**finished.tags)
+    return model
+
+
+def _read(path: Path) -> FinishedTraining:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    version = content.pop("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}; "
+            "deliver it with the version of the project that trained"
+        )
+    return FinishedTraining(**content | {"description": tuple(content["description"])})
