@@ -49,7 +49,7 @@ def train(
     from pawprint.lineage.deliveries import FILES, MODEL, FinishedTraining, log_training, spool_folder
     from pawprint.lineage.descriptions import code, link
     from pawprint.lineage.model_files import write_model_files
-    from pawprint.lineage.runs import start_step
+    from pawprint.lineage.runs import artifact_folder, start_step
     from pawprint.lineage.spool import open_spool
     from pawprint.photos.cache import cache_folder
     from pawprint.photos.space import check_space
@@ -66,7 +66,7 @@ def train(
         open_spool(spool_folder(run.info.run_id), run.info.run_id) as spool,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
-        check_space("what a training leaves", {spool.folder: MODEL_ROOM})
+        check_space("a training", dict.fromkeys((spool.folder, *artifact_folder(run)), MODEL_ROOM))
         if warning := unused_gpu():
             click.echo(f"warning: {warning}", err=True)
         data = load_dataset(dataset_folder)

@@ -3,8 +3,6 @@
 A model is a pyfunc from code (`pawprint/serving`), without a pickle: photos in, labels out.
 """
 
-import logging
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -31,6 +29,7 @@ from pawprint.lineage.model_files import (
     write_model_files,
 )
 from pawprint.lineage.requirements import read_pins
+from pawprint.lineage.uploads import quiet_mlflow
 from pawprint.models.prediction import load_network
 
 MAX_PHOTOS = 256
@@ -170,26 +169,6 @@ def log_model_files(
         with suppress(MlflowException) if status == LoggedModelStatus.FAILED else nullcontext():
             mlflow.finalize_logged_model(model.model_id, status)
     return LoggedPhotoModel(uri=f"models:/{model.model_id}", model_id=model.model_id, digest=str(description["digest"]))
-
-
-@contextmanager
-def quiet_mlflow() -> Iterator[None]:
-    """Keep MLflow from saying what is no news here.
-
-    That is a progress bar for each small local file it copies, and a warning that an environment built by uv holds
-    no pip whose version it could note.
-    """
-    logger, variable = logging.getLogger("mlflow.utils.environment"), "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
-    level, given = logger.level, os.environ.get(variable)
-    logger.setLevel(logging.ERROR)
-    os.environ[variable] = "false"
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        del os.environ[variable]
-        if given is not None:
-            os.environ[variable] = given
 
 
 def photo_signature(class_names: Sequence[str]) -> ModelSignature:

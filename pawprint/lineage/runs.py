@@ -79,16 +79,21 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         ) from error
 
 
+def artifact_folder(run: mlflow.ActiveRun) -> list[Path]:
+    """Returns the folder that a run's artifacts go to, or none where they are not on this machine."""
+    place = local_path(run.info.artifact_uri)
+    return [] if place is None else [place]
+
+
 def _written_folders(run: mlflow.ActiveRun) -> Iterator[Path]:
-    """Yield the folders that a step writes to, beside the temporary one: they may lie on disks of their own."""
+    """Yields the folders that a step writes to, beside the temporary one: they may lie on disks of their own."""
     with suppress(UserError):
         yield cache_folder()
-    if place := local_path(run.info.artifact_uri):
-        yield place
+    yield from artifact_folder(run)
 
 
 def _end_run(status: str, reason: str) -> None:
-    """End the active run with a reason; a server that is away is left alone, so that the error itself is heard."""
+    """Ends the active run with a reason; a server that is away is left alone, so that the error itself is heard."""
     if not is_reachable():
         be_brief()
     with suppress(MlflowException):

@@ -71,5 +71,6 @@ def is_refusal(error: MlflowException) -> bool:
 
 def tell_server() -> str:
     """Return the tracking server's address without a password."""
-    parts = urlsplit(str(mlflow.get_tracking_uri()))
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    address = str(mlflow.get_tracking_uri())
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else address

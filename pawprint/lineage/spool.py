@@ -134,7 +134,7 @@ class Spool:
         for metrics, end in self._batches(written):
             Retrying(
                 retry=retry_if_not_result(bool),
-                wait=wait_exponential_jitter(FIRST_PAUSE, LONGEST_PAUSE),
+                wait=wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
                 sleep=sleep_using_event(self._closing),
                 stop=stop_when_event_set(self._closing),
                 retry_error_callback=lambda _: False,

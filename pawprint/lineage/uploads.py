@@ -3,8 +3,10 @@
 import errno
 import hashlib
 import logging
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -53,11 +55,14 @@ def store_folder(folder: Path, location: str, digests: Mapping[str, str]) -> Non
     if local is not None:
         check_space(f"storing {len(digests)} files", {local: sum(sizes.values())})
     repository = get_artifact_repository(location)
-    with tqdm(
-        total=sum(sizes.values()), desc="storing", unit="B", unit_scale=True, delay=2, disable=None, leave=False
-    ) as bar:
+    with (
+        quiet_mlflow(),
+        tqdm(
+            total=sum(sizes.values()), desc="storing", unit="B", unit_scale=True, delay=2, disable=None, leave=False
+        ) as bar,
+    ):
         for name, digest in digests.items():
-            _store(repository, local, folder / name, name, digest)
+            _store(repository, location, folder / name, name, digest)
             bar.update(sizes[name])
 
 
@@ -76,19 +81,39 @@ def store_text(text: str, name: str, location: str) -> str:
     return digest
 
 
-def _store(repository: Any, local: Path | None, path: Path, name: str, digest: str) -> None:
+@contextmanager
+def quiet_mlflow() -> Iterator[None]:
+    """Keep MLflow from saying what is no news here.
+
+    That is a progress bar for each small local file it copies, and a warning that an environment built by uv holds
+    no pip whose version it could note.
+    """
+    logger, variable = logging.getLogger("mlflow.utils.environment"), "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
+    level, given = logger.level, os.environ.get(variable)
+    logger.setLevel(logging.ERROR)
+    os.environ[variable] = "false"
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        del os.environ[variable]
+        if given is not None:
+            os.environ[variable] = given
+
+
+def _store(repository: Any, location: str, path: Path, name: str, digest: str) -> None:
     parent = str(PurePosixPath(name).parent)
 
     def send() -> None:
         repository.log_artifact(str(path), None if parent == "." else parent)
-        found = _read_back(repository, local, name)
+        found = _read_back(repository, location, name)
         if found != digest:
             raise NotWholeError(f"it came back as another than was sent (sha256 {found} instead of {digest})")
 
     try:
         Retrying(
             retry=retry_if_exception(is_passing),
-            wait=wait_exponential_jitter(_FIRST_PAUSE, _LONGEST_PAUSE),
+            wait=wait_exponential_jitter(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
             stop=stop_after_delay(wait_seconds()),
             before_sleep=lambda state: _tell(name, state),
             reraise=True,
@@ -96,13 +121,11 @@ def _store(repository: Any, local: Path | None, path: Path, name: str, digest: s
     except Exception as error:  # each store's library has errors of its own; `is_passing` knows them
         if not is_passing(error):
             raise
-        raise UserError(
-            f"the artifact {name} could not be stored whole at {repository.artifact_uri}: {_one_line(error)}"
-        ) from error
+        raise UserError(f"the artifact {name} could not be stored whole at {location}: {_one_line(error)}") from error
 
 
-def _read_back(repository: Any, local: Path | None, name: str) -> str:
-    if local is not None:
+def _read_back(repository: Any, location: str, name: str) -> str:
+    if (local := local_path(location)) is not None:
         return file_digest(local / name)
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         return file_digest(Path(repository.download_artifacts(name, scratch)))

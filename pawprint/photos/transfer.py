@@ -19,6 +19,7 @@ from pawprint.photos.cache import cache_folder
 from pawprint.photos.clock import now
 from pawprint.photos.grammar import BUCKET_SCHEMES
 from pawprint.photos.received import UnreachableError
+from pawprint.photos.space import check_space
 from pawprint.photos.streams import WAIT_SECONDS, Stream, open_within
 
 LOG = logging.getLogger(__name__)
@@ -145,6 +146,8 @@ def _open(url: str) -> Stream:
 
 
 def _write(stream: Stream, path: Path, url: str) -> None:
+    if stream.num_bytes is not None:
+        check_space(url, {path.parent: stream.num_bytes})
     written = 0
     # disable=None: no bar where stderr is no terminal; delay: none for what takes no time.
     with (

@@ -77,6 +77,15 @@ def server(tmp_path: Path) -> Iterator[TrackingServer]:
     mlflow.set_tracking_uri(None)
 
 
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
+    """One that no test of the module stops."""
+    server = TrackingServer(tmp_path_factory.mktemp("store") / "server")
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """What a run gets: this environment's Python, and a cache of its own."""
