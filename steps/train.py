@@ -46,11 +46,10 @@ def train(
     from pawprint.dataset.reader import load_dataset
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
-    from pawprint.lineage.deliveries import FILES, MODEL, FinishedTraining, log_training, spool_folder
+    from pawprint.lineage.deliveries import FILES, MODEL, FinishedTraining, log_training, open_spool
     from pawprint.lineage.descriptions import code, link
     from pawprint.lineage.model_files import write_model_files
     from pawprint.lineage.runs import artifact_folder, start_step
-    from pawprint.lineage.spool import open_spool
     from pawprint.photos.cache import cache_folder
     from pawprint.photos.space import check_space
     from pawprint.training.curves import write_curves
@@ -63,7 +62,7 @@ def train(
     recipe = recipe_for(architecture)
     with (
         start_step(system_metrics=True) as run,
-        open_spool(spool_folder(run.info.run_id), run.info.run_id) as spool,
+        open_spool(run.info.run_id) as spool,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
         check_space("a training", dict.fromkeys((spool.folder, *artifact_folder(run)), MODEL_ROOM))
@@ -114,10 +113,10 @@ def train(
             on_epoch=report_epoch,
         )
         folder = spool.folder / FILES
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         write_history(training.history, folder / "history.csv")
         write_curves(training.history, training.best_epoch, folder / "curves.png")
-        (spool.folder / MODEL).mkdir()
+        (spool.folder / MODEL).mkdir(exist_ok=True)
         model_digest = write_model_files(
             training.network,
             spool.folder / MODEL,

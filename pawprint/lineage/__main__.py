@@ -23,6 +23,7 @@ def lineage(tracking_uri: str | None) -> None:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
 

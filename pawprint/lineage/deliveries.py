@@ -1,14 +1,16 @@
 """What a training leaves, on its way to its run: written to disk, logged from there at once or by a later command.
 
-A folder `spool/<run id>` in the cache holds it all while a training runs: `metrics.jsonl`, then `files/` (the run's
-artifacts), `model/` (as `write_model_files` writes it) and, when all that is whole, `training.json`. Where the tracking
-server, or the artifact store, stays away, the folder is moved to `undelivered/<run id>`.
+A folder `spool/<run id>` in the cache holds it all while a training runs: `server.txt`, `metrics.jsonl`, then `files/`
+(the run's artifacts), `model/` (as `write_model_files` writes it) and, when all that is whole, `training.json`. Where
+the tracking server, or the artifact store, stays away, the folder is moved to `undelivered/<run id>`.
 """
 
 import json
+import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,15 +25,19 @@ from pawprint.lineage.digests import log_folder
 from pawprint.lineage.model_files import write_json
 from pawprint.lineage.models import LoggedPhotoModel, log_model_files
 from pawprint.lineage.runs import ERROR_TAG, set_tags
-from pawprint.lineage.server import tell_server, wait_seconds
+from pawprint.lineage.server import is_reachable, tell_server, wait_seconds
 from pawprint.lineage.spool import Spool
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.space import explain_full_disk
 
 SCHEMA_VERSION = 1
-RECORD = "training.json"
+RECORD, SERVER = "training.json", "server.txt"
 FILES, MODEL = "files", "model"
 _AT_ONCE_SECONDS = 3
+_LAST_CHANCE_SECONDS = 10
+"""What a training that failed gives its metrics to arrive; the server is mostly there."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,6 @@ class FinishedTraining:
         parameters: what the model was trained with, for its page.
         tags: of the run, without their prefix.
         description: the paragraphs of the run's page; the model's link follows them.
-        tracking_uri: of the server that knows the run.
         ended_ms: when the training ended, in milliseconds since 1970.
     """
 
@@ -51,13 +56,47 @@ class FinishedTraining:
     parameters: Mapping[str, object]
     tags: Mapping[str, object]
     description: tuple[str, ...]
-    tracking_uri: str = field(default_factory=tell_server)
     ended_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
 
-def spool_folder(run_id: str) -> Path:
-    """Return where a run's results are gathered."""
-    return cache_folder() / "spool" / run_id
+@contextmanager
+def open_spool(run_id: str) -> Iterator[Spool]:
+    """Yield the spool of a run that trains; where the training fails, its metrics get a last chance to arrive.
+
+    Its folder is removed with that, or moved to where undelivered ones are kept; a run that goes on takes it back.
+    """
+    folder, kept = cache_folder() / "spool" / run_id, undelivered_folder(run_id)
+    folder.parent.mkdir(exist_ok=True)
+    if kept.is_dir() and not folder.exists():
+        kept.replace(folder)
+    with Spool(folder, run_id) as spool:
+        (folder / SERVER).write_text(tell_server(), encoding="utf-8")
+        try:
+            yield spool
+        except BaseException:
+            _save_metrics(spool)
+            raise
+        spool.remove()
+
+
+def _save_metrics(spool: Spool) -> None:
+    """Deliver the metrics of a training that failed, or keep them."""
+    if not spool.folder.exists():
+        return  # all is kept already
+    with suppress(UserError):  # what made the training fail is to be heard
+        if is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
+            spool.remove()
+            return
+    kept = _keep(spool)
+    logger.warning("its metrics are kept in %s; `python -m pawprint.lineage deliver %s` delivers them", kept, kept.name)
+
+
+def _keep(spool: Spool) -> Path:
+    spool.close()
+    kept = undelivered_folder(spool.folder.name)
+    kept.parent.mkdir(exist_ok=True)
+    spool.folder.replace(kept)
+    return kept
 
 
 def undelivered_folder(run_id: str = "") -> Path:
@@ -83,15 +122,13 @@ def log_training(spool: Spool, finished: FinishedTraining) -> LoggedPhotoModel:
     write_json(content, spool.folder / f"{RECORD}.part")
     (spool.folder / f"{RECORD}.part").replace(spool.folder / RECORD)
     try:
-        return _log(spool, finished)
+        _drain(spool)
+        return _log(spool.folder, finished)
     except (UserError, MlflowException, OSError) as error:
-        kept = undelivered_folder(finished.run_id)
-        spool.close()
-        kept.parent.mkdir(exist_ok=True)
-        spool.folder.replace(kept)
+        reason = explain_full_disk(error, cache_folder()) or error
         raise UserError(
-            f"the training has ended, but its results could not be delivered to {tell_server()}: "
-            f"{explain_full_disk(error, cache_folder()) or error}. Everything is kept in {kept}; "
+            f"the training has ended, but its results could not be delivered to {tell_server()}: {reason}. "
+            f"Everything is kept in {_keep(spool)}; "
             f"`python -m pawprint.lineage deliver {finished.run_id}` delivers it later"
         ) from error
 
@@ -106,43 +143,52 @@ def deliver(run_id: str) -> str:
     if not folder.is_dir():
         known = ", ".join(list_undelivered()) or "none"
         raise UserError(f"nothing is kept of run {run_id} in {folder.parent}; runs that wait there: {known}")
-    finished = _read(folder / RECORD)
+    # A training that failed has left its metrics only.
+    finished = _read(folder / RECORD) if (folder / RECORD).is_file() else None
     try:
         run = mlflow.start_run(run_id=run_id)
     except MlflowException as error:
         raise UserError(f"run {run_id} can't be gone on with at {tell_server()} ({error}); {folder} is kept") from error
-    status = "FAILED"
+    status, done = "FAILED", "metrics"
     try:
         with Spool(folder, run_id) as spool:
-            model = _log(spool, finished)
-        if ERROR_TAG in run.data.tags:
-            MlflowClient().delete_tag(run_id, ERROR_TAG)
-        status = "FINISHED"
+            _drain(spool)
+            if finished is not None:
+                done = f"metrics, files and {_log(folder, finished).uri}"
+        if finished is not None:
+            if ERROR_TAG in run.data.tags:
+                MlflowClient().delete_tag(run_id, ERROR_TAG)
+            status = "FINISHED"
     except (MlflowException, OSError) as error:
         raise UserError(f"{tell_server()} does not take the results of run {run_id}: {error}; they are kept") from error
     finally:
         mlflow.end_run(status)
-    MlflowClient().set_terminated(run_id, status, finished.ended_ms)
+    # The run ended with its training, not with the delivery.
+    MlflowClient().set_terminated(run_id, status, finished.ended_ms if finished else run.info.end_time)
     shutil.rmtree(folder)
-    return f"run {run_id}: metrics, files and {model.uri} delivered to {tell_server()}"
+    return f"run {run_id}: {done} delivered to {tell_server()}"
 
 
 def kept_address(run_id: str) -> str:
     """Return the address of the tracking server that a kept training belongs to."""
-    return _read(undelivered_folder(run_id) / RECORD).tracking_uri
+    return (undelivered_folder(run_id) / SERVER).read_text(encoding="utf-8")
 
 
-def _log(spool: Spool, finished: FinishedTraining) -> LoggedPhotoModel:
-    if not spool.drain(_AT_ONCE_SECONDS):
-        seconds = wait_seconds()
-        click.echo(
-            f"{tell_server()} has not taken all the metrics yet; waiting for it, {seconds / 60:g} minutes at most",
-            err=True,
-        )
-        if not spool.drain(seconds):
-            raise UserError("it is away")
-    log_folder(spool.folder / FILES)
-    model = log_model_files(spool.folder / MODEL, parameters=finished.parameters)
+def _drain(spool: Spool) -> None:
+    """Wait for the server to take all metrics, and say so if that takes a while."""
+    if spool.drain(_AT_ONCE_SECONDS):
+        return
+    seconds = wait_seconds()
+    click.echo(
+        f"{tell_server()} has not taken all the metrics yet; waiting for it, {seconds / 60:g} minutes at most", err=True
+    )
+    if not spool.drain(seconds):
+        raise UserError("it is away")
+
+
+def _log(folder: Path, finished: FinishedTraining) -> LoggedPhotoModel:
+    log_folder(folder / FILES)
+    model = log_model_files(folder / MODEL, parameters=finished.parameters)
     describe_run(*finished.description, f"It became {link(model.uri)}.")
     set_tags(**finished.tags)
     return model

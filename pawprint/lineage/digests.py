@@ -36,8 +36,8 @@ def log_folder(folder: Path, path: str = "") -> None:
         UserError: a file could not be stored whole.
     """
     run = _active_run()
-    _store(folder, f"{run.info.artifact_uri}/{path}".rstrip("/"))
-    _log_digests(path or "files", f"runs:/{run.info.run_id}/{path}".rstrip("/"), digest_folder(folder))
+    files = _store(folder, f"{run.info.artifact_uri}/{path}".rstrip("/"))
+    _log_digests(path or "files", f"runs:/{run.info.run_id}/{path}".rstrip("/"), files)
 
 
 def log_files(texts: Mapping[str, str], group: str) -> None:
@@ -54,8 +54,7 @@ def log_files(texts: Mapping[str, str], group: str) -> None:
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         for name, text in texts.items():
             Path(scratch, name).write_bytes(text.encode())
-        _store(Path(scratch), run.info.artifact_uri)
-        _log_digests(group, f"runs:/{run.info.run_id}", digest_folder(Path(scratch)))
+        _log_digests(group, f"runs:/{run.info.run_id}", _store(Path(scratch), run.info.artifact_uri))
 
 
 def log_model_folder(folder: Path, model_id: str, location: str) -> None:
@@ -69,8 +68,7 @@ def log_model_folder(folder: Path, model_id: str, location: str) -> None:
     Raises:
         UserError: a file could not be stored whole.
     """
-    _store(folder, location)
-    _log_digests("model", f"models:/{model_id}", digest_folder(folder))
+    _log_digests("model", f"models:/{model_id}", _store(folder, location))
 
 
 def _active_run() -> Run:
@@ -80,8 +78,10 @@ def _active_run() -> Run:
     return run
 
 
-def _store(folder: Path, location: str) -> None:
-    store_folder(folder, location, {name: str(facts["sha256"]) for name, facts in digest_folder(folder).items()})
+def _store(folder: Path, location: str) -> dict[str, dict[str, object]]:
+    files = digest_folder(folder)
+    store_folder(folder, location, {name: str(facts["sha256"]) for name, facts in files.items()})
+    return files
 
 
 def _log_digests(name: str, uri: str, files: dict[str, dict[str, object]]) -> None:

@@ -10,7 +10,6 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,8 +27,6 @@ from pawprint.lineage.server import is_reachable, is_refusal, tell_server
 BATCH = 1000
 """Metrics that MLflow takes at once."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10
-LAST_CHANCE_SECONDS = 10
-"""What a training that failed gives its metrics to arrive; the server is mostly there."""
 
 
 class Spool:
@@ -175,23 +172,6 @@ class Spool:
                 raise
             return False
         return True
-
-
-@contextmanager
-def open_spool(folder: Path, run_id: str) -> Iterator[Spool]:
-    """Yield the spool of a run that trains; where the training fails, its metrics get a last chance to arrive.
-
-    Its folder is removed with that, or was taken to where undelivered ones are kept.
-    """
-    with Spool(folder, run_id) as spool:
-        try:
-            yield spool
-        except BaseException:
-            with suppress(UserError):  # what made the training fail is to be heard
-                if folder.exists() and is_reachable() and spool.drain(LAST_CHANCE_SECONDS):
-                    spool.remove()
-            raise
-        spool.remove()
 
 
 def _read_line(line: bytes) -> list[Metric]:

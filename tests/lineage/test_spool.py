@@ -12,8 +12,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 
 from pawprint.errors import UserError
+from pawprint.lineage import deliveries
 from pawprint.lineage import spool as module
-from pawprint.lineage.spool import Spool, open_spool
+from pawprint.lineage.deliveries import deliver, list_undelivered, open_spool
+from pawprint.lineage.spool import Spool
 
 EPOCHS = 30
 
@@ -80,11 +82,10 @@ def test_a_lost_answer_doubles_nothing_and_a_lost_request_loses_nothing(
     store: Path, run_id: str, fail: Callable[..., None]
 ) -> None:
     fail("after", "before", "before", "after")
-    with open_spool(store / "spool", run_id) as spool:
+    with Spool(store / "spool", run_id) as spool:
         log_epochs(spool)
         assert spool.drain(20)
     assert histories(run_id) == expected()
-    assert not (store / "spool").exists()
 
 
 def test_what_was_not_delivered_stays_and_is_gone_on_with(store: Path, run_id: str, fail: Callable[..., None]) -> None:
@@ -112,12 +113,32 @@ def test_a_refusal_is_said_and_not_tried_again(store: Path, run_id: str, fail: C
             spool.drain(20)
 
 
-def test_a_training_that_fails_has_its_metrics_delivered(store: Path, run_id: str) -> None:
-    with pytest.raises(ZeroDivisionError), open_spool(store / "spool", run_id) as spool:
+def test_a_training_that_fails_has_its_metrics_delivered(
+    store: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
+    with pytest.raises(ZeroDivisionError), open_spool(run_id) as spool:
         log_epochs(spool)
         raise ZeroDivisionError
     assert histories(run_id) == expected()
-    assert not (store / "spool").exists()
+    assert not list((store / "spool").iterdir())
+
+
+def test_or_kept_and_delivered_later(
+    store: Path, run_id: str, fail: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
+    monkeypatch.setattr(deliveries, "_LAST_CHANCE_SECONDS", 0.1)
+    fail(*["before"] * 1000)
+    with pytest.raises(ZeroDivisionError), open_spool(run_id) as spool:
+        log_epochs(spool)
+        raise ZeroDivisionError
+    assert list_undelivered() == [run_id]
+    fail()
+    assert "metrics delivered" in deliver(run_id)
+    assert histories(run_id) == expected()
+    assert mlflow.get_run(run_id).info.status == "FAILED"
+    assert list_undelivered() == []
 
 
 def test_many_metrics_go_in_batches(store: Path, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
