@@ -25,7 +25,7 @@ from pawprint.lineage.digests import log_folder
 from pawprint.lineage.model_files import write_json
 from pawprint.lineage.models import LoggedPhotoModel, log_model_files
 from pawprint.lineage.runs import ERROR_TAG, set_tags
-from pawprint.lineage.server import is_reachable, tell_server, wait_seconds
+from pawprint.lineage.server import be_brief, is_reachable, tell_server, wait_seconds
 from pawprint.lineage.spool import Spool
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.space import explain_full_disk
@@ -69,6 +69,7 @@ def open_spool(run_id: str) -> Iterator[Spool]:
     folder.parent.mkdir(exist_ok=True)
     if kept.is_dir() and not folder.exists():
         kept.replace(folder)
+        (folder / RECORD).unlink(missing_ok=True)
     with Spool(folder, run_id) as spool:
         (folder / SERVER).write_text(tell_server(), encoding="utf-8")
         try:
@@ -84,11 +85,12 @@ def _save_metrics(spool: Spool) -> None:
     if not spool.folder.exists():
         return  # all is kept already
     with suppress(UserError):  # what made the training fail is to be heard
-        if is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
+        # Where the record is there, the training had succeeded, and a person has not waited for its delivery.
+        if not (spool.folder / RECORD).exists() and is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
             spool.remove()
             return
     kept = _keep(spool)
-    logger.warning("its metrics are kept in %s; `python -m pawprint.lineage deliver %s` delivers them", kept, kept.name)
+    logger.warning("its results are kept in %s; `python -m pawprint.lineage deliver %s` delivers them", kept, kept.name)
 
 
 def _keep(spool: Spool) -> Path:
@@ -143,30 +145,45 @@ def deliver(run_id: str) -> str:
     if not folder.is_dir():
         known = ", ".join(list_undelivered()) or "none"
         raise UserError(f"nothing is kept of run {run_id} in {folder.parent}; runs that wait there: {known}")
-    # A training that failed has left its metrics only.
-    finished = _read(folder / RECORD) if (folder / RECORD).is_file() else None
     try:
-        run = mlflow.start_run(run_id=run_id)
-    except MlflowException as error:
-        raise UserError(f"run {run_id} can't be gone on with at {tell_server()} ({error}); {folder} is kept") from error
-    status, done = "FAILED", "metrics"
-    try:
-        with Spool(folder, run_id) as spool:
-            _drain(spool)
-            if finished is not None:
-                done = f"metrics, files and {_log(folder, finished).uri}"
-        if finished is not None:
-            if ERROR_TAG in run.data.tags:
-                MlflowClient().delete_tag(run_id, ERROR_TAG)
-            status = "FINISHED"
-    except (MlflowException, OSError) as error:
-        raise UserError(f"{tell_server()} does not take the results of run {run_id}: {error}; they are kept") from error
-    finally:
-        mlflow.end_run(status)
-    # The run ended with its training, not with the delivery.
-    MlflowClient().set_terminated(run_id, status, finished.ended_ms if finished else run.info.end_time)
+        # A training that failed has left its metrics only.
+        done = _deliver_all(folder) if (folder / RECORD).is_file() else _deliver_metrics(folder)
+    except (UserError, MlflowException, OSError) as error:
+        raise UserError(
+            f"{tell_server()} does not take the results of run {run_id}: {error}; they stay in {folder}"
+        ) from error
     shutil.rmtree(folder)
     return f"run {run_id}: {done} delivered to {tell_server()}"
+
+
+def _deliver_all(folder: Path) -> str:
+    finished = _read(folder / RECORD)
+    run = mlflow.start_run(run_id=finished.run_id)
+    try:
+        with Spool(folder, finished.run_id) as spool:
+            _drain(spool)
+            model = _log(folder, finished)
+        if ERROR_TAG in run.data.tags:
+            MlflowClient().delete_tag(finished.run_id, ERROR_TAG)
+    except BaseException:
+        if not is_reachable():
+            be_brief()
+        with suppress(MlflowException):
+            mlflow.end_run("FAILED")
+        raise
+    mlflow.end_run()
+    # The run ended with its training, not with the delivery.
+    MlflowClient().set_terminated(finished.run_id, end_time=finished.ended_ms)
+    return f"metrics, files and {model.uri}"
+
+
+def _deliver_metrics(folder: Path) -> str:
+    client, run_id = MlflowClient(), folder.name
+    with Spool(folder, run_id) as spool:
+        _drain(spool)
+    if client.get_run(run_id).info.status == "RUNNING":
+        client.set_terminated(run_id, "FAILED")
+    return "metrics"
 
 
 def kept_address(run_id: str) -> str:

@@ -137,6 +137,7 @@ def test_or_kept_and_delivered_later(
     fail()
     assert "metrics delivered" in deliver(run_id)
     assert histories(run_id) == expected()
+    # Nobody else had told the server of its end.
     assert mlflow.get_run(run_id).info.status == "FAILED"
     assert list_undelivered() == []
 
