@@ -136,7 +136,7 @@ def test_a_step_whose_artifacts_can_t_be_stored_has_failed(
 ) -> None:
     monkeypatch.setenv("PAWPRINT_WAIT_MINUTES", "0.05")
     proxy.fail(fault, times=10**6)
-    with pytest.raises(UserError, match=r"the artifact \S+ could not be stored whole at http://127.*"):
+    with pytest.raises(UserError, match=r"the artifact \S+ could not be stored whole at mlflow-artifacts:/.*"):
         run_download(tiny_photos())
     run = newest_run()
     assert run.info.status == "FAILED"
