@@ -32,13 +32,15 @@ def preprocess(
     seed: int,
 ) -> None:
     """Make a dataset of the photos: choose, decode, split."""
+    from pawprint.dataset.shards import pixel_bytes
     from pawprint.dataset.writer import write_dataset
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import log_splits
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.runs import artifact_folder, set_tags, start_step
     from pawprint.photos.collection import load_photos
+    from pawprint.photos.space import check_space
 
     # main resolves `auto` for the architecture it trains; alone, this step takes what cnn was measured with.
     recipe = recipe_for("cnn")
@@ -48,10 +50,16 @@ def preprocess(
         open_artifact(photos, expected="runs:/<run id of download>/photos") as photos_folder,
     ):
         folder = Path(scratch) / "dataset"
+        collection = load_photos(photos_folder)
+        side = recipe.image_size if image_size is None else image_size
+        found = len(collection.photos)
+        pixels = pixel_bytes(min(found, (train_images or found) + (test_images or found)), side)
+        # Twice in the scratch folder: in the order they are decoded, and in the shards.
+        check_space("the dataset", {folder: 2 * pixels} | dict.fromkeys(artifact_folder(run), pixels))
         description = write_dataset(
-            load_photos(photos_folder),
+            collection,
             folder,
-            image_size=recipe.image_size if image_size is None else image_size,
+            image_size=side,
             train_images=train_images,
             test_images=test_images,
             validation_fraction=recipe.validation_fraction if validation_fraction is None else validation_fraction,

@@ -5,10 +5,8 @@ Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accur
 Run it  mlflow run . -e train -P dataset=runs:/<run id>/dataset
 """
 
-import tempfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +20,9 @@ from steps.console import import_tensorflow_quietly, run_command
 
 if TYPE_CHECKING:
     from pawprint.training.epochs import Training
+
+MODEL_ROOM = 128 * 2**20
+"""Bytes that the files of the largest network of our own take, several times over; `keras:…` may take more."""
 
 
 @click.command()
@@ -49,17 +50,17 @@ def train(
 ) -> None:
     """Train a network on a dataset."""
     import_tensorflow_quietly()
-    import mlflow
 
     from pawprint.dataset.reader import load_dataset
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
-    from pawprint.lineage.descriptions import code, describe_run, link
-    from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.models import log_photo_model
+    from pawprint.lineage.deliveries import FILES, MODEL, FinishedTraining, log_training, open_spool
+    from pawprint.lineage.descriptions import code, link
+    from pawprint.lineage.model_files import write_model_files
     from pawprint.lineage.resuming import find_checkpoints
-    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.runs import artifact_folder, start_step
     from pawprint.photos.cache import cache_folder, cache_location
+    from pawprint.photos.space import check_space
     from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.curves import write_curves
     from pawprint.training.devices import unused_gpu
@@ -73,15 +74,17 @@ def train(
     with (
         Checkpoints() as checkpoints,  # the last to end: the run is finished when they are removed
         start_step(system_metrics=True) as run,
-        tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
+        open_spool(run.info.run_id) as spool,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
+        check_space("a training", dict.fromkeys((spool.folder, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder)
         photos, validation = data.split("train"), data.split("validation")
         if photos is None:
             raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
         for warning in filter(None, (unused_gpu(), few_photos(photos.labels, data.class_names, recipe))):
             click.echo(f"warning: {warning}", err=True)
+
         log_splits(
             photos=find_photos(dataset),
             source=data.source,
@@ -90,10 +93,12 @@ def train(
             counts=data.counts,
             splits=("train", "validation"),
         )
+        # Said now, while the server is sure to be there.
+        dataset_link = link(dataset)
 
         def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
             told = {name: value for name, value in metrics.items() if name != "epoch"}
-            mlflow.log_metrics(told, step=epoch, timestamp=timestamp_ms)
+            spool.log(told, step=epoch, timestamp_ms=timestamp_ms)
             figures = "  ".join(
                 f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
             )
@@ -110,7 +115,8 @@ def train(
             "patience": _choose_patience(patience, recipe.patience, has_validation=validation is not None),
             "seed": seed,
         }
-        key, anew = find_checkpoints(run, {"architecture": architecture, **used, **adjusted}, data.digest)
+        parameters = {"architecture": architecture, **used, **adjusted}
+        key, anew = find_checkpoints(run, parameters, data.digest)
         checkpoints.open(cache_location() / "checkpoints", key, anew=anew)
         training = learn(
             architecture=architecture,
@@ -123,41 +129,32 @@ def train(
             recipe=recipe,
             on_epoch=report_epoch,
         )
-        folder = Path(scratch)
-        write_history(training.history, folder / "history.csv")
-        write_curves(training.history, training.best_epoch, folder / "curves.png")
-        log_folder(folder)
-        model = log_photo_model(
+        write_history(training.history, spool.folder / FILES / "history.csv")
+        write_curves(training.history, training.best_epoch, spool.folder / FILES / "curves.png")
+        model_digest = write_model_files(
             training.network,
+            spool.folder / MODEL,
             class_names=data.class_names,
             image_size=data.image_size,
             architecture=architecture,
             dataset_digest=data.digest,
-            parameters={"architecture": architecture, **used, **adjusted},
         )
-        _log_figures(training)
+        spool.log(_summarize(training))
         best = training.history[training.best_epoch - 1]
-        describe_run(
-            f"{code(architecture)} learned {link(dataset)} ({len(photos)} photos of {code(data.source)}) and became "
-            f"{link(model.uri)}.",
-            f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
-            + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+        model = log_training(
+            spool,
+            FinishedTraining(
+                run_id=run.info.run_id,
+                parameters=parameters,
+                tags={"model_digest": model_digest, "dataset_digest": data.digest, "photos_sha256": data.photos_sha256},
+                description=(
+                    f"{code(architecture)} learned {dataset_link} ({len(photos)} photos of {code(data.source)}).",
+                    f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
+                    + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+                ),
+            ),
         )
-        set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
     click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
-
-
-def _log_figures(training: "Training") -> None:
-    """Logs what a training came to as a whole, and how fast it was in this process."""
-    import mlflow
-
-    from pawprint.training.devices import matrix_product_rate
-
-    mlflow.log_metrics({"best_epoch": training.best_epoch})
-    if training.images_per_second:
-        mlflow.log_metrics({"images_per_second": training.images_per_second})
-    if training.flops_per_second:
-        mlflow.log_metrics({"flops_utilization": training.flops_per_second / matrix_product_rate()})
 
 
 def _adjust(architecture: str, **given: float | None) -> tuple[Recipe, dict[str, float]]:
@@ -165,6 +162,18 @@ def _adjust(architecture: str, **given: float | None) -> tuple[Recipe, dict[str,
     recipe = recipe_for(architecture)
     adjusted = resolve_adjustments(architecture, recipe, **given)
     return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
+
+
+def _summarize(training: "Training") -> dict[str, float]:
+    """Returns the metrics of the training as a whole; a speed that could not be told is left out."""
+    from pawprint.training.devices import matrix_product_rate
+
+    metrics: dict[str, float] = {"best_epoch": training.best_epoch}
+    if training.images_per_second:
+        metrics["images_per_second"] = training.images_per_second
+    if training.flops_per_second:
+        metrics["flops_utilization"] = training.flops_per_second / matrix_product_rate()
+    return metrics
 
 
 def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:

@@ -55,6 +55,11 @@ def shard_sizes(rows: int, side: int, max_bytes: int = MAX_SHARD_BYTES) -> list[
     return [min(per_shard, rows - start) for start in range(0, rows, per_shard)]
 
 
+def pixel_bytes(rows: int, side: int) -> int:
+    """Returns the bytes of so many squares, as they come without compression."""
+    return rows * side * side * 3
+
+
 def write_shards(
     folder: Path, split: str, pixels: PixelFile, rows: Sequence[int], side: int
 ) -> Iterator[tuple[str, int]]:

@@ -23,6 +23,7 @@ def lineage(tracking_uri: str | None) -> None:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
 
@@ -123,6 +124,29 @@ def reap(all_hosts: bool, older_than: float, dry_run: bool) -> None:
                 mark_orphan(orphan)
             found += 1
     click.echo(f"{found} {'found' if dry_run else 'marked KILLED'}")
+
+
+@lineage.command()
+@click.argument("run_id", required=False)
+def deliver(run_id: str | None) -> None:
+    """Deliver what was kept of trainings whose tracking server was away; all of them unless RUN_ID names one.
+
+    To the server that each was started with, unless --tracking-uri or MLFLOW_TRACKING_URI names another.
+    """
+    import mlflow
+
+    from pawprint.lineage.deliveries import deliver, kept_address, list_undelivered
+    from pawprint.lineage.server import be_patient
+
+    be_patient()
+    chosen = mlflow.is_tracking_uri_set()
+    waiting = [run_id] if run_id else list_undelivered()
+    for one in waiting:
+        if not chosen and one in list_undelivered():
+            mlflow.set_tracking_uri(kept_address(one))
+        click.echo(deliver(one))
+    if not waiting:
+        click.echo("nothing waits to be delivered")
 
 
 def run() -> None:

@@ -11,12 +11,13 @@ import mlflow
 import psutil
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from mlflow.exceptions import ExecutionException
+from mlflow.exceptions import ExecutionException, MlflowException
 from mlflow.projects.submitted_run import LocalSubmittedRun
 
 from pawprint.errors import UserError
 from pawprint.lineage.processes import PARENT_VARIABLE, name_this_process
 from pawprint.lineage.runs import ERROR_TAG, INTERRUPTED, KEY_VARIABLE
+from pawprint.lineage.server import is_reachable, tell_server
 
 _GRACE_SECONDS = 20
 
@@ -42,6 +43,8 @@ def run_child(
     try:
         submitted = _launch(entry_point, parameters, parent, run_name=run_name, tags=tags, synchronous=True)
     except ExecutionException as error:
+        if not is_reachable():
+            raise _away(run_name) from error
         child = _newest_child(parent)
         if child is None:
             raise UserError(f"{run_name} could not be started: {error}") from error
@@ -49,9 +52,13 @@ def run_child(
             _mark_killed(child)
         reason = child.data.tags.get(ERROR_TAG, "its own lines above say why")
         raise UserError(f"{run_name} failed (run {child.info.run_id}): {reason}") from error
+    except MlflowException as error:
+        if is_reachable():
+            raise
+        raise _away(run_name) from error
     except KeyboardInterrupt:
         # MLflow has ended the child by now.
-        if (child := _newest_child(parent)) and child.info.status == "FAILED":
+        if is_reachable() and (child := _newest_child(parent)) and child.info.status == "FAILED":
             _mark_killed(child)
         raise
     return MlflowClient().get_run(submitted.run_id)
@@ -134,6 +141,13 @@ def _storage() -> tempfile.TemporaryDirectory[str]:
     storage = tempfile.TemporaryDirectory(prefix="pawprint-")
     atexit.register(storage.cleanup)
     return storage
+
+
+def _away(run_name: str) -> UserError:
+    return UserError(
+        f"{tell_server()} was away when {run_name} ended, and what became of it is not known; its own lines above say "
+        "more. The same command again goes on from the steps that had finished"
+    )
 
 
 def _mark_killed(child: Run) -> None:

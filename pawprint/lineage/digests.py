@@ -15,9 +15,10 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
-from pawprint.lineage.artifacts import NothingThereError, local_path, locate, open_artifact, open_location
+from pawprint.lineage.artifacts import NothingThereError, local_path, locate, open_location
 from pawprint.lineage.model_files import file_digest
 from pawprint.lineage.runs import PREFIX, set_tags
+from pawprint.lineage.uploads import store_folder, store_text
 
 TAG = f"{PREFIX}digest."
 WRITTEN_LATER = frozenset({"registered_model_meta"})
@@ -25,48 +26,68 @@ WRITTEN_LATER = frozenset({"registered_model_meta"})
 
 
 def log_folder(folder: Path, path: str = "") -> None:
-    """Log a folder's files as artifacts of the active run, with their digests.
+    """Log a folder's files as artifacts of the active run, with their digests; what arrived is read back.
 
     Args:
         folder: of plain files, in folders or not.
         path: where in the run's artifacts; at the top unless given.
+
+    Raises:
+        UserError: a file could not be stored whole.
     """
-    mlflow.log_artifacts(str(folder), path or None)
-    _log_digests(path or "files", f"{_run_uri()}/{path}".rstrip("/"), digest_folder(folder))
+    run = _active_run()
+    files = _store(folder, f"{run.info.artifact_uri}/{path}".rstrip("/"))
+    _log_digests(path or "files", f"runs:/{run.info.run_id}/{path}".rstrip("/"), files)
 
 
 def log_files(texts: Mapping[str, str], group: str) -> None:
-    """Log texts as files at the top of the active run's artifacts, with their digests.
+    """Log texts as files at the top of the active run's artifacts, with their digests; what arrived is read back.
 
     Args:
         texts: by file name.
         group: what they are called together, in `digests/<group>.json`.
+
+    Raises:
+        UserError: a file could not be stored whole.
     """
+    run = _active_run()
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         for name, text in texts.items():
             Path(scratch, name).write_bytes(text.encode())
-        mlflow.log_artifacts(scratch)
-        _log_digests(group, _run_uri(), digest_folder(Path(scratch)))
+        _log_digests(group, f"runs:/{run.info.run_id}", _store(Path(scratch), run.info.artifact_uri))
 
 
-def log_model_digests(uri: str) -> None:
-    """Log the digests of a model just logged: its network, and all that MLflow wrote around it."""
-    with open_artifact(uri, expected="models:/<model id>") as folder:
-        _log_digests("model", uri, digest_folder(folder))
+def log_model_folder(folder: Path, model_id: str, location: str) -> None:
+    """Store a model that was saved on this machine, with the digests of its network and of all around it.
+
+    Args:
+        folder: where it was saved.
+        model_id: of the LoggedModel that it becomes.
+        location: of that model's artifacts.
+
+    Raises:
+        UserError: a file could not be stored whole.
+    """
+    _log_digests("model", f"models:/{model_id}", _store(folder, location))
 
 
-def _run_uri() -> str:
+def _active_run() -> Run:
     run = mlflow.active_run()
     if run is None:
         raise RuntimeError("artifacts are logged with their digests inside a run only")
-    return f"runs:/{run.info.run_id}"
+    return run
+
+
+def _store(folder: Path, location: str) -> dict[str, dict[str, object]]:
+    files = digest_folder(folder)
+    store_folder(folder, location, {name: str(facts["sha256"]) for name, facts in files.items()})
+    return files
 
 
 def _log_digests(name: str, uri: str, files: dict[str, dict[str, object]]) -> None:
     """Log a group's list, and its sha256 as a tag."""
     text = json.dumps({"uri": uri, "files": files}, indent=1, sort_keys=True)
-    mlflow.log_text(text, f"digests/{name}.json")
-    set_tags(**{f"digest.{name}": hashlib.sha256(text.encode()).hexdigest()})
+    set_tags(**{f"digest.{name}": store_text(text, f"digests/{name}.json", _active_run().info.artifact_uri)})
 
 
 def digest_folder(folder: Path) -> dict[str, dict[str, object]]:

@@ -3,24 +3,24 @@
 A model is a pyfunc from code (`pawprint/serving`), without a pickle: photos in, labels out.
 """
 
-import logging
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import open_artifact
-from pawprint.lineage.digests import log_model_digests
+from pawprint.lineage.digests import log_model_folder
 from pawprint.lineage.model_files import (
     PROJECT,
     draw_example,
@@ -29,6 +29,7 @@ from pawprint.lineage.model_files import (
     write_model_files,
 )
 from pawprint.lineage.requirements import read_pins
+from pawprint.lineage.uploads import quiet_mlflow
 from pawprint.models.prediction import load_network
 
 MAX_PHOTOS = 256
@@ -81,63 +82,95 @@ def log_photo_model(
         parameters: what it was trained with, for the model's own page.
         name: of the LoggedModel.
         lock: requirements.txt, which the model's own requirements are taken from.
+
+    Raises:
+        UserError: the artifact store did not take it whole.
     """
-    requirements = read_pins(lock)
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
-        files, code = Path(scratch, "files"), Path(scratch, "code")
-        files.mkdir()
-        digest = write_model_files(
+        write_model_files(
             network,
-            files,
+            Path(scratch),
             class_names=class_names,
             image_size=image_size,
             architecture=architecture,
             dataset_digest=dataset_digest,
         )
-        with quiet_mlflow():
-            info = mlflow.pyfunc.log_model(
-                name=name,
-                python_model=PROJECT / "pawprint" / "serving" / "model_code.py",
-                code_paths=[str(write_model_code(code))],
-                artifacts={
-                    "network": str(files / "network.keras"),
-                    "description": str(files / "model.json"),
-                    "digests": str(files / "digests.json"),
-                },
-                model_config={"max_photos": MAX_PHOTOS},
-                signature=photo_signature(class_names),
-                input_example=pd.DataFrame({"image": [draw_example()]}),
-                pip_requirements=requirements,
-                params={key: str(value) for key, value in (parameters or {}).items()},
-                tags={
-                    "pawprint.model_digest": digest,
-                    "pawprint.dataset_digest": dataset_digest,
-                    "pawprint.architecture": architecture,
-                },
-            )
-    uri = f"models:/{info.model_id}"
-    log_model_digests(uri)
-    return LoggedPhotoModel(uri=uri, model_id=info.model_id, digest=digest)
+        return log_model_files(Path(scratch), parameters=parameters, name=name, lock=lock)
 
 
-@contextmanager
-def quiet_mlflow() -> Iterator[None]:
-    """Keep MLflow from saying what is no news here.
+def log_model_files(
+    files: Path,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    name: str = "model",
+    lock: Path = PROJECT / "requirements.txt",
+) -> LoggedPhotoModel:
+    """Log to the active run, as a model that takes photos, what `write_model_files` wrote.
 
-    That is a progress bar for each small local file it copies, and a warning that an environment built by uv holds
-    no pip whose version it could note.
+    The model is saved on this machine first, so that what arrived can be compared with what was sent; MLflow calls it
+    ready after that only. No network is loaded.
+
+    Args:
+        files: their folder.
+        parameters: what it was trained with, for the model's own page.
+        name: of the LoggedModel.
+        lock: requirements.txt, which the model's own requirements are taken from.
+
+    Raises:
+        UserError: the files are not as they were written, or the artifact store did not take them whole.
     """
-    logger, variable = logging.getLogger("mlflow.utils.environment"), "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
-    level, given = logger.level, os.environ.get(variable)
-    logger.setLevel(logging.ERROR)
-    os.environ[variable] = "false"
+    description = read_model_files(files, uri=str(files))
+    requirements = read_pins(lock)
+    run = mlflow.active_run()
+    if run is None:
+        raise RuntimeError("a model is logged inside a run only")
+    client = MlflowClient()
+    model = mlflow.initialize_logged_model(
+        name=name,
+        source_run_id=run.info.run_id,
+        params={
+            **client.get_run(run.info.run_id).data.params,
+            **{key: str(value) for key, value in (parameters or {}).items()},
+        },
+        tags={
+            "pawprint.model_digest": description["digest"],
+            "pawprint.dataset_digest": description["dataset_digest"],
+            "pawprint.architecture": description["architecture"],
+        },
+    )
+    status = LoggedModelStatus.FAILED
     try:
-        yield
+        with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+            saved = Path(scratch, "model")
+            with quiet_mlflow():
+                mlflow.pyfunc.save_model(
+                    path=str(saved),
+                    mlflow_model=Model(
+                        artifact_path=model.artifact_location,
+                        model_uuid=model.model_id,
+                        run_id=run.info.run_id,
+                        model_id=model.model_id,
+                    ),
+                    python_model=PROJECT / "pawprint" / "serving" / "model_code.py",
+                    code_paths=[str(write_model_code(Path(scratch, "code")))],
+                    artifacts={
+                        "network": str(files / "network.keras"),
+                        "description": str(files / "model.json"),
+                        "digests": str(files / "digests.json"),
+                    },
+                    model_config={"max_photos": MAX_PHOTOS},
+                    signature=photo_signature(description["class_names"]),
+                    input_example=pd.DataFrame({"image": [draw_example()]}),
+                    pip_requirements=requirements,
+                )
+                log_model_folder(saved, model.model_id, model.artifact_location)
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+        status = LoggedModelStatus.READY
     finally:
-        logger.setLevel(level)
-        del os.environ[variable]
-        if given is not None:
-            os.environ[variable] = given
+        # What made it fail is to be heard, not that this could not be told either.
+        with suppress(MlflowException) if status == LoggedModelStatus.FAILED else nullcontext():
+            mlflow.finalize_logged_model(model.model_id, status)
+    return LoggedPhotoModel(uri=f"models:/{model.model_id}", model_id=model.model_id, digest=str(description["digest"]))
 
 
 def photo_signature(class_names: Sequence[str]) -> ModelSignature:

@@ -1,23 +1,28 @@
 """A step as an MLflow run: started once, tagged with what it ran on, and with its error if it fails."""
 
-import hashlib
 import json
-import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
+from pawprint.errors import UserError
+from pawprint.lineage.artifacts import local_path
 from pawprint.lineage.heartbeat import give_signs_of_life
 from pawprint.lineage.locks import wait_for_other_writers
 from pawprint.lineage.processes import end_with_starter
-from pawprint.lineage.server import check_server
+from pawprint.lineage.server import be_brief, be_patient, check_server, is_reachable, tell_server
 from pawprint.lineage.surroundings import describe_surroundings
 from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
+from pawprint.lineage.uploads import store_text
+from pawprint.photos.cache import cache_folder
 from pawprint.photos.secrets import hide_secrets
+from pawprint.photos.space import explain_full_disk
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
@@ -56,39 +61,68 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     Under `mlflow run` this is the run that the launcher made (`MLFLOW_RUN_ID`, which is taken by the first
     `start_run` of a process); a step started by hand gets a new one.
     """
-    # It announces its start and its end, which is no news.
-    logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.WARNING)
     from pawprint.lineage.orphans import mark_own_orphans  # it reads the tags that are named here
 
+    be_patient()
     wait_for_other_writers()
     if KEY_VARIABLE not in os.environ:  # main has asked already
         check_server()
-    with (
-        mlflow.start_run(log_system_metrics=system_metrics) as run,
-        end_with_starter(),
-        give_signs_of_life(run.info.run_id),
-    ):
-        # A process that this one starts must not take this run for its own.
-        os.environ.pop("MLFLOW_RUN_ID", None)
-        try:
+    run = mlflow.start_run(log_system_metrics=system_metrics)
+    try:
+        with end_with_starter(), give_signs_of_life(run.info.run_id):
+            # A process that this one starts must not take this run for its own.
+            os.environ.pop("MLFLOW_RUN_ID", None)
             set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
             if PARENT_TAG not in run.data.tags:
-                _log_uncommitted(read_uncommitted())
+                _log_uncommitted(read_uncommitted(), run)
                 mark_own_orphans(run.info.experiment_id)
             yield run
-        except KeyboardInterrupt:
-            mlflow.set_tag(ERROR_TAG, INTERRUPTED)
-            mlflow.end_run("KILLED")
+    except KeyboardInterrupt:
+        _end_run("KILLED", INTERRUPTED)
+        raise
+    except BaseException as error:
+        explained = None if isinstance(error, UserError) else explain_full_disk(error, *_written_folders(run))
+        _end_run("FAILED", _last_lines(explained or error))
+        if explained:
+            raise explained from error
+        raise
+    try:
+        mlflow.end_run()
+    except MlflowException as error:
+        if is_reachable():
             raise
-        except BaseException as error:
-            mlflow.set_tag(ERROR_TAG, _last_lines(error))
-            raise
+        raise UserError(
+            f"everything of run {run.info.run_id} is logged, but {tell_server()} was away when it was to be told so; "
+            "run the same command again when it is back"
+        ) from error
 
 
-def _log_uncommitted(uncommitted: Uncommitted) -> None:
+def artifact_folder(run: mlflow.ActiveRun) -> list[Path]:
+    """Returns the folder that a run's artifacts go to, or none where they are not on this machine."""
+    place = local_path(run.info.artifact_uri)
+    return [] if place is None else [place]
+
+
+def _written_folders(run: mlflow.ActiveRun) -> Iterator[Path]:
+    """Yields the folders that a step writes to, beside the temporary one: they may lie on disks of their own."""
+    with suppress(UserError):
+        yield cache_folder()
+    yield from artifact_folder(run)
+
+
+def _end_run(status: str, reason: str) -> None:
+    """Ends the active run with a reason; a server that is away is left alone, so that the error itself is heard."""
+    if not is_reachable():
+        be_brief()
+    with suppress(MlflowException):
+        mlflow.set_tag(ERROR_TAG, reason)
+    with suppress(MlflowException):
+        mlflow.end_run(status)
+
+
+def _log_uncommitted(uncommitted: Uncommitted, run: mlflow.ActiveRun) -> None:
     if uncommitted.diff:
-        mlflow.log_text(uncommitted.diff, DIFF)
-        set_tags(uncommitted_sha256=hashlib.sha256(uncommitted.diff.encode()).hexdigest())
+        set_tags(uncommitted_sha256=store_text(uncommitted.diff, DIFF, run.info.artifact_uri))
     set_tags(uncommitted_left_out=uncommitted.left_out or None)
 
 

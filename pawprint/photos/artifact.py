@@ -16,6 +16,7 @@ from pawprint.photos.labels import UNLABELLED, label_members
 from pawprint.photos.left_out import LeftOut, tell_left_out
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, write_manifest
 from pawprint.photos.received import Received
+from pawprint.photos.space import check_space
 from pawprint.photos.zips import list_zip
 
 
@@ -221,9 +222,18 @@ def _write_zip(received: Received, path: Path) -> LeftOut:
         photos, seed = drawn_counts(received.location)
         write_drawings(path, photos=photos, seed=seed)
         return LeftOut()
+    check_space(f"a copy of {received.path}", {path.parent: _estimate_bytes(received.path, received.kind)})
     if received.kind == "folder":
         return pack_folder(received.path, path)
     if received.kind == "tar":
         return pack_tar(received.path, path)
     shutil.copyfile(received.path, path)
     return LeftOut()
+
+
+def _estimate_bytes(path: Path, kind: str) -> int:
+    """Say how much a copy takes: at least, where the photos of a tar are compressed."""
+    if kind == "folder":
+        return sum((path / name).stat().st_size for name in list_folder(path)[0])
+    size = path.stat().st_size
+    return 2 * size if kind == "tar" else size  # a tar's photos lie beside the zip until they are sorted

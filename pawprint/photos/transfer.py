@@ -20,6 +20,7 @@ from pawprint.photos.grammar import BUCKET_SCHEMES
 from pawprint.photos.partials import Partial, hold, matches, sweep_partials
 from pawprint.photos.received import BrokeOffError, UnreachableError
 from pawprint.photos.sniffing import starts_as_archive
+from pawprint.photos.space import check_space
 from pawprint.photos.streams import WAIT_SECONDS, Resume, Stream, open_within
 from pawprint.photos.tries import BUSY_SECONDS, keep_trying
 from pawprint.photos.unreached import find_unreached, note_unreached
@@ -208,6 +209,8 @@ def _attempt(url: str, partial: Partial, ask: Callable[[Resume | None], Stream],
 
 
 def _receive(stream: Stream, partial: Partial, url: str) -> None:
+    if stream.num_bytes is not None:
+        check_space(url, {partial.path.parent: stream.num_bytes - (partial.size if stream.start else 0)})
     since, came = time.monotonic(), 0
     # disable=None: no bar where stderr is no terminal; delay: none for what takes no time.
     with tqdm(
