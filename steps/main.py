@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @options.register
 @options.minimum_accuracy
 @options.minimum_f1
+@options.export
 @options.cache
 @options.plan
 def main(
@@ -57,6 +58,7 @@ def main(
     register: str,
     minimum_accuracy: float,
     minimum_f1: float,
+    export: str,
     cache: str,
     plan: bool,
 ) -> None:
@@ -129,6 +131,7 @@ def main(
                     "learning_rate": used["learning_rate"],
                     "patience": used["patience"],
                     "seed": seed + number,
+                    "export": export,
                 },
                 given={"dataset": dataset},
                 inputs={"dataset": dataset_digest},

@@ -1,15 +1,16 @@
 """Trains a network on a dataset.
 
 Reads   dataset/ of preprocess, its train and validation photos.
-Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accuracy by epoch, as they come.
+Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accuracy by epoch, as they come; on request
+        the artifact export/: the network in other formats.
 Run it  mlflow run . -e train -P dataset=runs:/<run id>/dataset
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,9 @@ from pawprint.errors import UserError
 from pawprint.models.architectures import recipe_for
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
+
+if TYPE_CHECKING:
+    from pawprint.dataset.reader import Split
 
 
 @click.command()
@@ -27,6 +31,7 @@ from steps.console import import_tensorflow_quietly, run_command
 @options.learning_rate
 @options.patience
 @options.seed
+@options.export
 def train(
     dataset: str,
     architecture: str,
@@ -35,6 +40,7 @@ def train(
     learning_rate: float | None,
     patience: int | None,
     seed: int,
+    export: str,
 ) -> None:
     """Train a network on a dataset."""
     import_tensorflow_quietly()
@@ -128,9 +134,44 @@ def train(
             f"{link(model.uri)}.",
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+            _log_exports(
+                training.network,
+                export,
+                photos=validation or photos,
+                facts={
+                    "class_names": list(data.class_names),
+                    "image_size": data.image_size,
+                    "architecture": architecture,
+                    "model_digest": model.digest,
+                    "dataset_digest": data.digest,
+                },
+            ),
         )
         set_tags(model_digest=model.digest, dataset_digest=data.digest, photos_sha256=data.photos_sha256)
     click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
+
+
+def _log_exports(network: Any, export: str, *, photos: "Split", facts: Mapping[str, Any]) -> str:
+    """Logs the network in other formats, each held against it on photos that are none of the test; says what came."""
+    from pawprint.lineage.digests import log_folder
+    from pawprint.serving.exports import export_network
+    from pawprint.serving.formats import list_formats
+
+    formats = list_formats(export)
+    if not formats:
+        return ""
+    with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+        told = export_network(
+            network,
+            Path(scratch),
+            formats=formats,
+            images=photos.images,
+            image_size=facts["image_size"],
+            facts=facts,
+        )
+        log_folder(Path(scratch), "export")
+    click.echo("\n".join(told))
+    return "\n".join(f"- {line}" for line in told)
 
 
 def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:
