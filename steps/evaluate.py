@@ -32,9 +32,11 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.lineage.datasets import find_photos, log_splits
     from pawprint.lineage.descriptions import code, describe_run, link, tell_metrics
     from pawprint.lineage.digests import log_folder
+    from pawprint.lineage.exports import open_exports
     from pawprint.lineage.models import open_photo_model
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.models.prediction import predict_probabilities
+    from pawprint.serving.exports import check_exports, tell_checks
 
     with (
         start_step(),
@@ -71,6 +73,12 @@ def evaluate(dataset: str, model: str) -> None:
             folder=folder,
             validation=validation,
         )
+        exported = ""
+        with open_exports(photo_model.model_id) as exports:
+            if exports is not None:
+                checks = check_exports(exports, photo_model.network, test.images, photo_model.image_size, folder)
+                exported = tell_checks(checks)
+                click.echo(exported)
         log_folder(folder, "evaluation")
         # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.
         judged = log_splits(
@@ -86,6 +94,7 @@ def evaluate(dataset: str, model: str) -> None:
             f"{link(f'models:/{photo_model.model_id}')} on the {len(test)} test photos of {link(dataset)} "
             f"({code(data.source)}).",
             tell_metrics(metrics),
+            exported,
         )
         set_tags(
             dataset_digest=data.digest,

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @options.register
 @options.minimum_accuracy
 @options.minimum_f1
+@options.export
 @options.cache
 @options.plan
 def main(
@@ -64,6 +65,7 @@ def main(
     register: str,
     minimum_accuracy: float,
     minimum_f1: float,
+    export: str,
     cache: str,
     plan: bool,
 ) -> None:
@@ -140,6 +142,7 @@ def main(
                     "patience": used["patience"],
                     **{name: "auto" if value is None else value for name, value in adjusted.items()},
                     "seed": seed + number,
+                    "export": export,
                 },
                 given={"dataset": dataset},
                 inputs={"dataset": dataset_digest},

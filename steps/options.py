@@ -15,6 +15,7 @@ import click
 from pawprint.errors import SecretError, UserError
 from pawprint.models.architectures import check_architecture
 from pawprint.photos.sources import check_source
+from pawprint.serving.formats import check_formats
 
 
 class AutoOr(click.ParamType[Any]):
@@ -158,4 +159,10 @@ minimum_accuracy = _option(
     "minimum_accuracy", click.FloatRange(0, 1), "Test accuracy below which main fails and registers nothing. 0: none."
 )
 minimum_f1 = _option("minimum_f1", click.FloatRange(0, 1), "The same for F1.")
+export = _option(
+    "export",
+    Checked("formats", check_formats),
+    "Formats that the trained network is also written in, beside the model: onnx (with a page to try it in a browser), "
+    "litert, or both with a comma. Empty: none.",
+)
 plan = _option("plan", click.BOOL, "true: only say which steps would run, which would be reused, and why.")

@@ -1,12 +1,14 @@
 """Trains a network on a dataset.
 
 Reads   dataset/ of preprocess, its train and validation photos.
-Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accuracy by epoch, as they come.
+Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accuracy by epoch, as they come; on request
+        the artifact export/: the network in other formats.
 Run it  mlflow run . -e train -P dataset=runs:/<run id>/dataset
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +21,7 @@ from steps import options
 from steps.console import import_tensorflow_quietly, run_command
 
 if TYPE_CHECKING:
+    from pawprint.dataset.reader import Dataset, Split
     from pawprint.training.epochs import Training
 
 MODEL_ROOM = 128 * 2**20
@@ -36,6 +39,7 @@ MODEL_ROOM = 128 * 2**20
 @options.augmentation
 @options.width
 @options.seed
+@options.export
 def train(
     dataset: str,
     architecture: str,
@@ -47,6 +51,7 @@ def train(
     augmentation: float | None,
     width: float | None,
     seed: int,
+    export: str,
 ) -> None:
     """Train a network on a dataset."""
     import_tensorflow_quietly()
@@ -54,20 +59,17 @@ def train(
     from pawprint.dataset.reader import load_dataset
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
-    from pawprint.lineage.deliveries import FILES, MODEL, FinishedTraining, log_training, open_spool
+    from pawprint.lineage.deliveries import EXPORT, FILES, MODEL, FinishedTraining, log_training, open_spool
     from pawprint.lineage.descriptions import code, link
-    from pawprint.lineage.model_files import write_model_files
     from pawprint.lineage.resuming import find_checkpoints
     from pawprint.lineage.runs import artifact_folder, start_step
     from pawprint.photos.cache import cache_folder, cache_location
     from pawprint.photos.space import check_space
     from pawprint.training.checkpoints import Checkpoints
-    from pawprint.training.curves import write_curves
     from pawprint.training.devices import unused_gpu
     from pawprint.training.features import FeatureStore
     from pawprint.training.few_photos import few_photos
     from pawprint.training.head import train_head
-    from pawprint.training.history import write_history
     from pawprint.training.loop import train_network
 
     recipe, adjusted = _adjust(architecture, weight_decay=weight_decay, augmentation=augmentation, width=width)
@@ -116,7 +118,7 @@ def train(
             "seed": seed,
         }
         parameters = {"architecture": architecture, **used, **adjusted}
-        key, anew = find_checkpoints(run, parameters, data.digest)
+        key, anew = find_checkpoints(run, {**parameters, "export": export}, data.digest)
         checkpoints.open(cache_location() / "checkpoints", key, anew=anew)
         training = learn(
             architecture=architecture,
@@ -129,15 +131,16 @@ def train(
             recipe=recipe,
             on_epoch=report_epoch,
         )
-        write_history(training.history, spool.folder / FILES / "history.csv")
-        write_curves(training.history, training.best_epoch, spool.folder / FILES / "curves.png")
-        model_digest = write_model_files(
-            training.network,
-            spool.folder / MODEL,
-            class_names=data.class_names,
-            image_size=data.image_size,
-            architecture=architecture,
-            dataset_digest=data.digest,
+        model_digest = _write_training(training, spool.folder / FILES, spool.folder / MODEL, architecture, data)
+        facts = {
+            "class_names": list(data.class_names),
+            "image_size": data.image_size,
+            "architecture": architecture,
+            "model_digest": model_digest,
+            "dataset_digest": data.digest,
+        }
+        exported = _write_exports(
+            training.network, spool.folder / EXPORT, export, photos=validation or photos, facts=facts
         )
         spool.log(_summarize(training))
         best = training.history[training.best_epoch - 1]
@@ -151,6 +154,7 @@ def train(
                     f"{code(architecture)} learned {dataset_link} ({len(photos)} photos of {code(data.source)}).",
                     f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
                     + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+                    exported,
                 ),
             ),
         )
@@ -162,6 +166,40 @@ def _adjust(architecture: str, **given: float | None) -> tuple[Recipe, dict[str,
     recipe = recipe_for(architecture)
     adjusted = resolve_adjustments(architecture, recipe, **given)
     return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
+
+
+def _write_training(training: "Training", files: Path, model: Path, architecture: str, data: "Dataset") -> str:
+    """Writes the history, its picture and the model's files; returns the model's digest."""
+    from pawprint.lineage.model_files import write_model_files
+    from pawprint.training.curves import write_curves
+    from pawprint.training.history import write_history
+
+    write_history(training.history, files / "history.csv")
+    write_curves(training.history, training.best_epoch, files / "curves.png")
+    return write_model_files(
+        training.network,
+        model,
+        class_names=data.class_names,
+        image_size=data.image_size,
+        architecture=architecture,
+        dataset_digest=data.digest,
+    )
+
+
+def _write_exports(network: Any, folder: Path, export: str, *, photos: "Split", facts: Mapping[str, Any]) -> str:
+    """Writes the network in other formats, each held against it on photos that are none of the test; says what came."""
+    from pawprint.serving.exports import export_network
+    from pawprint.serving.formats import list_formats
+
+    formats = list_formats(export)
+    if not formats:
+        return ""
+    folder.mkdir(exist_ok=True)
+    told = export_network(
+        network, folder, formats=formats, images=photos.images, image_size=facts["image_size"], facts=facts
+    )
+    click.echo("\n".join(told))
+    return "\n".join(f"- {line}" for line in told)
 
 
 def _summarize(training: "Training") -> dict[str, float]:

@@ -10,6 +10,11 @@ from pawprint.lineage.source_code import digest_sources
 from pawprint.lineage.surroundings import count_threads, digest_lock, name_instruction_set, name_libraries
 from pawprint.models.architectures import ARCHITECTURES
 
+EXPORT_FILES = tuple(
+    f"pawprint/serving/demo/{name}"
+    for name in ("package.json", "package-lock.json", "demo.html.j2", "demo.css", "demo.js", "pixels.js")
+)
+"""What train puts into the page to try."""
 MODEL_CODE = (*CODE_FILES, "pawprint/serving/model_code.py")
 """What train puts into the model without importing it."""
 _SHORT = 12
@@ -82,4 +87,9 @@ def digest_code(entry_point: str, parameters: Mapping[str, object]) -> dict[str,
         without.add("pawprint.models.keras_applications")
     if entry_point in {"download", "preprocess"}:
         without.add("pawprint.models")
-    return digest_sources(f"steps.{entry_point}", also=MODEL_CODE if entry_point == "train" else (), without=without)
+    also: tuple[str, ...] = MODEL_CODE if entry_point == "train" else ()
+    if parameters.get("export"):
+        also += EXPORT_FILES
+    elif entry_point == "train":
+        without.add("pawprint.serving")  # what exports a network makes none of it
+    return digest_sources(f"steps.{entry_point}", also=also, without=without)

@@ -1,8 +1,9 @@
 """What a training leaves, on its way to its run: written to disk, logged from there at once or by a later command.
 
 A folder `spool/<run id>` in the cache holds it all while a training runs: `server.txt`, `metrics.jsonl`, then `files/`
-(the run's artifacts), `model/` (as `write_model_files` writes it) and, when all that is whole, `training.json`. Where
-the tracking server, or the artifact store, stays away, the folder is moved to `undelivered/<run id>`.
+(the run's artifacts), `model/` (as `write_model_files` writes it), `export/` where that was asked for and, when all
+that is whole, `training.json`. Where the tracking server, or the artifact store, stays away, the folder is moved to
+`undelivered/<run id>`.
 """
 
 import json
@@ -32,7 +33,7 @@ from pawprint.photos.space import explain_full_disk
 
 SCHEMA_VERSION = 1
 RECORD, SERVER = "training.json", "server.txt"
-FILES, MODEL = "files", "model"
+FILES, MODEL, EXPORT = "files", "model", "export"
 _AT_ONCE_SECONDS = 3
 _LAST_CHANCE_SECONDS = 10
 """What a training that failed gives its metrics to arrive; the server is mostly there."""
@@ -207,6 +208,8 @@ def _drain(spool: Spool) -> None:
 
 def _log(folder: Path, finished: FinishedTraining) -> LoggedPhotoModel:
     log_folder(folder / FILES)
+    if (folder / EXPORT).is_dir():
+        log_folder(folder / EXPORT, EXPORT)
     model = log_model_files(folder / MODEL, parameters=finished.parameters)
     describe_run(*finished.description, f"It became {link(model.uri)}.")
     set_tags(**finished.tags)

@@ -1,0 +1,92 @@
+"""Does an exported network give the answers of the one it was made from, and how fast is each on this machine?"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pawprint.models.prediction import Images
+
+NUM_PHOTOS = 200
+MAX_DIFFERENCE = 1e-4
+"""By how much a probability may differ at most: rounding differs from runtime to runtime, nothing else may."""
+_BATCH, _SINGLES, _BATCHES = 32, 20, 3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two networks over the same photos.
+
+    Attributes:
+        photos: how many were compared.
+        max_difference: the largest difference between two probabilities of the same photo and class.
+        same_labels: photos that both give the same label.
+    """
+
+    photos: int
+    max_difference: float
+    same_labels: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether no probability differs by `MAX_DIFFERENCE` or more."""
+        return self.max_difference < MAX_DIFFERENCE
+
+    def facts(self) -> dict[str, Any]:
+        """Return what export.json says of it."""
+        return {**asdict(self), "holds": self.holds}
+
+
+def choose_photos(images: Images, number: int = NUM_PHOTOS) -> npt.NDArray[np.uint8]:
+    """Return at most `number` photos, spread evenly over all: uint8 [n, side, side, 3]."""
+    places = np.unique(np.linspace(0, len(images) - 1, min(number, len(images))).astype(int))
+    return np.concatenate([images[place : place + 1] for place in places])
+
+
+def compare_answers(expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32]) -> Agreement:
+    """Compare two networks' probabilities for the same photos, each [n, k]."""
+    return Agreement(
+        photos=len(expected),
+        max_difference=float(np.abs(expected - found).max()),
+        same_labels=int((expected.argmax(axis=1) == found.argmax(axis=1)).sum()),
+    )
+
+
+def time_network(network: Any, photos: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Return the milliseconds for a photo alone, and for each of a batch of 32: medians, after a call to warm up.
+
+    Args:
+        network: called with float32 [n, image_size, image_size, 3]; a keras.Model is compiled first, as a server would.
+        photos: uint8 [n, image_size, image_size, 3].
+    """
+    batch = np.resize(photos, (_BATCH, *photos.shape[1:])).astype(np.float32)
+    answer = _compile(network)
+    return {
+        "alone": _milliseconds(lambda: answer(batch[:1]), _SINGLES),
+        "in_batches": _milliseconds(lambda: answer(batch), _BATCHES) / _BATCH,
+    }
+
+
+def _compile(network: Any) -> Callable[[npt.NDArray[np.float32]], Any]:
+    import keras
+    import tensorflow as tf
+
+    if not isinstance(network, keras.Model):
+        exported: Callable[[npt.NDArray[np.float32]], Any] = network
+        return exported
+    compiled = tf.function(lambda pixels: network(pixels, training=False), reduce_retracing=True)
+    return lambda pixels: compiled(pixels).numpy()
+
+
+def _milliseconds(call: Callable[[], Any], times: int) -> float:
+    call()
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return 1000 * statistics.median(seconds)

@@ -1,0 +1,216 @@
+"""A finished network in formats that other programs run: ONNX, and LiteRT for phones.
+
+Writes `model.onnx`, `model.tflite`, `export.json` and, with ONNX, `demo.html`. A file that does not give the network's
+answers is not kept.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pawprint.models.prediction import Images, predict_probabilities
+from pawprint.serving.agreement import MAX_DIFFERENCE, Agreement, choose_photos, compare_answers, time_network
+from pawprint.serving.demo_page import NoPage, write_demo
+from pawprint.serving.formats import FILES
+from pawprint.serving.portable import build_portable_network, has_evidence
+from pawprint.serving.runtimes import load_export
+
+DESCRIPTION = "export.json"
+VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "onnx", "onnxruntime", "tf2onnx")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What became of one format.
+
+    Attributes:
+        format: a key of `FILES`.
+        path: the file, or None where none was kept.
+        told: what to say of it, in a line.
+    """
+
+    format: str
+    path: Path | None
+    told: str
+
+
+def export_network(
+    network: Any,
+    folder: Path,
+    *,
+    formats: Sequence[str],
+    images: Images,
+    image_size: int,
+    facts: Mapping[str, Any],
+) -> list[str]:
+    """Write a network's exports and, with its ONNX file, the page to try it; as `write_exports`.
+
+    Returns:
+        What became of each, a line each, for a person.
+    """
+    exports = write_exports(network, folder, formats=formats, images=images, image_size=image_size, facts=facts)
+    told = [export.told for export in exports]
+    onnx = next((export.path for export in exports if export.format == "onnx"), None)
+    if onnx is not None:
+        try:
+            page = write_demo(folder, onnx=onnx, facts=facts)
+            told.append(f"{page.name}: the model to try in a browser, {page.stat().st_size / 2**20:.0f} MB")
+        except NoPage as reason:
+            told.append(str(reason))
+    return told
+
+
+def write_exports(
+    network: Any,
+    folder: Path,
+    *,
+    formats: Sequence[str],
+    images: Images,
+    image_size: int,
+    facts: Mapping[str, Any],
+) -> list[Export]:
+    """Export a network, hold each file against it, and keep those that answer the same.
+
+    Args:
+        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
+        folder: an empty one; it gets a file a format, and export.json.
+        formats: keys of `FILES`.
+        images: photos that both are asked about, 200 of them at most; none of the test.
+        image_size: side in pixels that the network takes.
+        facts: what export.json and the ONNX file say of the model: class names, digests, …
+
+    Returns:
+        One a format, in the order asked for.
+    """
+    photos = choose_photos(images)
+    expected = predict_probabilities(network, photos, image_size)
+    portable = build_portable_network(network)
+    exports = []
+    told: dict[str, Any] = {}
+    for name in formats:
+        path = folder / FILES[name]
+        try:
+            _write(portable, path, image_size=image_size, facts=facts)
+            runtime = load_export(path)
+            agreement = compare_answers(expected, predict_probabilities(runtime, photos, image_size))
+        except Exception as error:
+            # Exporters and runtimes raise what they like for an operation they don't know. The model itself is
+            # whole and stays so: the person is told, and gets no such file.
+            path.unlink(missing_ok=True)
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            exports.append(Export(name, None, f"{name}: this network can't be exported ({reason})"))
+            told[name] = {"failed": reason}
+            continue
+        told[name] = agreement.facts()
+        if not agreement.holds:
+            path.unlink()
+            exports.append(Export(name, None, f"{name}: not kept, since {_tell(agreement)}"))
+            continue
+        told[name] |= {"bytes": path.stat().st_size, "milliseconds": time_network(runtime, photos)}
+        exports.append(Export(name, path, f"{name}: {_tell(agreement)}"))
+    description = {
+        **facts,
+        "formats": told,
+        "evidence": has_evidence(portable),
+        "keras_milliseconds": time_network(network, photos),
+        "versions": _read_versions(),
+    }
+    _write_json(description, folder / DESCRIPTION)
+    return exports
+
+
+def check_exports(folder: Path, network: Any, images: Images, image_size: int, report: Path) -> dict[str, Agreement]:
+    """Hold the exports of a model against it once more, on photos that it was not made with.
+
+    Args:
+        folder: of `write_exports`.
+        network: the model's own.
+        images: 200 of them at most are asked about.
+        image_size: side in pixels that the network takes.
+        report: the folder that export.json, with the results, is written into.
+
+    Returns:
+        By format, those that were kept.
+    """
+    photos = choose_photos(images)
+    expected = predict_probabilities(network, photos, image_size)
+    checks = {
+        name: compare_answers(expected, predict_probabilities(load_export(folder / file), photos, image_size))
+        for name, file in FILES.items()
+        if (folder / file).is_file()
+    }
+    _write_json({name: agreement.facts() for name, agreement in checks.items()}, report / DESCRIPTION)
+    return checks
+
+
+def tell_checks(checks: Mapping[str, Agreement]) -> str:
+    """Say in a line how exports agreed with their model."""
+    return "; ".join(f"{name}: {_tell(agreement)}" for name, agreement in checks.items())
+
+
+def _write_json(content: Mapping[str, Any], path: Path) -> None:
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _tell(agreement: Agreement) -> str:
+    bound = "" if agreement.holds else f", {MAX_DIFFERENCE:g} or more"
+    return (
+        f"on {agreement.photos} photos no probability differs from the model's by more than "
+        f"{agreement.max_difference:.1e}{bound}, and {agreement.same_labels} labels are the same"
+    )
+
+
+def _write(portable: Any, path: Path, *, image_size: int, facts: Mapping[str, Any]) -> None:
+    import keras
+
+    blank: npt.NDArray[np.float32] = np.zeros((1, image_size, image_size, 3), np.float32)
+    portable(blank)  # the exporter asks for a network that was called once
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # Keras asks whether NumPy still has `object`, which is what NumPy warns of.
+        warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
+        if path.suffix == ".onnx":
+            portable.export(path, format="onnx", verbose=False)
+            _describe_onnx(path, facts)
+        else:
+            # One photo at a time: with any number of them, TensorFlow's converter writes a file that it can't read.
+            one = keras.InputSpec(shape=blank.shape, dtype="float32", name="pixels")
+            portable.export(path, format="litert", verbose=False, input_signature=[one])
+
+
+def _describe_onnx(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write the facts into the file's metadata, and name the first axis; what is no text becomes JSON."""
+    import onnx
+
+    model = onnx.load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "photos"
+    onnx.helper.set_model_props(
+        model,
+        {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in facts.items()
+        },
+    )
+    onnx.save(model, path)
+
+
+def _read_versions() -> dict[str, str]:
+    installed = {name: _version(name) for name in VERSIONS}
+    return {name: version for name, version in installed.items() if version}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None  # one of the two TensorFlows

@@ -1,0 +1,64 @@
+"""Exported networks in the programs they are exported for: ONNX Runtime, and TensorFlow's interpreter for LiteRT."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pawprint.serving.portable import PROBABILITIES
+
+Pixels = npt.NDArray[np.float32]
+Answers = Mapping[str, npt.NDArray[np.float32]]
+
+
+class Runtime:
+    """An exported network that is called like a keras.Model from pixels to probabilities.
+
+    Attributes:
+        answer: from pixels, float32 [n, image_size, image_size, 3], to all that the network says, by name.
+    """
+
+    def __init__(self, answer: Callable[[Pixels], Answers]) -> None:
+        self.answer = answer
+
+    def __call__(self, pixels: Pixels, *, training: bool = False) -> npt.NDArray[np.float32]:
+        """Return the probabilities, float32 [n, k]; `training` is there because a keras.Model takes it."""
+        if training:
+            raise ValueError("an exported network learns no more")
+        return self.answer(pixels)[PROBABILITIES]
+
+
+def load_export(path: Path) -> Runtime:
+    """Load `model.onnx` or `model.tflite` for this machine's processor."""
+    return Runtime(_load_onnx(path) if path.suffix == ".onnx" else _load_litert(path))
+
+
+def _load_onnx(path: Path) -> Callable[[Pixels], Answers]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def answer(pixels: Pixels) -> Answers:
+        return dict(zip(names, session.run(names, {"pixels": pixels}), strict=True))
+
+    return answer
+
+
+def _load_litert(path: Path) -> Callable[[Pixels], Answers]:
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        # It is to move to a package of its own one day; the format stays, and the lock holds this TensorFlow.
+        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
+        runner: Any = tf.lite.Interpreter(str(path)).get_signature_runner()
+
+    def answer(pixels: Pixels) -> Answers:
+        # The file takes one photo at a time.
+        answers = [runner(pixels=pixels[place : place + 1]) for place in range(len(pixels))]
+        return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+
+    return answer

@@ -1,0 +1,92 @@
+"""Exports as a user asks for them, and the page to try in a browser, from disk, on its own."""
+
+import base64
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from pawprint.serving.demo_page import PAGE
+from pawprint.serving.formats import FILES
+
+pytestmark = pytest.mark.slow
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    """A page of a headless browser that is cut off from the network."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    if shutil.which("npm") is None:
+        pytest.skip("npm, which the page is built with, is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        context = chromium.new_context(viewport={"width": 390, "height": 800}, offline=True)
+        yield context.new_page()
+        chromium.close()
+
+
+def test_exports_and_the_page_give_the_models_answers(
+    launch: Callable[..., Any], tiny_photos: Callable[..., Path], page: Any
+) -> None:
+    at = launch()
+    source = tiny_photos(photos=30)
+    at.run("-P", f"source={source}", "-P", "epochs=1", "-P", "image_size=32", "-P", "export=onnx,litert")
+    train, evaluate = (at.newest(name) for name in ("train", "evaluate"))
+    folder = Path(at.client.download_artifacts(train.info.run_id, "export"))
+    assert {path.name for path in folder.iterdir()} == {*FILES.values(), "export.json", PAGE}
+    # On the test photos again, by evaluate.
+    checked = json.loads(Path(at.client.download_artifacts(evaluate.info.run_id, "evaluation/export.json")).read_text())
+    assert {name: one["holds"] for name, one in checked.items()} == dict.fromkeys(FILES, True)
+    assert "pawprint.digest.export" in train.data.tags
+
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: told.append(request.url))
+    page.goto((folder / PAGE).as_uri())
+    page.wait_for_selector("#status:text-is('Ready.')", timeout=120_000)
+    assert [text for text in told if not text.startswith(("file:", "blob:"))] == []
+
+    mlflow.set_tracking_uri(at.tracking_uri)
+    photos = [path.read_bytes() for path in sorted(source.rglob("*.jpg"))]
+    model = mlflow.pyfunc.load_model(
+        f"models:/{at.client.get_run(train.info.run_id).outputs.model_outputs[0].model_id}"
+    )
+    expected = model.predict(pd.DataFrame({"image": photos}))
+    found = page.evaluate(
+        """async (photos) => {
+          const answers = [];
+          for (const text of photos) {
+            const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+            answers.push((await answerFile(new File([bytes], "photo.jpg"))).probabilities);
+          }
+          return answers;
+        }""",
+        [base64.b64encode(photo).decode() for photo in photos],
+    )
+    np.testing.assert_allclose(found, expected[["probability_cats", "probability_dogs"]].to_numpy(float), atol=1e-3)
+
+    # By keyboard: the first stop is the choice of a file; after an answer the map can be put away.
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "file"
+    page.set_input_files("#file", {"name": "rex.jpg", "mimeType": "image/jpeg", "buffer": photos[0]})
+    page.wait_for_selector("#answer:visible")
+    assert expected["label"][0] in page.inner_text("#verdict")
+    page.focus("#show")
+    page.keyboard.press("Space")
+    assert page.is_hidden("#map")
+    page.set_input_files("#file", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no photo"})
+    page.wait_for_selector("#error:visible")
+    assert "notes.txt" in page.inner_text("#error")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390  # a phone's width, nothing to scroll aside

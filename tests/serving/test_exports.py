@@ -1,0 +1,173 @@
+"""Exported networks against the network itself, and the evidence against what it is made of."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pawprint.errors import UserError
+from pawprint.lineage.cache_keys import EXPORT_FILES, build_key
+from pawprint.models.architectures import build_model
+from pawprint.serving import agreement, demo_page
+from pawprint.serving.exports import DESCRIPTION, check_exports, write_exports
+from pawprint.serving.formats import FILES, list_formats
+from pawprint.serving.portable import EVIDENCE, PROBABILITIES, build_portable_network
+from pawprint.serving.runtimes import load_export
+from pawprint.training.inference import build_inference_network
+
+# Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+SIDE, INNER, CLASSES = 24, 16, ("ant", "bee <i>", "</script>")
+FACTS = {"class_names": list(CLASSES), "image_size": SIDE, "architecture": "tiny", "model_digest": "ab" * 32}
+
+
+def tiny_model() -> Any:
+    """Ends in the mean over all places and one linear layer, as `cnn` does, and has a GELU as `cct` does."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    pixels = keras.Input((None, None, 3))
+    x = layers.Rescaling(1 / 64.0, offset=-2.0)(pixels)
+    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Dense(6, activation="gelu")(x)
+    x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(pixels, layers.Dense(len(CLASSES), bias_initializer="random_normal")(x), name="tiny")
+
+
+def finish(model: Any, *, side: int = INNER) -> Any:
+    return build_inference_network(model, image_size=SIDE, side=side, num_classes=len(CLASSES), flip_average=True)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (7, SIDE, SIDE, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, images: np.ndarray) -> tuple[Any, Path]:
+    """A network as it is after storing and loading, and the folder of its exports."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("exports")
+    finish(tiny_model()).save(folder / "network.keras")
+    network = keras.models.load_model(folder / "network.keras", compile=False)
+    exports = write_exports(network, folder, formats=tuple(FILES), images=images, image_size=SIDE, facts=FACTS)
+    assert [export.path for export in exports] == [folder / file for file in FILES.values()]
+    return network, folder
+
+
+@pytest.mark.parametrize("file", FILES.values())
+def test_an_export_gives_the_networks_answers_for_any_number_of_photos(written, images, file: str) -> None:
+    network, folder = written
+    exported = load_export(folder / file)
+    expected = np.asarray(network(images.astype(np.float32), training=False))
+    for number in (1, len(images)):
+        np.testing.assert_allclose(exported(images[:number].astype(np.float32)), expected[:number], atol=1e-5)
+
+
+def test_the_evidence_is_the_logit_taken_apart(images) -> None:
+    import keras
+
+    model = tiny_model()
+    said = build_portable_network(finish(model, side=SIDE))(images.astype(np.float32))
+    bias = model.layers[-1].bias.numpy()
+    views = [images.astype(np.float32), images[:, :, ::-1].astype(np.float32)]
+    logits = np.mean([np.asarray(model(view)) for view in views], axis=0)
+    np.testing.assert_allclose(np.asarray(said[EVIDENCE]).mean(axis=(1, 2)) + bias, logits, atol=1e-5)
+    # Where it lies: each place's own features through the last layer, the mirror image's turned back.
+    features = keras.Model(model.input, model.layers[-3].input)
+    one, other = (np.asarray(features(view)) @ model.layers[-1].kernel.numpy() for view in views)
+    np.testing.assert_allclose(said[EVIDENCE], (one + other[:, :, ::-1]) / 2, atol=1e-5)
+
+
+def test_a_network_that_mixes_all_places_has_no_evidence(images) -> None:
+    network = finish(build_model("baseline", num_classes=len(CLASSES), image_size=INNER, seed=0))
+    said = build_portable_network(network)(images.astype(np.float32))
+    assert list(said) == [PROBABILITIES]
+    np.testing.assert_allclose(said[PROBABILITIES], network(images.astype(np.float32)), atol=1e-5)
+
+
+def test_the_onnx_file_says_what_it_is(written) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(written[1] / FILES["onnx"], providers=["CPUExecutionProvider"])
+    facts = session.get_modelmeta().custom_metadata_map
+    assert json.loads(facts["class_names"]) == list(CLASSES)
+    assert json.loads(facts["image_size"]) == SIDE
+    assert facts["model_digest"] == FACTS["model_digest"]
+    assert {one.name: one.shape[0] for one in (*session.get_inputs(), *session.get_outputs())} == {
+        "pixels": "photos",
+        PROBABILITIES: "photos",
+        EVIDENCE: "photos",
+    }
+
+
+def test_the_description_has_differences_and_times(written) -> None:
+    told = json.loads((written[1] / DESCRIPTION).read_text("utf-8"))
+    assert told["evidence"]
+    for name in FILES:
+        assert 0 <= told["formats"][name]["max_difference"] < agreement.MAX_DIFFERENCE
+        assert told["formats"][name]["photos"] == told["formats"][name]["same_labels"] == 7
+        assert told["formats"][name]["milliseconds"]["alone"] > 0
+    assert told["keras_milliseconds"]["alone"] > 0
+
+
+def test_what_answers_otherwise_is_not_kept(tmp_path: Path, images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "MAX_DIFFERENCE", 0.0)
+    exports = write_exports(
+        finish(tiny_model()), tmp_path, formats=["onnx"], images=images, image_size=SIDE, facts=FACTS
+    )
+    assert exports[0].path is None
+    assert "not kept" in exports[0].told
+    assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
+
+
+def test_what_can_not_be_exported_is_told_and_costs_nothing_else(tmp_path: Path, images) -> None:
+    import keras
+
+    pixels = keras.Input((SIDE, SIDE, 3))
+    unknown = keras.ops.erfinv(keras.ops.mean(pixels, axis=(1, 2)) / 300.0)  # tf2onnx has no such operation
+    network = keras.Model(pixels, keras.ops.softmax(unknown))
+    exports = write_exports(network, tmp_path, formats=["onnx"], images=images, image_size=SIDE, facts=FACTS)
+    assert exports[0].path is None
+    assert "can't be exported" in exports[0].told
+    assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
+
+
+def test_a_changed_file_shows_on_other_photos(written, images, tmp_path: Path) -> None:
+    network, folder = written
+    other = finish(build_model("baseline", num_classes=len(CLASSES), image_size=INNER, seed=0))
+    assert all(one.holds for one in check_exports(folder, network, images, SIDE, tmp_path).values())
+    checks = check_exports(folder, other, images, SIDE, tmp_path)
+    assert set(checks) == set(FILES)
+    assert not any(one.holds for one in checks.values())
+    assert json.loads((tmp_path / DESCRIPTION).read_text("utf-8"))["onnx"]["holds"] is False
+
+
+@pytest.mark.parametrize(("length", "number"), [(1000, 200), (201, 200), (200, 200), (7, 7), (1, 1)])
+def test_photos_are_chosen_evenly_and_once(length: int, number: int) -> None:
+    images = np.arange(length).reshape(-1, 1, 1, 1)
+    chosen = agreement.choose_photos(images).ravel()
+    assert len(set(chosen)) == number
+    assert {chosen[0], chosen[-1]} == {0, length - 1}
+
+
+def test_formats() -> None:
+    assert list_formats("litert,onnx,litert") == ("litert", "onnx")
+    with pytest.raises(UserError, match="'tflite' is not known; choose from onnx, litert"):
+        list_formats("onnx,tflite")
+
+
+def test_what_exports_is_part_of_trains_key_only_where_something_is_exported() -> None:
+    def code(export: str) -> set[str]:
+        parts = build_key("train", {"architecture": "cnn", "export": export}, {}).parts
+        return {name for name in parts if name.startswith("code pawprint/serving/")}
+
+    assert set(EXPORT_FILES) == {f"pawprint/serving/demo/{name}" for name in demo_page.FILES}
+    exporting = {f"code {name}" for name in (*EXPORT_FILES, "pawprint/serving/portable.py")}
+    assert exporting <= code("onnx")
+    assert not exporting & code("")
