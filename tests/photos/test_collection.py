@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pawprint.errors import UserError
-from pawprint.photos.collection import PhotoCollection, UnreadableMemberError, load_photos
+from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
+from pawprint.photos.zips import UnreadableMemberError
 
 Tiny = Callable[..., Path]
 

@@ -76,7 +76,7 @@ def test_through_a_pipe_nothing_is_changed_and_all_is_kept(tmp_path: Path, how: 
     lines += [said] if said else []
     assert done.returncode == code
     assert done.stdout.splitlines() == lines
-    lines[5] = "https://***@host"
+    lines[5] = "https://…@host"
     assert kept.read_text().splitlines() == ["a-run", *lines]
 
 
@@ -135,4 +135,4 @@ def test_in_a_terminal_the_bar_is_drawn_and_the_size_is_known(tmp_path: Path) ->
     assert lines[:5] == ["a-run", "out first", "err second", "child third", "child fourth"]
     assert lines[5].startswith("bar: 100%")
     assert sum(line.startswith("bar:") for line in lines) == 1
-    assert lines[-2:] == ["https://***@host", "error: the last word"]
+    assert lines[-2:] == ["https://…@host", "error: the last word"]
