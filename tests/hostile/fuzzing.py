@@ -78,7 +78,7 @@ def fuzz(read: Callable[[bytes], object], seeds: Sequence[bytes], *, errors: tup
             @given(broken(seeds))
             def attempt(data: bytes) -> None:
                 nonlocal tried
-                if time.monotonic() > ends:
+                if tried and time.monotonic() > ends:
                     return
                 tried += 1
                 signal.alarm(HANG_SECONDS)

@@ -59,7 +59,7 @@ def test_photos_of_download_are_read_with_those_it_found_no_class_for(tiny_photo
 
 def test_no_photos_are_known_before_any_run(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(UserError, match=r"holds no photos \(1 x not a photo\)"):
+    with pytest.raises(UserError, match=r"holds no photos \(1 × not a photo: notes.txt\)"):
         check_source(str(tmp_path), labelled=False)
 
 
