@@ -36,7 +36,7 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.lineage.models import open_photo_model
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.models.prediction import predict_probabilities
-    from pawprint.serving.exports import check_exports, tell_checks
+    from pawprint.serving.checks import check_exports, tell_checks
 
     with (
         start_step(),

@@ -58,7 +58,19 @@ def predict_probabilities(network: Any, images: Images, image_size: int) -> npt.
         images: photos of any one size; those of another size than the network's are resized.
         image_size: side in pixels that the network takes.
     """
-    answer = compile_network(network, image_size)
+    return answer_photos(compile_network(network, image_size), images, image_size)
+
+
+def answer_photos(
+    answer: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]], images: Images, image_size: int
+) -> npt.NDArray[np.float32]:
+    """Returns the answers to all photos, float32 `[n, classes]`, asked for batch by batch.
+
+    Args:
+        answer: takes pixels, uint8 `[k, image_size, image_size, 3]`, as what `compile_network` returns.
+        images: photos of any one size; those of another size are resized.
+        image_size: side in pixels.
+    """
     starts = tqdm(range(0, len(images), BATCH), desc="predicting", unit="batch", disable=None, delay=2)
     return np.concatenate([answer(_resize(images[start : start + BATCH], image_size)) for start in starts])
 

@@ -56,6 +56,15 @@ def compare_answers(expected: npt.NDArray[np.float32], found: npt.NDArray[np.flo
     )
 
 
+def tell_agreement(agreement: Agreement) -> str:
+    """Say in words how an export agreed with its model."""
+    bound = "" if agreement.holds else f", {MAX_DIFFERENCE:g} or more"
+    return (
+        f"on {agreement.photos} photos no probability differs from the model's by more than "
+        f"{agreement.max_difference:.1e}{bound}, and {agreement.same_labels} labels are the same"
+    )
+
+
 def time_network(network: Any, photos: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Return the milliseconds for a photo alone, and for each of a batch of 32: medians, after a call to warm up.
 

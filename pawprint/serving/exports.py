@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pawprint.models.prediction import Images, predict_probabilities
-from pawprint.serving.agreement import MAX_DIFFERENCE, Agreement, choose_photos, compare_answers, time_network
+from pawprint.models.prediction import Images, answer_photos, predict_probabilities
+from pawprint.serving.agreement import choose_photos, compare_answers, tell_agreement, time_network
+from pawprint.serving.checks import DESCRIPTION, write_description
 from pawprint.serving.demo_page import NoPage, write_demo
 from pawprint.serving.formats import FILES
 from pawprint.serving.portable import build_portable_network, has_evidence
 from pawprint.serving.runtimes import load_export
 
-DESCRIPTION = "export.json"
 VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "onnx", "onnxruntime", "tf2onnx")
 
 
@@ -100,7 +100,7 @@ def write_exports(
         try:
             _write(portable, path, image_size=image_size, facts=facts)
             runtime = load_export(path)
-            agreement = compare_answers(expected, predict_probabilities(runtime, photos, image_size))
+            agreement = compare_answers(expected, answer_photos(runtime, photos, image_size))
         except Exception as error:
             # Exporters and runtimes raise what they like for an operation they don't know. The model itself is
             # whole and stays so: the person is told, and gets no such file.
@@ -112,10 +112,10 @@ def write_exports(
         told[name] = agreement.facts()
         if not agreement.holds:
             path.unlink()
-            exports.append(Export(name, None, f"{name}: not kept, since {_tell(agreement)}"))
+            exports.append(Export(name, None, f"{name}: not kept, since {tell_agreement(agreement)}"))
             continue
         told[name] |= {"bytes": path.stat().st_size, "milliseconds": time_network(runtime, photos)}
-        exports.append(Export(name, path, f"{name}: {_tell(agreement)}"))
+        exports.append(Export(name, path, f"{name}: {tell_agreement(agreement)}"))
     description = {
         **facts,
         "formats": told,
@@ -123,50 +123,8 @@ def write_exports(
         "keras_milliseconds": time_network(network, photos),
         "versions": _read_versions(),
     }
-    _write_json(description, folder / DESCRIPTION)
+    write_description(description, folder / DESCRIPTION)
     return exports
-
-
-def check_exports(folder: Path, network: Any, images: Images, image_size: int, report: Path) -> dict[str, Agreement]:
-    """Hold the exports of a model against it once more, on photos that it was not made with.
-
-    Args:
-        folder: of `write_exports`.
-        network: the model's own.
-        images: 200 of them at most are asked about.
-        image_size: side in pixels that the network takes.
-        report: the folder that export.json, with the results, is written into.
-
-    Returns:
-        By format, those that were kept.
-    """
-    photos = choose_photos(images)
-    expected = predict_probabilities(network, photos, image_size)
-    checks = {
-        name: compare_answers(expected, predict_probabilities(load_export(folder / file), photos, image_size))
-        for name, file in FILES.items()
-        if (folder / file).is_file()
-    }
-    _write_json({name: agreement.facts() for name, agreement in checks.items()}, report / DESCRIPTION)
-    return checks
-
-
-def tell_checks(checks: Mapping[str, Agreement]) -> str:
-    """Say in a line how exports agreed with their model."""
-    return "; ".join(f"{name}: {_tell(agreement)}" for name, agreement in checks.items())
-
-
-def _write_json(content: Mapping[str, Any], path: Path) -> None:
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(f"{text}\n", encoding="utf-8")
-
-
-def _tell(agreement: Agreement) -> str:
-    bound = "" if agreement.holds else f", {MAX_DIFFERENCE:g} or more"
-    return (
-        f"on {agreement.photos} photos no probability differs from the model's by more than "
-        f"{agreement.max_difference:.1e}{bound}, and {agreement.same_labels} labels are the same"
-    )
 
 
 def _write(portable: Any, path: Path, *, image_size: int, facts: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ Answers = Mapping[str, npt.NDArray[np.float32]]
 
 
 class Runtime:
-    """An exported network that is called like a keras.Model from pixels to probabilities.
+    """An exported network that is called with pixels and answers with probabilities.
 
     Attributes:
         answer: from pixels, float32 [n, image_size, image_size, 3], to all that the network says, by name.
@@ -24,11 +24,9 @@ class Runtime:
     def __init__(self, answer: Callable[[Pixels], Answers]) -> None:
         self.answer = answer
 
-    def __call__(self, pixels: Pixels, *, training: bool = False) -> npt.NDArray[np.float32]:
-        """Return the probabilities, float32 [n, k]; `training` is there because a keras.Model takes it."""
-        if training:
-            raise ValueError("an exported network learns no more")
-        return self.answer(pixels)[PROBABILITIES]
+    def __call__(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return the probabilities, float32 [n, k], of pixels 0 to 255 of whatever type."""
+        return self.answer(pixels.astype(np.float32))[PROBABILITIES]
 
 
 def load_export(path: Path) -> Runtime:

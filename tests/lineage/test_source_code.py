@@ -64,7 +64,7 @@ def test_each_step_reaches_its_own_rooms() -> None:
 
     assert rooms("download") == {"photos"}
     assert rooms("preprocess") == {"photos", "dataset"}
-    assert rooms("evaluate") == {"dataset", "models", "evaluation"}
+    assert rooms("evaluate") == {"dataset", "models", "evaluation", "serving"}  # serving: it asks exports again
     assert "evaluation" not in rooms("train", architecture="cnn")
     assert "serving" in rooms("train", architecture="cnn")
 

@@ -11,7 +11,8 @@ from pawprint.errors import UserError
 from pawprint.lineage.cache_keys import EXPORT_FILES, build_key
 from pawprint.models.architectures import build_model
 from pawprint.serving import agreement, demo_page
-from pawprint.serving.exports import DESCRIPTION, check_exports, write_exports
+from pawprint.serving.checks import DESCRIPTION, check_exports
+from pawprint.serving.exports import write_exports
 from pawprint.serving.formats import FILES, list_formats
 from pawprint.serving.portable import EVIDENCE, PROBABILITIES, build_portable_network
 from pawprint.serving.runtimes import load_export
