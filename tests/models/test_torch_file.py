@@ -112,3 +112,10 @@ def test_another_format_is_refused(tmp_path):
     path.write_bytes(b"PK\x03\x04 a zip, as PyTorch writes since 1.6")
     with pytest.raises(ValueError, match=r"new\.pth is no file"):
         load_tensors(path)
+
+
+def test_a_number_of_remembered_objects_beyond_the_file_asks_for_no_memory(tmp_path):
+    path = tmp_path / "greedy.pth"
+    path.write_bytes(b"\x80\x02K\x01r\xff\xff\xff\xff.")  # LONG_BINPUT 4294967295: the unpickler would take 64 GB
+    with pytest.raises(ValueError, match="remembers object number 4294967295"):
+        load_tensors(path)
