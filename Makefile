@@ -14,8 +14,8 @@ check: lint test fuzz test-slow  ## everything CI holds
 test: $(STAMP)  ## the fast suite: no network, no photos, under two minutes
 	$(PYTHON) -m pytest -n auto
 
-test-slow: $(STAMP)  ## real `mlflow run`, servers, trainings
-	$(PYTHON) -m pytest -m slow
+test-slow: $(STAMP)  ## real `mlflow run`, servers, kills, a browser; two files at a time: they mostly wait for imports
+	$(PYTHON) -m pytest -m slow -n 2 --dist loadfile
 
 soak: $(STAMP)  ## fifty runs in one store: nothing left behind, no slower (half an hour on two idle cores)
 	$(PYTHON) -m benchmarks.soak --runs 50
