@@ -34,6 +34,8 @@ from pawprint.photos.space import explain_full_disk
 SCHEMA_VERSION = 1
 RECORD, SERVER = "training.json", "server.txt"
 FILES, MODEL, EXPORT = "files", "model", "export"
+MAX_AGE_SECONDS = 14 * 24 * 3600
+"""A spool that nobody touched for so long is of a process that was killed; whoever went on has logged it all again."""
 _AT_ONCE_SECONDS = 3
 _LAST_CHANCE_SECONDS = 10
 """What a training that failed gives its metrics to arrive; the server is mostly there."""
@@ -68,6 +70,7 @@ def open_spool(run_id: str) -> Iterator[Spool]:
     """
     folder, kept = cache_folder() / "spool" / run_id, undelivered_folder(run_id)
     folder.parent.mkdir(exist_ok=True)
+    _clear_abandoned(folder.parent)
     if kept.is_dir() and not folder.exists():
         kept.replace(folder)
         (folder / RECORD).unlink(missing_ok=True)
@@ -81,6 +84,14 @@ def open_spool(run_id: str) -> Iterator[Spool]:
             _save_metrics(spool)
             raise
         spool.remove()
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Remove the spools that processes left behind when they were killed, once they are old."""
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process clears it, too, or goes on with it
+            if max(each.stat().st_mtime for each in [path, *path.rglob("*")]) < time.time() - MAX_AGE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _save_metrics(spool: Spool) -> None:

@@ -1,6 +1,8 @@
 """Metrics on their way: against a store that fails as servers do, answers lost included."""
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,3 +151,19 @@ def test_many_metrics_go_in_batches(store: Path, run_id: str, monkeypatch: pytes
         assert spool.drain(20)
     assert histories(run_id) == expected()
     assert mlflow.get_run(run_id).data.metrics["accuracy"] == 1
+
+
+def test_what_killed_processes_left_is_cleared_once_it_is_old(
+    store: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
+    old, recent = store / "spool" / "old", store / "spool" / "recent"
+    for folder in (old, recent):
+        folder.mkdir(parents=True)
+        (folder / "metrics.jsonl").write_text("")
+    long_ago = time.time() - deliveries.MAX_AGE_SECONDS - 60
+    for path in (old / "metrics.jsonl", old, recent):
+        os.utime(path, (long_ago, long_ago))
+    with open_spool(run_id):
+        assert not old.exists()
+        assert recent.exists()  # a file within was written to
