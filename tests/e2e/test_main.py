@@ -39,7 +39,8 @@ def test_tree_of_runs_is_complete_and_each_step_runs_alone(launch: Launch, tiny_
         assert main.data.metrics[f"{name}_mean"] == pytest.approx((first + second) / 2)
     assert "mean" in done.stdout
     assert main.data.tags["pawprint.best_model"] in done.stdout
-    with Path(mlflow.artifacts.download_artifacts(f"runs:/{main.info.run_id}/suspicious_labels.csv")).open() as file:
+    doubts = f"runs:/{main.info.run_id}/suspicious_labels.csv"
+    with Path(mlflow.artifacts.download_artifacts(doubts, tracking_uri=at.tracking_uri)).open() as file:
         assert file.readline().startswith("member,split,label,suggestion,")
 
     download, preprocess, train = (at.newest(name) for name in ("download", "preprocess", "train"))
