@@ -148,14 +148,15 @@ def test_three_classes_are_a_dataset_like_any_other(tiny_photos: TinyPhotos, tmp
 
 
 _MEASURE = """
-import resource, sys
+import sys
 from pathlib import Path
 from pawprint.dataset.writer import write_dataset
 from pawprint.photos.collection import load_photos
+from tests.memory import peak_megabytes
 photos = load_photos(Path(sys.argv[1]))
 write_dataset(photos, Path(sys.argv[2]), image_size=96, train_images=0, test_images=0,
               validation_fraction=0.2, seed=0, workers=2)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(round(1024 * peak_megabytes()))
 """
 
 

@@ -64,6 +64,6 @@ def test_a_parameters_name_is_not_run_either(launch: Callable[..., object], tmp_
     launcher = launch()
     done = launcher.run("-P", "$(touch x)=1", "-P", "a;touch x=1", "-P", "epochs=`touch x`", check=False)
     assert done.returncode != 0
-    assert "error: " in done.stderr
+    assert "may only contain alphanumerics" in done.stderr  # MLflow's own words
     for folder in (tmp_path, Path(__file__).parents[2]):
         assert not [path for path in folder.rglob("x") if path.is_file()]

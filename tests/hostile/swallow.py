@@ -4,7 +4,6 @@ Run alone in a process, so that its memory is that of the reading.
 """
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pawprint.photos.archives import pack_tar
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.sniffing import archive_kind, describe_file
 from pawprint.photos.zips import UnreadableMemberError, list_zip, open_zip, read_member
+from tests.memory import peak_megabytes
 
 
 def swallow(path: Path) -> dict[str, object]:
@@ -48,5 +48,5 @@ if __name__ == "__main__":
         start = time.process_time()  # of this process: a busy machine is no bomb
         told = swallow(Path(word))
         seconds = time.process_time() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_megabytes()
         sys.stdout.write(json.dumps({"file": Path(word).name, "seconds": seconds, "peak_mb": peak, **told}) + "\n")

@@ -175,11 +175,11 @@ def test_the_largest_photo_of_any_kind_fits_into_the_memory(kind: str) -> None:
     """88 million pixels in a file of a megabyte: no bomb by the cap, and held to 500 MB all the same."""
     colour, bits = kind.split(", ")
     code = (
-        "import resource\n"
         "from pawprint.dataset.decode import decode_photo\n"
         "from tests.hostile.test_images import png\n"
+        "from tests.memory import peak_megabytes\n"
         f"assert decode_photo(png(9400, 9400, {colour}, bits={bits}, alpha=bytes(2)), 160).shape == (160, 160, 3)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "print(peak_megabytes())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     print(kind, done.stdout)  # noqa: T201 - figures
