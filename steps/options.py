@@ -14,6 +14,7 @@ import click
 
 from pawprint.errors import SecretError, UserError
 from pawprint.models.architectures import check_architecture
+from pawprint.photos.registered import REGISTERED
 from pawprint.photos.sources import check_source
 from pawprint.serving.formats import check_formats
 
@@ -73,7 +74,8 @@ _AT_LEAST_1 = click.IntRange(min=1)
 source = _option(
     "source",
     Checked("source", check_source),
-    "Where the photos come from: a folder, zip or tar; a URL; cat-and-dog; synthetic[:photos[:seed]]; "
+    "Where the photos come from: a folder, zip or tar; a URL; "
+    f"{', '.join(REGISTERED)}; synthetic[:photos[:seed]]; "
     "kaggle:owner/slug; gdrive:id; runs:/<id>/photos; train=A+test=B. "
     "Several, separated by commas, are tried in order.",
 )
