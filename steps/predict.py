@@ -37,7 +37,7 @@ class UnlessPaths(click.Option):
 @options.model
 @click.argument("paths", nargs=-1, is_eager=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def predict(source: str | None, model: str, paths: tuple[Path, ...]) -> None:
-    """Label photos: all of a source in a run of its own, or a few, named as PATHS, in the terminal and without a run."""
+    """Label photos: all of a source in a run of its own, or a few, named as PATHS, without one, in the terminal."""
     if source is not None and paths:
         raise click.UsageError("give --source, or photos one by one, not both")
     import_tensorflow_quietly()

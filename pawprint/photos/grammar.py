@@ -6,7 +6,8 @@ r"""How a `source` reads: alternatives, pairs of archives, and the kind of each 
     place       = registered | "synthetic" [":" photos [":" seed]] | "kaggle:" owner "/" slug
                 | "gdrive:" id | "http(s)://…" | "s3://…" | "gs://…" | "file://…" | "runs:/…" | path
 
-A registered name (`registered.py`) is read as the place that it stands for. A path may hold commas and pluses: of the ways to read them, the longest that names an existing path wins,
+A registered name (`registered.py`) is read as the place that it stands for.
+A path may hold commas and pluses: of the ways to read them, the longest that names an existing path wins,
 and a plus parts two archives only before `train=`, `validation=` or `test=`. In a URL a comma is `%2C`.
 """
 
