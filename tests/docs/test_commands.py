@@ -80,6 +80,12 @@ def test_python_m_names_modules_and_their_commands(page: str, rest: str) -> None
         assert named <= set(ENTRY_POINTS[module.removeprefix("steps.")]["parameters"])
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_benchmarks_that_are_named_are_there(page: Path) -> None:
+    for name in re.findall(r"\bbenchmarks\.(\w+)", page.read_text("utf-8")):
+        assert (ROOT / "benchmarks" / f"{name}.py").is_file(), name
+
+
 @pytest.mark.parametrize(("page", "rest"), commands_of(r"^make(?= |$)"))
 def test_make_names_targets(page: str, rest: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
