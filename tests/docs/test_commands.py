@@ -1,4 +1,4 @@
-"""Every command in README.md, CONTRIBUTING.md and docs/ names entry points, parameters, modules and targets there are."""
+"""Commands in README.md, CONTRIBUTING.md and docs/ name entry points, parameters, modules and targets that there are."""
 
 import re
 import shlex

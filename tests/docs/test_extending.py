@@ -73,19 +73,23 @@ class Copy:
         for name in ("MLFLOW_RUN_ID", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
             self.environment.pop(name, None)
 
-    def apply(self, section: str) -> list[str]:
-        """Writes the section's new files, applies its differences, and returns the lines that it adds."""
-        added = []
+    def apply(self, section: str) -> None:
+        """Writes the section's new files and applies its differences, less than 30 lines, in the project's style."""
+        added, changed = [], []
         for before, language, block in re.findall(r"([^\n]*)\n\n```(\w+)\n(.*?)```", section, re.DOTALL):
             if language == "python":
-                path = self.folder / re.findall(r"`([\w/]+\.py)`", before)[-1]
+                changed.append(re.findall(r"`([\w/]+\.py)`", before)[-1])
+                path = self.folder / changed[-1]
                 assert not path.exists()
                 path.write_text(block, "utf-8")
                 added += block.splitlines()
             elif language == "diff":
                 self.run("git", "apply", "-", given=block)
+                changed += re.findall(r"^\+\+\+ b/(.*)", block, re.MULTILINE)
                 added += re.findall(r"^\+(?!\+\+ )(.*)", block, re.MULTILINE)
-        return added
+        assert 0 < len(added) < 30
+        self.run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", *changed)
+        self.run(sys.executable, "-m", "ruff", "check", "--no-cache", *changed)
 
     def run(self, *words: str, given: str | None = None) -> str:
         done = subprocess.run(
@@ -111,16 +115,10 @@ def project(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
 
 
-def check_size_and_style(project: Copy, added: list[str]) -> None:
-    assert 0 < len(added) < 30
-    project.run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", ".")
-    project.run(sys.executable, "-m", "ruff", "check", "--no-cache", ".")
-
-
 @pytest.mark.slow
 def test_the_architecture_passes_what_every_architecture_must_and_trains(project: Copy) -> None:
     section = SECTIONS["An architecture"]
-    check_size_and_style(project, project.apply(section))
+    project.apply(section)
     (tested,) = project.run_commands(section)
     assert "passed" in tested
     assert "skipped" not in tested
@@ -131,7 +129,7 @@ def test_the_architecture_passes_what_every_architecture_must_and_trains(project
 def test_the_sources_are_fetched(project: Copy, server: str, tmp_path: Path) -> None:
     """The two hosts are a web server here."""
     section = re.sub(r"https://(photos\.example|zenodo)\.org", server, SECTIONS["A source"])
-    check_size_and_style(project, project.apply(section))
+    project.apply(section)
     for told in project.run_commands(section):
         assert told.startswith("unassigned: 6 cats, 6 dogs")
     manifests = [load_manifest(path.parent) for path in (project.folder / "mlruns").rglob("manifest.json")]
@@ -143,7 +141,7 @@ def test_the_sources_are_fetched(project: Copy, server: str, tmp_path: Path) -> 
 
 def test_the_metric_agrees_with_scikit_learn_on_every_resample(project: Copy) -> None:
     section = SECTIONS["A metric"]
-    check_size_and_style(project, project.apply(section))
+    project.apply(section)
     (tested,) = project.run_commands(section)
     assert "passed" in tested
     from_copy = "from pawprint.evaluation.metrics import compute_metrics as c; import pawprint; "
