@@ -1,4 +1,4 @@
-"""Commands in README.md, CONTRIBUTING.md and docs/ name entry points, parameters, modules and targets that there are."""
+"""Commands in README.md, CONTRIBUTING.md and docs/ name entry points, parameters, modules and targets there are."""
 
 import re
 import shlex
