@@ -5,9 +5,10 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: check test test-slow soak fuzz audit lint format lock clean
-# Seconds of each target of `make fuzz`; CI gives it a few, a release ten minutes each: make fuzz FUZZ_SECONDS=600
-FUZZ_SECONDS ?= 3
+.PHONY: help check test test-slow soak fuzz audit lint format lock clean
+
+help:  ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 check: lint test fuzz test-slow  ## everything CI holds
 
@@ -32,12 +33,12 @@ audit: $(STAMP)  ## known vulnerabilities of what is in the lock; skipped, and s
 	then $(PYTHON) -m uv tool run pip-audit --require-hashes --disable-pip -r requirements.txt; \
 	else echo "audit skipped: pypi.org can't be asked for vulnerabilities from here"; fi
 
-lint: $(STAMP)
+lint: $(STAMP)  ## format, style and types, as CI wants them
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 
-format: $(STAMP)
+format: $(STAMP)  ## mends the format and what else can be mended
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
@@ -57,5 +58,5 @@ else
 endif
 	touch $@
 
-clean:
+clean:  ## removes the environment and the tools' caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,9 +13,10 @@ import click
 
 from steps import options
 from steps.console import run_command
+from steps.help import step_command
 
 
-@click.command()
+@step_command()
 @options.source
 @options.keep_photos
 def download(source: str, keep_photos: str) -> None:

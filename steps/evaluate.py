@@ -14,9 +14,10 @@ import click
 from pawprint.errors import UserError
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
+from steps.help import step_command
 
 
-@click.command()
+@step_command()
 @options.dataset
 @options.model
 def evaluate(dataset: str, model: str) -> None:

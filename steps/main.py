@@ -16,13 +16,14 @@ from pawprint.models.adjustment import resolve_adjustments
 from pawprint.models.architectures import recipe_for
 from steps import options
 from steps.console import run_command
+from steps.help import step_command
 
 if TYPE_CHECKING:
     from pawprint.lineage.chain import Chain, Outcome
     from pawprint.lineage.results import Repeat
 
 
-@click.command()
+@step_command()
 @options.source
 @options.keep_photos
 @options.image_size

@@ -14,6 +14,7 @@ import click
 
 from pawprint.errors import SecretError, UserError
 from pawprint.models.architectures import check_architecture
+from pawprint.photos.registered import REGISTERED
 from pawprint.photos.sources import check_source
 from pawprint.serving.formats import check_formats
 
@@ -73,7 +74,8 @@ _AT_LEAST_1 = click.IntRange(min=1)
 source = _option(
     "source",
     Checked("source", check_source),
-    "Where the photos come from: a folder, zip or tar; a URL; cat-and-dog; synthetic[:photos[:seed]]; "
+    "Where the photos come from: a folder, zip or tar; a URL; "
+    f"{', '.join(REGISTERED)}; synthetic[:photos[:seed]]; "
     "kaggle:owner/slug; gdrive:id; runs:/<id>/photos; train=A+test=B. "
     "Several, separated by commas, are tried in order.",
 )
@@ -119,7 +121,7 @@ learning_rate = _option("learning_rate", AutoOr(click.FloatRange(0, 10, min_open
 patience = _option(
     "patience",
     AutoOr(_AT_LEAST_0),
-    "Epochs without progress on the validation photos after which training ends. 0: it never ends early.",
+    "Epochs without progress on validation photos after which training ends. 0: it never ends early.",
 )
 repeats = _option("repeats", _AT_LEAST_1, "Independent trainings, with seeds seed, seed+1, …; results as mean ± std.")
 weight_decay = _option(
@@ -130,7 +132,7 @@ weight_decay = _option(
 augmentation = _option(
     "augmentation",
     AutoOr(click.FloatRange(0, 2)),
-    "Factor on how much the training photos are varied. 0: not at all. 1: as the architecture was measured.",
+    "Factor on how much the training photos are varied. 0: not at all. 1: as it was measured.",
 )
 width = _option(
     "width",

@@ -3,7 +3,7 @@
 Reads   a source of photos, which need no classes, and a model.
 Writes  the artifact predictions/: predictions.csv, predictions.parquet, contact-sheet.html.
 Run it  mlflow run . -e predict -P model=models:/pawprint@champion -P source=/path/to/photos
-        python -m steps.predict --model models:/<model id> photo.jpg …   answers in the terminal, and starts no run
+        python -m steps.predict --model models:/<model id> photo.jpg …
 """
 
 import tempfile
@@ -16,6 +16,7 @@ import click
 
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
+from steps.help import step_command
 
 
 class UnlessPaths(click.Option):
@@ -31,12 +32,12 @@ class UnlessPaths(click.Option):
             raise
 
 
-@click.command()
+@step_command()
 @options.photos_to_label(cls=UnlessPaths)
 @options.model
 @click.argument("paths", nargs=-1, is_eager=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def predict(source: str | None, model: str, paths: tuple[Path, ...]) -> None:
-    """Label photos: all of a source in a run of its own, or a few, named as PATHS, in the terminal."""
+    """Label photos: all of a source in a run of its own, or a few, named as PATHS, without one, in the terminal."""
     if source is not None and paths:
         raise click.UsageError("give --source, or photos one by one, not both")
     import_tensorflow_quietly()

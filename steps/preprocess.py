@@ -14,9 +14,10 @@ import click
 from pawprint.models.architectures import recipe_for
 from steps import options
 from steps.console import run_command
+from steps.help import step_command
 
 
-@click.command()
+@step_command()
 @options.photos
 @options.image_size
 @options.train_images

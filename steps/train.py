@@ -19,6 +19,7 @@ from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Recipe
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
+from steps.help import step_command
 
 if TYPE_CHECKING:
     from pawprint.dataset.reader import Dataset, Split
@@ -28,7 +29,7 @@ MODEL_ROOM = 128 * 2**20
 """Bytes that the files of the largest network of our own take, several times over; `keras:…` may take more."""
 
 
-@click.command()
+@step_command()
 @options.dataset
 @options.architecture
 @options.epochs

@@ -22,12 +22,13 @@ from pawprint.models.architectures import recipe_for
 from pawprint.models.search_space import search_space
 from steps import options
 from steps.console import run_command
+from steps.help import step_command
 
 if TYPE_CHECKING:
     from pawprint.training.study import Search
 
 
-@click.command(
+@step_command(
     epilog="The same command again goes on from the trials that had ended. They are kept in a file in the cache, or in "
     "the database whose URL the environment variable PAWPRINT_STUDIES holds (sqlite:///... or postgresql://...)."
 )

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     import keras
 
 ARCHITECTURES = MappingProxyType[str, ModuleType](
-    {"baseline": baseline, "cct": cct, "cnn": cnn, "crnn": crnn, "efficientnet_lite0": efficientnet_lite0}
+    {
+        "baseline": baseline,
+        "cct": cct,
+        "cnn": cnn,
+        "crnn": crnn,
+        "efficientnet_lite0": efficientnet_lite0,
+    }
 )
 
 

@@ -3,28 +3,30 @@ r"""How a `source` reads: alternatives, pairs of archives, and the kind of each 
     source      = alternative { "," alternative }        (tried in order)
     alternative = place | split "=" place { "+" split "=" place }
     split       = "train" | "validation" | "test"
-    place       = "cat-and-dog" | "synthetic" [":" photos [":" seed]] | "kaggle:" owner "/" slug
+    place       = registered | "synthetic" [":" photos [":" seed]] | "kaggle:" owner "/" slug
                 | "gdrive:" id | "http(s)://…" | "s3://…" | "gs://…" | "file://…" | "runs:/…" | path
 
+A registered name (`registered.py`) is read as the place that it stands for.
 A path may hold commas and pluses: of the ways to read them, the longest that names an existing path wins,
 and a plus parts two archives only before `train=`, `validation=` or `test=`. In a URL a comma is `%2C`.
 """
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pawprint.errors import SecretError, UserError
 from pawprint.photos.labels import ARCHIVE_SUFFIXES, SPLITS
+from pawprint.photos.registered import REGISTERED
 from pawprint.photos.secrets import find_secret
 
-REGISTERED = ("cat-and-dog", "synthetic")
+NAMES = (*REGISTERED, "synthetic")
 BUCKET_SCHEMES = ("s3", "gs", "gcs")
 SCHEMES = ("http", "https", *BUCKET_SCHEMES, "file")
 FORMS = (
-    "a registered name (cat-and-dog, synthetic), kaggle:<owner>/<slug>, gdrive:<file id>, an http(s)://, "
+    f"a registered name ({', '.join(NAMES)}), kaggle:<owner>/<slug>, gdrive:<file id>, an http(s)://, "
     "s3:// or gs:// URL, runs:/<run id>/photos, or the path of a folder, a zip or a tar"
 )
 WORDED = {
@@ -40,14 +42,16 @@ class Place:
     """Where one archive is.
 
     Attributes:
-        kind: "cat-and-dog", "synthetic", "kaggle", "gdrive", "http", "bucket", "runs" or "path".
-        text: What names it, as written.
+        kind: "synthetic", "kaggle", "gdrive", "http", "bucket", "runs" or "path".
+        text: What names it, as written; of a registered name, what that stands for.
         split: The split that all its photos belong to, if the source says so.
+        licence: Of the photos, where the name tells it.
     """
 
     kind: str
     text: str
     split: str | None = None
+    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,11 +143,11 @@ def parse_place(text: str, split: str | None = None) -> Place:
     Raises:
         UserError: Of an unknown kind or scheme, or misspelt.
     """
-    if text == "cat-and-dog":
-        return Place("cat-and-dog", text, split)
+    if text in REGISTERED:
+        return replace(parse_place(REGISTERED[text].place, split), licence=REGISTERED[text].licence)
     if re.match(r"synthetic(:|$)", text):
         drawn_counts(text)
-        return Place("synthetic", text, split)
+        return Place("synthetic", text, split, licence="drawn by pawprint: Apache-2.0, as the program")
     scheme, colon, rest = text.partition(":")
     if not colon or len(scheme) == 1 or _path_exists(text):  # one letter is a Windows drive
         return _parse_path(text, split)
@@ -183,7 +187,7 @@ def _parse_path(text: str, split: str | None) -> Place:
     )
     if looks_like_path or _path_exists(text):
         return Place("path", text, split)
-    close = difflib.get_close_matches(text.lower().replace("_", "-"), REGISTERED, n=1)
+    close = difflib.get_close_matches(text.lower().replace("_", "-"), NAMES, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"expected {FORMS}; give an absolute path"
     raise UserError(f"source {text!r} is no registered name and no such path exists; {hint}")
 

@@ -13,12 +13,6 @@ from pawprint.photos.manifest import Archive, Manifest, load_manifest
 from pawprint.photos.received import Received, UnreachableError
 from pawprint.photos.sniffing import archive_kind, describe_file
 
-DATASETS = {"cat-and-dog": "tongpython/cat-and-dog"}
-LICENCES = {
-    "cat-and-dog": "as stated at https://www.kaggle.com/datasets/tongpython/cat-and-dog",
-    "synthetic": "drawn by pawprint: Apache-2.0, as the program",
-}
-
 
 def receive_place(
     place: Place, *, resolve_uri: Callable[[str], Path], wait_seconds: float, busy_seconds: float
@@ -46,8 +40,7 @@ def receive_place(
         photos, seed = drawn_counts(place.text)
         location = f"synthetic:{photos}:{seed}"
         name = f"synthetic-{photos}-{seed}.zip"
-        licence = LICENCES["synthetic"]
-        return [Received(None, "drawn", name, location, now(), split=place.split, licence=licence)]
+        return [Received(None, "drawn", name, location, now(), split=place.split, licence=place.licence)]
     return [_receive_url(place, wait_seconds, busy_seconds)]
 
 
@@ -69,7 +62,7 @@ def receive_path(place: Place) -> Received:
         raise UserError(f"source {place.text!r} cannot be read ({error.strerror}); mend its permissions") from error
     if kind is None:
         raise UserError(f"source {place.text!r} is no archive: it looks like {looks}; expected a folder, zip or tar")
-    return Received(path, kind, zip_name(path.name), str(path), now(), split=place.split)
+    return Received(path, kind, zip_name(path.name), str(path), now(), split=place.split, licence=place.licence)
 
 
 def zip_name(name: str) -> str:
@@ -138,27 +131,20 @@ def find_url(place: Place) -> str:
     # Imported here: the local sources and the checks before a run do without the network's libraries.
     from pawprint.photos.transfer import gdrive_url, kaggle_url
 
-    if place.kind in DATASETS or place.kind == "kaggle":
-        return kaggle_url(_kaggle_name(place))
+    if place.kind == "kaggle":
+        return kaggle_url(place.text.removeprefix("kaggle:"))
     return gdrive_url(place.text.removeprefix("gdrive:")) if place.kind == "gdrive" else place.text
-
-
-def _kaggle_name(place: Place) -> str:
-    return DATASETS.get(place.kind) or place.text.removeprefix("kaggle:")
 
 
 def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Received:
     from pawprint.photos.transfer import fetch_url
 
     url = find_url(place)
-    if place.kind in DATASETS or place.kind == "kaggle":
-        name = _kaggle_name(place).split("/")[1]
-    else:
-        name = place.text.removeprefix("gdrive:") if place.kind == "gdrive" else Path(urlsplit(url).path).name
+    # Of an address its last part; `kaggle:<owner>/<slug>` reads the same.
+    name = place.text.removeprefix("gdrive:") if place.kind == "gdrive" else Path(urlsplit(url).path).name
     download = fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
     kind = archive_kind(download.path)
     assert kind in {"zip", "tar"}  # noqa: S101 - fetch_url keeps nothing else
-    licence = LICENCES.get(place.kind)
     return Received(
         download.path,
         str(kind),
@@ -167,5 +153,5 @@ def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Rece
         download.retrieved_at,
         place.split,
         url=url,
-        licence=licence,
+        licence=place.licence,
     )

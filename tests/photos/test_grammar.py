@@ -13,7 +13,6 @@ def kinds(source: str) -> list[list[tuple[str, str, str | None]]]:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("cat-and-dog", "cat-and-dog"),
         ("synthetic", "synthetic"),
         ("synthetic:500", "synthetic"),
         ("synthetic:500:3", "synthetic"),
@@ -32,6 +31,14 @@ def kinds(source: str) -> list[list[tuple[str, str, str | None]]]:
 )
 def test_every_kind_of_place(text: str, kind: str) -> None:
     assert kinds(text) == [[(kind, text, None)]]
+
+
+def test_a_registered_name_is_read_as_the_place_it_stands_for() -> None:
+    (alternative,) = parse_source("train=cat-and-dog+test=/data/pets.zip")
+    first, second = alternative.places
+    assert (first.kind, first.text, first.split) == ("kaggle", "kaggle:tongpython/cat-and-dog", "train")
+    assert "kaggle.com/datasets/tongpython/cat-and-dog" in str(first.licence)
+    assert second.licence is None
 
 
 def test_a_list_is_read_in_order_and_spaces_do_not_count() -> None:
