@@ -10,7 +10,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("pawprint", "steps")
-NOT_FOLLOWED = frozenset({"pawprint.lineage", "steps.options", "steps.console"})
+NOT_FOLLOWED = frozenset({"pawprint.lineage", "steps.console", "steps.help", "steps.options"})
 """What says where things come from, checks parameters and talks to the person makes none of the results."""
 
 
