@@ -57,7 +57,11 @@ class Place:
             "batch_size": 16,
             "learning_rate": "auto",
             "patience": 0,
+            "weight_decay": "auto",
+            "augmentation": "auto",
+            "width": "auto",
             "seed": 0,
+            "export": "",
         }
         given = [word for name, value in words.items() for word in (f"--{name}", str(value))]
         return self.step("train", *given, driver=driver)
