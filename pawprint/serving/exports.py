@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.models.portable import build_portable_network, has_evidence
 from pawprint.models.prediction import Images, predict_probabilities
 from pawprint.serving.agreement import MAX_DIFFERENCE, Agreement, choose_photos, compare_answers, time_network
 from pawprint.serving.demo_page import NoPage, write_demo
 from pawprint.serving.formats import FILES
-from pawprint.serving.portable import build_portable_network, has_evidence
 from pawprint.serving.runtimes import load_export
 
 DESCRIPTION = "export.json"
