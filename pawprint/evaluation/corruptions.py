@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 Photo = npt.NDArray[np.uint8]
+LEVELS = ("mild", "clear", "heavy")
 STRENGTHS = MappingProxyType(
     {
         "blur": (0.005, 0.01, 0.02),
@@ -21,7 +22,7 @@ STRENGTHS = MappingProxyType(
         "jpeg": (30, 15, 7),
     }
 )
-"""Mild, clear and heavy: the blur's radius as a share of the photo's side (so that it means the same at any size), the
+"""For each of `LEVELS`: the blur's radius as a share of the photo's side (so that it means the same at any size), the
 noise's standard deviation as a share of white, the factor on every pixel, and JPEG's quality."""
 
 

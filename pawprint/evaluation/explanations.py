@@ -72,7 +72,8 @@ def map_activations(portable: Any, photos: Photos, classes: Integers) -> Floats:
         ]
     ).astype(np.float64)
     of_class: Floats = np.take_along_axis(said, classes[:, None, None, None], axis=-1)[..., 0]
-    return of_class - said.mean(axis=-1)
+    centred: Floats = of_class - said.mean(axis=-1)
+    return centred
 
 
 def occlude(answer: Answer, photos: Photos, classes: Integers) -> Floats:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pawprint.evaluation.bootstrap import Floats, Integers
-from pawprint.evaluation.corruptions import STRENGTHS, corrupt_photo
+from pawprint.evaluation.corruptions import LEVELS, STRENGTHS, corrupt_photo
 from pawprint.evaluation.mistakes import Images
 from pawprint.evaluation.slices import wilson_interval
 
@@ -28,7 +28,7 @@ class Corrupted:
 
     Attributes:
         kind: one of `corruptions.STRENGTHS`, or "none" for the same photos as they are.
-        level: 1 to 3, mild to heavy; 0 for the photos as they are.
+        level: 1 to 3, of `corruptions.LEVELS`; 0 for the photos as they are.
         strength: what the level means.
         photos: how many.
         correct: how many of them were answered right.
@@ -111,14 +111,14 @@ def tell_robustness(measured: Sequence[Corrupted]) -> str:
     """Name the corruption that costs most.
 
     >>> tell_robustness([Corrupted("none", 0, 0, 200, 190), Corrupted("blur", 1, 0.01, 200, 100)])
-    'Of 200 photos 95.0 % are right as they are, and 50.0 % with the worst of it, level 1 of blur'
+    'Of 200 photos 95.0 % are right as they are, and 50.0 % with mild blur, which costs most'
     """
     clean, *others = measured
     worst = min(others, key=lambda one: one.correct)
     as_they_are, at_worst = (f"{100 * one.accuracy:.1f} %" for one in (clean, worst))
     return (
-        f"Of {clean.photos} photos {as_they_are} are right as they are, and {at_worst} with the worst of it, "
-        f"level {worst.level} of {worst.kind}"
+        f"Of {clean.photos} photos {as_they_are} are right as they are, and {at_worst} with "
+        f"{LEVELS[worst.level - 1]} {worst.kind}, which costs most"
     )
 
 

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pawprint.evaluation.corruptions import STRENGTHS
+from pawprint.evaluation.corruptions import LEVELS, STRENGTHS
 from pawprint.evaluation.robustness import Corrupted
 from pawprint.evaluation.slices import Slice, by_trait, find_worst, wilson_interval
 from pawprint.evaluation.style import BLUE, DASHES, INK, LINES, ORANGE, SOFT, draw_figure, percent, shorten
 
 MOST_CLASSES = 12
 """Classes that are drawn, the weakest; all are in slices.csv."""
-_LEVELS = ("as it is", "mild", "clear", "heavy")
 _SETTINGS = {
     "blur": "blur",
     "noise": "noise",
@@ -111,8 +110,8 @@ def draw_robustness(measured: Sequence[Corrupted], path: Path) -> None:
             )
         lowest = min(low, *(one.accuracy for one in measured))
         axes.set(ylim=(max(0.0, np.floor(20 * lowest - 0.5) / 20), 1.01), ylabel="share that was right")
-        axes.set_xticks(range(len(_LEVELS)), _LEVELS)
-        axes.set_xlim(-0.1, len(_LEVELS) - 0.9)
+        axes.set_xticks(range(len(LEVELS) + 1), ["as they are", *LEVELS])
+        axes.set_xlim(-0.1, len(LEVELS) + 0.1)
         axes.grid(visible=False, axis="x")
         photos = f"{clean.photos:,} test photos" if clean.photos > 1 else "one test photo"
         axes.set_title(f"What is left of the accuracy when {photos} get worse")
