@@ -143,14 +143,15 @@ def draw_explanations(
         path: of the PNG.
     """
     predictions = probabilities.argmax(axis=1)
-    rows, columns = math.ceil(len(photos) / PAIRS_IN_A_ROW), min(PAIRS_IN_A_ROW, len(photos))
+    cells = _place(labels)
+    rows, columns = cells[-1] // PAIRS_IN_A_ROW + 1, PAIRS_IN_A_ROW
     gap = np.full((photos.shape[1], max(1, photos.shape[1] // 40), 3), 255, np.uint8)
-    with draw_figure(path, max(3.3 * columns, 6.6), 2.35 * rows + 0.6) as figure:
+    with draw_figure(path, 3.3 * columns, 2.35 * rows + 0.6) as figure:
         figure.suptitle("What it looked at: orange spoke for its answer, blue against", x=0.02, ha="left", fontsize=13)
         for place, (photo, heat) in enumerate(zip(photos, evidence, strict=True)):
             right = predictions[place] == labels[place]
             colour = GREEN if right else RED
-            axes = figure.add_subplot(rows, columns, place + 1)
+            axes = figure.add_subplot(rows, columns, cells[place] + 1)
             frame_photo(axes, np.concatenate([photo, gap, overlay(photo, heat)], axis=1), colour)
             name = shorten(class_names[predictions[place]], 20)
             axes.set_title(
@@ -169,6 +170,17 @@ def draw_explanations(
                 fontsize=7.5,
                 color=SOFT,
             )
+
+
+def _place(labels: Integers) -> list[int]:
+    """Return each photo's cell in the grid; every class starts on a row of its own."""
+    cells: list[int] = []
+    for place, label in enumerate(labels):
+        following = cells[-1] + 1 if cells else 0
+        if place and label != labels[place - 1]:
+            following = math.ceil(following / PAIRS_IN_A_ROW) * PAIRS_IN_A_ROW
+        cells.append(following)
+    return cells
 
 
 def _rgb(colour: str) -> Floats:

@@ -82,7 +82,7 @@ def draw_slices(slices: Sequence[Slice], accuracy: float, path: Path) -> None:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("share that was right, with its 95 % interval")
-        axes.set_title(f"Accuracy on {len(slices)} slices of the test photos", pad=24)
+        axes.set_title(f"Accuracy on {len(slices)} slices of the test photos, the weakest in orange", pad=24)
 
 
 def draw_robustness(measured: Sequence[Corrupted], path: Path) -> None:
