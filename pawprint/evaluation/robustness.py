@@ -115,6 +115,8 @@ def tell_robustness(measured: Sequence[Corrupted]) -> str:
     """
     clean, *others = measured
     worst = min(others, key=lambda one: one.correct)
+    if worst.correct >= clean.correct:
+        return f"Of {clean.photos} photos no corruption made an answer wrong on balance"
     as_they_are, at_worst = (f"{100 * one.accuracy:.1f} %" for one in (clean, worst))
     return (
         f"Of {clean.photos} photos {as_they_are} are right as they are, and {at_worst} with "
