@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from pawprint.dataset.decode import decode_photo
+
 Photo = npt.NDArray[np.uint8]
 LEVELS = ("mild", "clear", "heavy")
 STRENGTHS = MappingProxyType(
@@ -57,7 +59,7 @@ def _darken(photo: Photo, strength: float, rng: np.random.Generator) -> Photo:  
 def _compress(photo: Photo, strength: float, rng: np.random.Generator) -> Photo:  # noqa: ARG001 - as above
     buffer = io.BytesIO()
     Image.fromarray(photo).save(buffer, "JPEG", quality=int(strength))
-    return np.asarray(Image.open(buffer, formats=["JPEG"]))
+    return decode_photo(buffer.getvalue(), photo.shape[0])
 
 
 _KINDS: dict[str, Callable[[Photo, float, np.random.Generator], Photo]] = {
