@@ -2,12 +2,14 @@
 
 Reads   dataset/ of preprocess, its test photos, and a model.
 Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots, suspicious_labels.csv (labels that the
-        model, which has not learned from them, doubts); the test metrics with intervals.
+        model, which has not learned from them, doubts), slices.csv and robustness.csv (where it is weak), and
+        explanations.png (what it looked at); the test metrics with intervals.
 Run it  mlflow run . -e evaluate -P dataset=runs:/<run id>/dataset -P model=models:/<model id>
 """
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +17,11 @@ from pawprint.errors import UserError
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
 from steps.help import step_command
+
+if TYPE_CHECKING:
+    from pawprint.dataset.reader import Dataset
+    from pawprint.evaluation.doubts import Predictions
+    from pawprint.lineage.models import OpenPhotoModel
 
 
 @step_command()
@@ -24,11 +31,10 @@ def evaluate(dataset: str, model: str) -> None:
     """Score a model on the test photos."""
     import_tensorflow_quietly()
     import mlflow
-    import numpy as np
 
     from pawprint.dataset.reader import load_dataset
-    from pawprint.evaluation.doubts import Predictions
     from pawprint.evaluation.results import evaluate_predictions
+    from pawprint.evaluation.weaknesses import write_weaknesses
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
     from pawprint.lineage.descriptions import code, describe_run, link, tell_metrics
@@ -58,22 +64,20 @@ def evaluate(dataset: str, model: str) -> None:
             click.echo(
                 f"the dataset's {data.image_size} px photos are resized to the model's {photo_model.image_size} px"
             )
-        # Photos that chose the epoch, whose labels it has not learned; of another dataset it might have.
-        held_out = data.split("validation") if photo_model.dataset_digest == data.digest else None
-        validation = None
-        if held_out is not None:
-            said = predict_probabilities(photo_model.network, held_out.images, photo_model.image_size)
-            validation = Predictions("validation", held_out.members, held_out.labels, said.astype(np.float64))
         folder = Path(scratch) / "evaluation"
+        answers = predict_probabilities(photo_model.network, test.images, photo_model.image_size)
         metrics = evaluate_predictions(
             labels=test.labels,
-            probabilities=predict_probabilities(photo_model.network, test.images, photo_model.image_size),
+            probabilities=answers,
             class_names=data.class_names,
             members=test.members,
             images=test.images,
             folder=folder,
-            validation=validation,
+            validation=_ask_held_out(photo_model, data),
         )
+        size = photo_model.image_size
+        weaknesses = write_weaknesses(photo_model.network, size, test, answers, data.class_names, folder)
+        click.echo(weaknesses)
         exported = ""
         with open_exports(photo_model.model_id) as exports:
             if exports is not None:
@@ -95,6 +99,7 @@ def evaluate(dataset: str, model: str) -> None:
             f"{link(f'models:/{photo_model.model_id}')} on the {len(test)} test photos of {link(dataset)} "
             f"({code(data.source)}).",
             tell_metrics(metrics),
+            weaknesses,
             exported,
         )
         set_tags(
@@ -108,6 +113,23 @@ def evaluate(dataset: str, model: str) -> None:
             continue
         interval = f"{metrics[f'{name}_low']:.3f} to {metrics[f'{name}_high']:.3f}"
         click.echo(f"{name}: {metrics[name]:.4f} (95 % interval {interval})")
+
+
+def _ask_held_out(photo_model: "OpenPhotoModel", data: "Dataset") -> "Predictions | None":
+    """Returns the answers on the photos that chose the epoch, whose labels the model has not learned.
+
+    None where there are none, and of another dataset, whose labels it might have learned.
+    """
+    import numpy as np
+
+    from pawprint.evaluation.doubts import Predictions
+    from pawprint.models.prediction import predict_probabilities
+
+    held_out = data.split("validation") if photo_model.dataset_digest == data.digest else None
+    if held_out is None:
+        return None
+    said = predict_probabilities(photo_model.network, held_out.images, photo_model.image_size)
+    return Predictions("validation", held_out.members, held_out.labels, said.astype(np.float64))
 
 
 if __name__ == "__main__":

@@ -205,17 +205,20 @@ def _register(name: str, model: str, preprocessed: "Outcome", chain: "Chain") ->
 
 
 def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architecture: str, downloaded: "Outcome") -> None:
-    """Says how it went: on the run's page, in report.html and lineage.svg, and at the console."""
+    """Says how it went: on the run's page, in report.html, model_card.md and lineage.svg, and at the console."""
     import mlflow
 
     from pawprint.evaluation.doubts import format_doubts
     from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
     from pawprint.lineage.digests import log_files
     from pawprint.lineage.graph import find_lineage
+    from pawprint.lineage.model_card import build_model_card, strip_front_matter
     from pawprint.lineage.openlineage import write_events
     from pawprint.lineage.picture import draw_lineage
+    from pawprint.lineage.registry import describe_version
     from pawprint.lineage.report import build_report
     from pawprint.lineage.results import summarize
+    from pawprint.lineage.runs import get_tag
     from pawprint.lineage.suspicions import find_suspicions
 
     source, fallback = downloaded.tag("source"), downloaded.tag("source_fallback")
@@ -228,15 +231,20 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
     )
     lineage = find_lineage(chain.main.info.run_id)
     doubts = find_suspicions(lineage)
+    card = build_model_card(lineage, done, len(doubts))
     log_files(
         {
             "report.html": build_report(lineage, done, notes, doubts),
+            "model_card.md": card,
             "suspicious_labels.csv": format_doubts(doubts),
             "lineage.svg": draw_lineage(lineage),
             "lineage.json": write_events(lineage),
         },
         "story",
     )
+    if registered := lineage.main and get_tag(lineage.main, "registered"):
+        more = f"The rest is in model_card.md of run {chain.main.info.run_id}."
+        describe_version(registered, strip_front_matter(card), more=more)
     click.echo("\n".join([summarize(done), *notes]))
     if fallback:
         click.echo(f"note: the photos are {source}, because of {fallback}", err=True)

@@ -52,7 +52,7 @@ def tell_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
     """Return a table of photos by split and class."""
     classes = sorted({name for split in counts.values() for name in split})
     rows = [[split, *(str(photos.get(name, 0)) for name in classes)] for split, photos in counts.items()]
-    return _table(["split", *map(code, classes)], rows)
+    return tell_table(["split", *map(code, classes)], rows)
 
 
 def tell_metrics(metrics: Mapping[str, float]) -> str:
@@ -63,7 +63,7 @@ def tell_metrics(metrics: Mapping[str, float]) -> str:
         low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
         interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
         rows.append([name, f"{metrics[name]:.4f}", interval])
-    return _table(["metric", "value", "95 % interval"], rows)
+    return tell_table(["metric", "value", "95 % interval"], rows)
 
 
 def tell_steps(steps: Sequence[Run]) -> str:
@@ -76,7 +76,7 @@ def tell_steps(steps: Sequence[Run]) -> str:
         ]
         for run in steps
     ]
-    return _table(["step", "status", "time"], rows)
+    return tell_table(["step", "status", "time"], rows)
 
 
 def tell_repeats(repeats: Sequence[Repeat]) -> str:
@@ -91,9 +91,10 @@ def tell_repeats(repeats: Sequence[Repeat]) -> str:
         ]
         for repeat in repeats
     ]
-    return _table(["seed", "model", "test accuracy", "test F1", "validation loss"], rows)
+    return tell_table(["seed", "model", "test accuracy", "test F1", "validation loss"], rows)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def tell_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; a bar in a cell does not end it."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

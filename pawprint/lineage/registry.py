@@ -27,6 +27,10 @@ from pawprint.lineage.runs import PREFIX, get_tag
 CHAMPION, CHALLENGER = "champion", "challenger"
 LEVEL = 0.05
 """The chance, over all comparisons on these test photos, of promoting a model that is no better."""
+RULE = "\n\n---\n\n"
+"""Between a version's reason and its model card."""
+LONGEST_DESCRIPTION = 5000
+"""Characters that MLflow's database keeps of a version's description; PostgreSQL refuses more."""
 ASKED_TAG = f"{PREFIX}asked."
 """With the beginning of a dataset's digest: how often its test photos have judged a challenger."""
 
@@ -186,6 +190,33 @@ def register(name: str, challenger: Candidate, champion: Candidate | None) -> De
         client.set_registered_model_alias(name, CHAMPION, version)
     client.update_model_version(name, version, description=decision.reason)
     return decision
+
+
+def describe_version(uri: str, text: str, *, more: str) -> None:
+    """Put a model's card below what decided about its version, as far as there is room.
+
+    Args:
+        uri: `models:/<name>/<version>`.
+        text: Markdown.
+        more: where the rest of it is, said if there is no room for all.
+    """
+    name, _, version = uri.removeprefix("models:/").rpartition("/")
+    client = MlflowClient()
+    # What was put there before, by the same run or another one, gives way.
+    reason = str(client.get_model_version(name, version).description or "").split(RULE)[0]
+    client.update_model_version(name, version, description=cut_paragraphs(f"{reason}{RULE}{text}", more))
+
+
+def cut_paragraphs(text: str, more: str, most: int = LONGEST_DESCRIPTION) -> str:
+    r"""Keep the first paragraphs, as many as there is room for.
+
+    >>> cut_paragraphs("one\n\ntwo\n\nthree", "…", 10), cut_paragraphs("one\n\ntwo", "…", 10)
+    ('one\n\n…', 'one\n\ntwo')
+    """
+    if len(text) <= most:
+        return text
+    kept = text[: most - len(more) - 2]
+    return f"{kept[: kept.rfind(chr(10) * 2)] if chr(10) * 2 in kept else kept}\n\n{more}"
 
 
 def _find_version(client: MlflowClient, name: str, model_id: str) -> str | None:

@@ -20,6 +20,8 @@ from PIL import Image
 from pawprint.dataset.decode import MAX_PIXELS
 from pawprint.errors import UserError
 from pawprint.evaluation.doubts import Doubt
+from pawprint.evaluation.robustness import read_robustness, tell_robustness
+from pawprint.evaluation.slices import read_slices, tell_worst
 from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import Lineage, Training
 from pawprint.lineage.picture import draw_curves, draw_lineage, run_url
@@ -67,6 +69,7 @@ def build_report(
         plots = [(_embed(folder / name), text) for name, text in PLOTS.items() if (folder / name).is_file()]
         mistakes = _embed_photos(folder / "mistakes.png")
         confusion = _embed(folder / "confusion_matrix.png")
+        weaknesses = _read_weaknesses(folder)
     photos = _read_photos(lineage)
     classes: list[str] = metrics["class_names"]
     histories = [_read_history(one) for one in lineage.trainings]
@@ -95,6 +98,7 @@ def build_report(
         mistakes=mistakes,
         wrong=sum(row["correct"] == "0" for row in predictions),
         doubts=doubts[:_MOST_DOUBTS],
+        **weaknesses,
         num_doubts=len(doubts),
         slider=_slider(predictions, classes),
         architecture=training.run.data.params.get("architecture", ""),
@@ -138,6 +142,19 @@ def _embed_photos(path: Path) -> str:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=82, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _read_weaknesses(folder: Path) -> dict[str, Any]:
+    """Return what the page says of slices, robustness and explanations; an evaluation of before has none of them."""
+    pictures = {
+        name: _embed_photos(path) if (path := folder / f"{name}.png").is_file() else None
+        for name in ("slices", "robustness", "explanations")
+    }
+    told = {
+        "weakest": tell_worst(read_slices(folder / "slices.csv")) if pictures["slices"] else "",
+        "lost": tell_robustness(read_robustness(folder / "robustness.csv")) if pictures["robustness"] else "",
+    }
+    return {**pictures, **told}
 
 
 def _read_photos(lineage: Lineage) -> dict[str, Any]:

@@ -72,11 +72,11 @@ def answer_photos(
         image_size: side in pixels.
     """
     starts = tqdm(range(0, len(images), BATCH), desc="predicting", unit="batch", disable=None, delay=2)
-    return np.concatenate([answer(_resize(images[start : start + BATCH], image_size)) for start in starts])
+    return np.concatenate([answer(resize_photos(images[start : start + BATCH], image_size)) for start in starts])
 
 
-def _resize(images: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """Resizes a batch as `decode_photo` resizes a photo; same-sized pixels come back untouched."""
+def resize_photos(images: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """Resizes photos, uint8 `[k, s, s, 3]`, as `decode_photo` resizes one; same-sized pixels come back untouched."""
     if images.shape[1] == side:
         return images
     return np.stack(

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.models.portable import build_portable_network, has_evidence
 from pawprint.models.prediction import Images, answer_photos, predict_probabilities
 from pawprint.serving.agreement import choose_photos, compare_answers, tell_agreement, time_network
 from pawprint.serving.checks import DESCRIPTION, write_description
 from pawprint.serving.demo_page import NoPage, write_demo
 from pawprint.serving.formats import FILES
-from pawprint.serving.portable import build_portable_network, has_evidence
 from pawprint.serving.runtimes import load_export
 
 VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "onnx", "onnxruntime", "tf2onnx")

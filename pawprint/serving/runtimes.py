@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pawprint.serving.portable import PROBABILITIES
+from pawprint.models.portable import PROBABILITIES
 
 Pixels = npt.NDArray[np.float32]
 Answers = Mapping[str, npt.NDArray[np.float32]]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +28,8 @@ def test_a_winner_is_registered_and_one_below_the_bar_is_not(
     page = (folder / "report.html").read_text("utf-8")
     assert len(page) < 3_000_000
     assert "below 1" in page
+    assert "Where it is weak" in page
+    assert "What it looked at" in page
     assert all(name in page for name in ("cats", "dogs", str(photos), main.info.run_id))
     # Nothing is fetched: whatever is not embedded is a link that a person may follow.
     assert not re.search(r"""(src|href)=["'](?!data:|http://127\.0\.0\.1|#)""", page)
@@ -49,6 +52,11 @@ def test_a_winner_is_registered_and_one_below_the_bar_is_not(
     version = at.client.get_model_version_by_alias("pets", "champion")
     assert version.source == at.newest("main").data.tags["pawprint.best_model"]
     assert version.tags["pawprint.model_digest"]
+    card = Path(at.newest("main").info.artifact_uri.removeprefix("file://"), "model_card.md").read_text("utf-8")
+    assert yaml.safe_load(card.split("---\n")[1])["library_name"] == "keras"
+    assert "## Intended uses & limitations" in card
+    assert "## Intended uses & limitations" in version.description
+    assert "there was none before" in version.description
     assert "there was none before" in done.stdout
 
     # Judged on another dataset, the champion is evaluated there too.

@@ -7,7 +7,15 @@ import pytest
 from mlflow import MlflowClient
 
 from pawprint.errors import UserError
-from pawprint.lineage.registry import Candidate, check_gate, find_champion, find_evaluation, read_candidate, register
+from pawprint.lineage.registry import (
+    Candidate,
+    check_gate,
+    describe_version,
+    find_champion,
+    find_evaluation,
+    read_candidate,
+    register,
+)
 from pawprint.lineage.results import Repeat
 
 DIGEST = "d" * 64
@@ -81,6 +89,17 @@ def test_other_test_photos_can_t_decide(store: Path) -> None:
     register("pets", first, None)
     with pytest.raises(UserError, match="other test photos"):
         register("pets", candidate(95, prefix="x"), first)
+
+
+def test_a_version_shows_its_reason_and_then_its_card_once(store: Path) -> None:
+    decision = register("pets", candidate(80), None)
+    for card in ("# Old\n\nan older card", "# Card\n\n" + "a paragraph of some length\n\n" * 400):
+        describe_version("models:/pets/1", card, more="The rest is in the run.")
+    told = mlflow.MlflowClient().get_model_version("pets", "1").description
+    assert told.startswith(f"{decision.reason}\n\n---\n\n# Card\n\na paragraph of some length\n\n")
+    assert told.endswith("a paragraph of some length\n\nThe rest is in the run.")
+    assert 4900 < len(told) <= 5000
+    assert "older" not in told
 
 
 def test_answers_are_read_from_the_newest_evaluation(store: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 from pawprint.errors import UserError
 from pawprint.lineage.cache_keys import EXPORT_FILES, build_key
 from pawprint.models.architectures import build_model
+from pawprint.models.portable import EVIDENCE, PROBABILITIES, build_portable_network
 from pawprint.serving import agreement, demo_page
 from pawprint.serving.checks import DESCRIPTION, check_exports
 from pawprint.serving.exports import write_exports
 from pawprint.serving.formats import FILES, list_formats
-from pawprint.serving.portable import EVIDENCE, PROBABILITIES, build_portable_network
 from pawprint.serving.runtimes import load_export
 from pawprint.training.inference import build_inference_network
 
@@ -169,6 +169,6 @@ def test_what_exports_is_part_of_trains_key_only_where_something_is_exported() -
         return {name for name in parts if name.startswith("code pawprint/serving/")}
 
     assert set(EXPORT_FILES) == {f"pawprint/serving/demo/{name}" for name in demo_page.FILES}
-    exporting = {f"code {name}" for name in (*EXPORT_FILES, "pawprint/serving/portable.py")}
+    exporting = {f"code {name}" for name in (*EXPORT_FILES, "pawprint/models/portable.py")}
     assert exporting <= code("onnx")
     assert not exporting & code("")

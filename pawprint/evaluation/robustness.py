@@ -1,0 +1,151 @@
+"""robustness.csv: what is left of the accuracy when the test photos get worse."""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from pawprint.evaluation.bootstrap import Floats, Integers
+from pawprint.evaluation.corruptions import LEVELS, STRENGTHS, corrupt_photo
+from pawprint.evaluation.mistakes import Images
+from pawprint.evaluation.slices import wilson_interval
+
+MOST_PHOTOS, FEWEST_PHOTOS = 200, 50
+MOST_WORK = 1.8e12
+"""Multiply-adds that all the predictions together may cost. It sets how many photos are asked, rather than a clock,
+so that another machine asks the same ones."""
+CLEAN = "none"
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """How often the answer was right on photos of one corruption.
+
+    Attributes:
+        kind: one of `corruptions.STRENGTHS`, or "none" for the same photos as they are.
+        level: 1 to 3, of `corruptions.LEVELS`; 0 for the photos as they are.
+        strength: what the level means.
+        photos: how many.
+        correct: how many of them were answered right.
+    """
+
+    kind: str
+    level: int
+    strength: float
+    photos: int
+    correct: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return self.correct / self.photos
+
+
+def count_affordable(multiply_adds: int) -> int:
+    """Return how many photos to ask a network about, by what one answer costs.
+
+    >>> count_affordable(10**8), count_affordable(10**9), count_affordable(10**11)
+    (200, 150, 50)
+    """
+    asked = sum(map(len, STRENGTHS.values()))
+    return int(min(MOST_PHOTOS, max(FEWEST_PHOTOS, MOST_WORK / (asked * multiply_adds))))
+
+
+def choose_photos(labels: Integers, most: int, seed: int = 0) -> Integers:
+    """Draw up to `most` photos, as many of each class as there are, in the order given; all where there are no more.
+
+    Args:
+        labels: [n] class numbers.
+        most: of all classes together.
+        seed: of the draw.
+    """
+    if len(labels) <= most:
+        return np.arange(len(labels), dtype=np.int64)
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(labels))
+    rank = np.empty(len(labels), dtype=np.int64)
+    for number in np.unique(labels):
+        of_class = shuffled[labels[shuffled] == number]
+        rank[of_class] = np.arange(len(of_class))
+    # The first of each class, then the second of each, and so on; among equals the draw decides.
+    chosen: Integers = np.sort(shuffled[np.argsort(rank[shuffled], kind="stable")][:most])
+    return chosen
+
+
+def measure_robustness(
+    answer: Callable[[npt.NDArray[np.uint8]], Floats | npt.NDArray[np.float32]],
+    images: Images,
+    labels: Integers,
+    predictions: Integers,
+    places: Integers,
+    seed: int = 0,
+) -> list[Corrupted]:
+    """Ask a network about photos in each corruption and strength.
+
+    Args:
+        answer: from pixels, uint8 [k, side, side, 3], to probabilities [k, classes].
+        images: the test photos; those at `places` are read, once.
+        labels: [n] class numbers of all test photos.
+        predictions: [n] what the network said of them as they are.
+        places: [m] the photos to ask about.
+        seed: of the noise.
+    """
+    photos, truth = images[places], labels[places]
+    measured = [Corrupted(CLEAN, 0, 0.0, len(places), int((predictions[places] == truth).sum()))]
+    rng = np.random.default_rng(seed)
+    levels = [(kind, level) for kind, strengths in STRENGTHS.items() for level in range(1, len(strengths) + 1)]
+    for kind, level in tqdm(levels, desc="robustness", unit="level", disable=None, delay=2):
+        strength = STRENGTHS[kind][level - 1]
+        worse = np.stack([corrupt_photo(photo, kind, strength, rng) for photo in photos])
+        said = np.concatenate([answer(batch) for batch in _batches(worse)]).argmax(axis=1)
+        measured.append(Corrupted(kind, level, strength, len(places), int((said == truth).sum())))
+    return measured
+
+
+def tell_robustness(measured: Sequence[Corrupted]) -> str:
+    """Name the corruption that costs most.
+
+    >>> tell_robustness([Corrupted("none", 0, 0, 200, 190), Corrupted("blur", 1, 0.01, 200, 100)])
+    'Of 200 photos 95.0 % are right as they are, and 50.0 % with mild blur, which costs most'
+    """
+    clean, *others = measured
+    worst = min(others, key=lambda one: one.correct)
+    if worst.correct >= clean.correct:
+        return f"Of {clean.photos} photos no corruption made an answer wrong on balance"
+    as_they_are, at_worst = (f"{100 * one.accuracy:.1f} %" for one in (clean, worst))
+    return (
+        f"Of {clean.photos} photos {as_they_are} are right as they are, and {at_worst} with "
+        f"{LEVELS[worst.level - 1]} {worst.kind}, which costs most"
+    )
+
+
+def write_robustness(measured: Sequence[Corrupted], path: Path) -> None:
+    """Write one row a corruption and level: accuracy with its Wilson interval, the photos as they are first."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("corruption", "level", "strength", "photos", "correct", "accuracy", "low", "high"))
+        for one in measured:
+            figures = (one.accuracy, *wilson_interval(one.correct, one.photos))
+            told = (f"{figure:.6g}" for figure in figures)
+            writer.writerow((one.kind, one.level, f"{one.strength:g}", one.photos, one.correct, *told))
+
+
+def read_robustness(path: Path) -> list[Corrupted]:
+    """Read what `write_robustness` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Corrupted(
+                row["corruption"], int(row["level"]), float(row["strength"]), int(row["photos"]), int(row["correct"])
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def _batches(photos: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:
+    for start in range(0, len(photos), BATCH):
+        yield photos[start : start + BATCH]

@@ -1,0 +1,189 @@
+"""slices.csv: accuracy on parts of the test photos, by class and by what their pixels are like.
+
+A good average can hide a kind of photo that a model fails on. The traits are read off the stored pixels, so they need
+no more than the dataset holds; each cuts the photos into quarters of about the same number.
+"""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pawprint.evaluation.bootstrap import Floats, Integers
+
+FEWEST = 20
+"""Photos that a slice must have to be called the worst: of fewer, the interval says next to nothing."""
+QUARTERS = {
+    "brightness": ("darkest", "darker", "brighter", "brightest"),
+    "contrast": ("flattest", "flatter", "richer", "richest"),
+    "sharpness": ("blurriest", "blurrier", "sharper", "sharpest"),
+    "colourfulness": ("greyest", "greyer", "more colourful", "most colourful"),
+}
+"""What the quarters of each trait are called, from the lowest values to the highest."""
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue in a pixel's grey (ITU-R BT.601)."""
+_Z = 1.959963984540054
+_COLUMNS = ("trait", "slice", "photos", "correct", "accuracy", "low", "high", "from", "to")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the test photos and how often the answer was right on it.
+
+    Attributes:
+        trait: "class", or one of `QUARTERS`.
+        name: of the slice: a class, or a quarter's.
+        photos: how many.
+        correct: how many of them were answered right.
+        start: the lowest value of the trait among them; NaN for a class.
+        end: the highest.
+    """
+
+    trait: str
+    name: str
+    photos: int
+    correct: int
+    start: float = math.nan
+    end: float = math.nan
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return self.correct / self.photos
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the accuracy."""
+        return wilson_interval(self.correct, self.photos)
+
+
+def wilson_interval(correct: int, photos: int) -> tuple[float, float]:
+    """Return the 95 % score interval of a share (Wilson 1927), which holds for few photos and near 0 and 1 as well.
+
+    >>> [round(bound, 3) for bound in wilson_interval(20, 20)]
+    [0.839, 1.0]
+    """
+    share, squared = correct / photos, _Z * _Z
+    middle = share + squared / (2 * photos)
+    reach = _Z * math.sqrt(share * (1 - share) / photos + squared / (4 * photos * photos))
+    scale = 1 + squared / photos
+    low, high = (middle - reach) / scale, (middle + reach) / scale
+    return (0.0 if correct == 0 else low), (1.0 if correct == photos else high)
+
+
+def measure_traits(images: npt.NDArray[np.uint8]) -> dict[str, Floats]:
+    """Measure what photos are like.
+
+    Args:
+        images: [n, side, side, 3].
+
+    Returns:
+        By the names of `QUARTERS`, each [n]: mean grey and its standard deviation (0 to 255), the variance of its
+        Laplacian (Pech-Pacheco et al. 2000), and the colourfulness of Hasler and Süsstrunk (2003).
+    """
+    pixels = images.astype(np.float32)
+    grey = pixels @ LUMA.astype(np.float32)
+    middle = grey[:, 1:-1, 1:-1]
+    laplacian = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:] - 4 * middle
+    red_green = pixels[..., 0] - pixels[..., 1]
+    yellow_blue = (pixels[..., 0] + pixels[..., 1]) / 2 - pixels[..., 2]
+    places = (1, 2)
+    spread = np.hypot(red_green.std(axis=places), yellow_blue.std(axis=places))
+    offset = np.hypot(red_green.mean(axis=places), yellow_blue.mean(axis=places))
+    traits = {
+        "brightness": grey.mean(axis=places),
+        "contrast": grey.std(axis=places),
+        "sharpness": laplacian.var(axis=places),
+        "colourfulness": spread + 0.3 * offset,
+    }
+    return {name: values.astype(np.float64) for name, values in traits.items()}
+
+
+def slice_accuracy(
+    labels: Integers, predictions: Integers, class_names: Sequence[str], traits: Mapping[str, Floats]
+) -> list[Slice]:
+    """Count right answers by class, then by quarters of each trait; a slice without photos is left out.
+
+    Photos of one value stay in one quarter, so that a slice can be told by its bounds.
+
+    Args:
+        labels: [n] class numbers.
+        predictions: [n] class numbers.
+        class_names: of the k classes.
+        traits: of `measure_traits`.
+    """
+    right = labels == predictions
+    slices = []
+    for number, name in enumerate(class_names):
+        of_class = labels == number
+        if of_class.any():
+            slices.append(Slice("class", name, int(of_class.sum()), int(right[of_class].sum())))
+    for trait, values in traits.items():
+        cuts = np.quantile(values, (0.25, 0.5, 0.75))
+        quarter = np.searchsorted(cuts, values, side="left")
+        for number, name in enumerate(QUARTERS[trait]):
+            inside = quarter == number
+            if inside.any():
+                bounds = float(values[inside].min()), float(values[inside].max())
+                slices.append(Slice(trait, name, int(inside.sum()), int(right[inside].sum()), *bounds))
+    return slices
+
+
+def find_worst(slices: Sequence[Slice]) -> Slice | None:
+    """Return the slice whose accuracy has the lowest lower bound, among those of `FEWEST` photos or more."""
+    return min((one for one in slices if one.photos >= FEWEST), key=lambda one: one.interval[0], default=None)
+
+
+def tell_worst(slices: Sequence[Slice]) -> str:
+    """Name the worst slice, and how many there were: the worst of many looks bad by chance alone.
+
+    >>> tell_worst([Slice("class", "cats", 100, 90), Slice("brightness", "darkest", 25, 15)])
+    'Weakest of 2 slices: darkest quarter by brightness, 60.0 % of 25 photos right (95 % interval 40.7 % to 76.6 %)'
+    """
+    worst = find_worst(slices)
+    if worst is None:
+        return f"No slice has {FEWEST} test photos, too few to name a weakest one"
+    named = f"class {worst.name}" if worst.trait == "class" else f"{worst.name} quarter by {worst.trait}"
+    low, high = (f"{100 * bound:.1f} %" for bound in worst.interval)
+    looked = sum(one.photos >= FEWEST for one in slices)
+    return (
+        f"Weakest of {looked} slices: {named}, {100 * worst.accuracy:.1f} % of {worst.photos} photos right "
+        f"(95 % interval {low} to {high})"
+    )
+
+
+def write_slices(slices: Sequence[Slice], path: Path) -> None:
+    """Write one row a slice: trait, slice, photos, correct, accuracy, low, high, and the trait's bounds from and to."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for one in slices:
+            figures = (one.accuracy, *one.interval, one.start, one.end)
+            told = ("" if math.isnan(figure) else f"{figure:.6g}" for figure in figures)
+            writer.writerow((one.trait, one.name, one.photos, one.correct, *told))
+
+
+def read_slices(path: Path) -> list[Slice]:
+    """Read what `write_slices` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Slice(
+                row["trait"],
+                row["slice"],
+                int(row["photos"]),
+                int(row["correct"]),
+                float(row["from"] or math.nan),
+                float(row["to"] or math.nan),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def by_trait(slices: Sequence[Slice]) -> Iterator[tuple[str, list[Slice]]]:
+    """Yield each trait with its slices, in the order given."""
+    for trait in dict.fromkeys(one.trait for one in slices):
+        yield trait, [one for one in slices if one.trait == trait]

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter
+from scipy.stats import binomtest
+
+from pawprint.evaluation.slices import (
+    FEWEST,
+    QUARTERS,
+    Slice,
+    find_worst,
+    measure_traits,
+    read_slices,
+    slice_accuracy,
+    tell_worst,
+    wilson_interval,
+    write_slices,
+)
+
+
+@pytest.mark.parametrize(("correct", "photos"), [(0, 1), (1, 1), (0, 20), (20, 20), (7, 20), (493, 500), (1, 3000)])
+def test_the_interval_is_scipys(correct, photos):
+    expected = binomtest(correct, photos).proportion_ci(method="wilson")
+    assert wilson_interval(correct, photos) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def one_photo(side=48):
+    noise = np.random.default_rng(0).integers(60, 200, (side, side, 3), dtype=np.uint8)
+    return Image.fromarray(noise)
+
+
+@pytest.mark.parametrize(
+    ("trait", "more"),
+    [
+        ("brightness", lambda photo: ImageEnhance.Brightness(photo).enhance(1.2)),
+        ("contrast", lambda photo: ImageEnhance.Contrast(photo).enhance(1.5)),
+        ("sharpness", lambda photo: photo.filter(ImageFilter.SHARPEN)),
+        ("colourfulness", lambda photo: ImageEnhance.Color(photo).enhance(1.5)),
+    ],
+)
+def test_a_trait_rises_with_what_it_is_named_after(trait, more):
+    photo = one_photo()
+    low, high = measure_traits(np.stack([np.asarray(photo), np.asarray(more(photo))]))[trait]
+    assert low < high
+
+
+def test_a_plain_photo_has_no_contrast_no_edges_and_its_own_brightness():
+    traits = measure_traits(np.full((1, 8, 8, 3), 128, np.uint8))
+    assert {name: round(float(values[0]), 3) for name, values in traits.items()} == {
+        "brightness": 128.0,
+        "contrast": 0.0,
+        "sharpness": 0.0,
+        "colourfulness": 0.0,
+    }
+
+
+def test_every_photo_is_in_one_slice_of_each_trait():
+    rng = np.random.default_rng(1)
+    labels, predictions = rng.integers(0, 3, 101), rng.integers(0, 3, 101)
+    traits = {name: rng.normal(size=101) for name in QUARTERS}
+    slices = slice_accuracy(labels, predictions, ["a", "b", "c"], traits)
+    for trait in ("class", *QUARTERS):
+        of_trait = [one for one in slices if one.trait == trait]
+        assert sum(one.photos for one in of_trait) == 101
+        assert sum(one.correct for one in of_trait) == (labels == predictions).sum()
+    quarters = [one.photos for one in slices if one.trait == "brightness"]
+    assert max(quarters) - min(quarters) <= 1
+
+
+def test_photos_of_one_value_stay_together():
+    slices = slice_accuracy(np.zeros(9, int), np.zeros(9, int), ["a", "b"], {"contrast": np.full(9, 5.0)})
+    assert [(one.trait, one.name, one.photos) for one in slices] == [("class", "a", 9), ("contrast", "flattest", 9)]
+
+
+def test_the_failing_quarter_is_found_and_small_slices_are_not_blamed():
+    brightness = np.arange(200.0)
+    labels, predictions = np.zeros(200, int), np.where(brightness < 50, 1, 0)
+    labels[-3:] = 1  # a class of three photos, all wrong
+    slices = slice_accuracy(labels, predictions, ["cats", "dogs"], {"brightness": brightness})
+    worst = find_worst(slices)
+    assert worst is not None
+    assert (worst.trait, worst.name, worst.correct, worst.start, worst.end) == ("brightness", "darkest", 0, 0.0, 49.0)
+    assert tell_worst(slices).startswith("Weakest of 5 slices: darkest quarter by brightness, 0.0 % of 50 photos")
+    assert find_worst([Slice("class", "cats", FEWEST - 1, 0)]) is None
+    assert "too few" in tell_worst([Slice("class", "cats", FEWEST - 1, 0)])
+
+
+def test_slices_are_read_as_they_were_written(tmp_path):
+    slices = [Slice("brightness", "darkest", 4, 3, 1.5, 20.25), Slice("class", 'a "b", c', 7, 7)]
+    write_slices(slices, tmp_path / "slices.csv")
+    again = read_slices(tmp_path / "slices.csv")
+    assert again[0] == slices[0]
+    assert (again[1].name, again[1].correct, np.isnan(again[1].start)) == ('a "b", c', 7, True)
