@@ -7,6 +7,9 @@ UV := $(shell command -v uv 2>/dev/null)
 
 .PHONY: help check test test-slow soak fuzz audit lint format lock clean
 
+# Seconds of each target of `make fuzz`; CI gives it a few, a release ten minutes each: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 3
+
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 

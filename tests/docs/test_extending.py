@@ -139,6 +139,7 @@ def test_the_sources_are_fetched(project: Copy, server: str, tmp_path: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_the_metric_agrees_with_scikit_learn_on_every_resample(project: Copy) -> None:
     section = SECTIONS["A metric"]
     project.apply(section)

@@ -185,6 +185,7 @@ run_command(step)
 """
 
 
+@pytest.mark.slow
 def test_a_step_ends_with_the_process_that_started_it() -> None:
     with subprocess.Popen(["sleep", "60"]) as starter:
         variable = {PARENT_VARIABLE: f"{starter.pid}:{find_start(starter.pid)}"}

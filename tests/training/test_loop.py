@@ -156,6 +156,7 @@ def test_the_baseline_runs_through_the_same_loop(make_split):
 
 # NumPy 2's complaint about TensorFlow's own arrays, while Keras saves them.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.slow
 def test_the_network_loads_in_a_fresh_process_without_our_code(small_cnn, make_split, tmp_path):
     photos = make_split(24)
     # One epoch is all first stage: the network resizes inside.
