@@ -118,7 +118,8 @@ def _map_shard(path: Path, side: int) -> npt.NDArray[np.uint8]:
         ValueError: the file is something else than squares of `side` pixels.
     """
     try:
-        shard = np.load(path, mmap_mode="r", allow_pickle=False)
+        # Not np.load, which takes what begins as a zip for one.
+        shard = np.lib.format.open_memmap(path, mode="r")
     except (SyntaxError, TokenError, EOFError) as error:  # numpy reads an array's header as Python
         raise ValueError(f"{path.name} is no array ({error})") from error
     if not isinstance(shard, np.ndarray) or shard.dtype != np.uint8 or shard.shape[1:] != (side, side, 3):

@@ -99,8 +99,8 @@ def _save_metrics(spool: Spool) -> None:
     if not spool.folder.exists():
         return  # all is kept already
     with suppress(UserError):  # what made the training fail is to be heard
-        # Where the record is there, the training had succeeded, and a person has not waited for its delivery.
-        if not (spool.folder / RECORD).exists() and is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
+        # What was learned is not lost with it: the training's checkpoints stay.
+        if is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
             spool.remove()
             return
     kept = _keep(spool)

@@ -10,6 +10,7 @@ import math
 import os
 import pickle
 import pickletools
+import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,9 +100,11 @@ def load_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
 def _load(file: BinaryIO) -> Any:
     start, size = file.tell(), os.fstat(file.fileno()).st_size
     # The unpickler makes room for as many remembered objects as the highest number it is told: gigabytes, for 5 bytes.
-    for opcode, argument, _ in pickletools.genops(file):
-        if "PUT" in opcode.name and int(argument or 0) > size:
-            raise ValueError(f"it remembers object number {argument}, and has {size} bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of odd escapes in texts: the file is odd, not the program
+        for opcode, argument, _ in pickletools.genops(file):
+            if "PUT" in opcode.name and int(argument or 0) > size:
+                raise ValueError(f"it remembers object number {argument}, and has {size} bytes")
     file.seek(start)
     return _TensorsOnly(file).load()
 

@@ -32,3 +32,10 @@ def test_images_are_found_across_shards(tmp_path: Path, monkeypatch: pytest.Monk
     np.testing.assert_array_equal(np.load(tmp_path / names[0]), images[:3])  # plain numpy reads a shard
     with pytest.raises(IndexError):
         sharded[[7]]
+
+
+def test_a_shard_that_begins_as_a_zip_is_refused_as_any_other_is(tmp_path: Path) -> None:
+    path = tmp_path / "train-00000-of-00001.npy"
+    path.write_bytes(b"PK\x05\x06" + bytes(60))
+    with pytest.raises(ValueError, match="magic string"):
+        ShardedImages([path], 16)
