@@ -77,7 +77,8 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
                 _log_uncommitted(read_uncommitted(), run)
                 mark_own_orphans(run.info.experiment_id)
             yield run
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):
+        # A broken pipe: main, through which its steps speak, was killed, and this step noticed it by its own voice.
         _end_run("KILLED", INTERRUPTED)
         raise
     except BaseException as error:
