@@ -1,6 +1,5 @@
 """Photos decoded beside whatever uses them: a bounded number ahead, in order, so that memory stays flat."""
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.photos.collection import Photo, PhotoCollection
+from pawprint.photos.cores import count_cores
 from pawprint.photos.zips import UnreadableMemberError
 
 AHEAD = 3
@@ -73,13 +73,6 @@ def decode_ahead(
             yield _collect(taken, side)
     finally:
         pool.shutdown(cancel_futures=True)  # where the caller stops early, or a photo is gone
-
-
-def count_cores() -> int:
-    """Count the cores this process may use, which in a container are fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _collect(taken: list[tuple[Photo, Future[npt.NDArray[np.uint8] | str]]], side: int) -> DecodedBatch:

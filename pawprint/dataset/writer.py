@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pawprint.dataset.ahead import count_cores
 from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplicates
 from pawprint.dataset.preview import write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
@@ -28,6 +27,7 @@ from pawprint.dataset.splits import (
 )
 from pawprint.errors import UserError
 from pawprint.photos.collection import Photo, PhotoCollection
+from pawprint.photos.cores import count_cores
 from pawprint.photos.zips import UnreadableMemberError
 
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from pawprint.evaluation.bootstrap import Floats, Integers
-from pawprint.evaluation.mistakes import frame_photo, short_member
-from pawprint.evaluation.style import BLUE, GREEN, ORANGE, RED, SOFT, draw_figure, percent, shorten
+from pawprint.evaluation.mistakes import frame_photo, name_member
+from pawprint.evaluation.style import BLUE, GREEN, ORANGE, RED, draw_figure, percent, shorten
 
 MOST_CLASSES = 6
 """Classes that are drawn: of more, those with the lowest share of right answers."""
@@ -159,17 +159,7 @@ def draw_explanations(
             )
             truth = shorten(class_names[labels[place]], 20)
             axes.set_xlabel("right" if right else f"wrong: is {truth}", fontsize=9, labelpad=3)
-            axes.annotate(
-                short_member(members[place]),
-                (0.5, 0),
-                xycoords="axes fraction",
-                xytext=(0, -19),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                fontsize=7.5,
-                color=SOFT,
-            )
+            name_member(axes, members[place], points=19)
 
 
 def _place(labels: Integers) -> list[int]:

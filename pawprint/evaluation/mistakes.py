@@ -73,17 +73,7 @@ def write_mistakes(
                 pad=5,
             )
             axes.set_xlabel(f"is {shorten(class_names[labels[photo]], 22)}\n", fontsize=9, labelpad=4)
-            axes.annotate(
-                short_member(members[photo]),
-                (0.5, 0),
-                xycoords="axes fraction",
-                xytext=(0, -20),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                fontsize=7.5,
-                color=SOFT,
-            )
+            name_member(axes, members[photo], points=20)
 
 
 def worst_mistakes(labels: Integers, probabilities: Floats, most: int = MOST_MISTAKES) -> Integers:
@@ -104,6 +94,27 @@ def frame_photo(axes: Axes, picture: np.ndarray, colour: str) -> None:
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     axes.spines[:].set(visible=True, color=colour, linewidth=2)
+
+
+def name_member(axes: Axes, member: str, *, points: float) -> None:
+    """Write a photo's name below it, small.
+
+    Args:
+        axes: of the photo.
+        member: its name in its archive.
+        points: how far below.
+    """
+    axes.annotate(
+        short_member(member),
+        (0.5, 0),
+        xycoords="axes fraction",
+        xytext=(0, -points),
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=7.5,
+        color=SOFT,
+    )
 
 
 def short_member(member: str) -> str:

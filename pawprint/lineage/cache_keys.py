@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pawprint.lineage.model_files import CODE_FILES
 from pawprint.lineage.source_code import digest_sources
-from pawprint.lineage.surroundings import count_threads, digest_lock, name_instruction_set, name_libraries
+from pawprint.lineage.surroundings import digest_lock, name_instruction_set, name_libraries
 from pawprint.models.architectures import ARCHITECTURES
+from pawprint.photos.cores import count_cores
 
 EXPORT_FILES = tuple(
     f"pawprint/serving/demo/{name}"
@@ -64,7 +65,7 @@ def build_key(entry_point: str, parameters: Mapping[str, object], inputs: Mappin
     # Run from an environment of one's own, the installed libraries need not be the lock's.
     whole |= {"lock": digest_lock() or "none", "libraries": name_libraries()}
     if entry_point == "train":
-        whole |= {"processor": name_instruction_set(), "threads": str(count_threads())}
+        whole |= {"processor": name_instruction_set(), "threads": str(count_cores())}
     text = json.dumps([entry_point, whole], sort_keys=True)
     return CacheKey(
         digest=hashlib.sha256(text.encode()).hexdigest(),

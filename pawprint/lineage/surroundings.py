@@ -2,12 +2,12 @@
 
 import hashlib
 import importlib.metadata
-import os
 import platform
 from pathlib import Path
 
 from pawprint.lineage.processes import describe_process
 from pawprint.lineage.uncommitted import is_dirty
+from pawprint.photos.cores import count_cores
 
 LOCK = Path("requirements.txt")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow", "scikit-learn", "mlflow")
@@ -24,17 +24,12 @@ def describe_surroundings() -> dict[str, object]:
     return {
         **describe_process(),
         "cpu": name_cpu(),
-        "threads": count_threads(),
+        "threads": count_cores(),
         "python": platform.python_version(),
         "libraries": name_libraries(),
         "lock_sha256": digest_lock(),
         "git_dirty": is_dirty(),
     }
-
-
-def count_threads() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def digest_lock() -> str | None:

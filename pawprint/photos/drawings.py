@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import multiprocessing
-import os
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 from tqdm import tqdm
 
+from pawprint.photos.cores import count_cores
 from pawprint.photos.drawn_animals import POSES, draw_animal
 from pawprint.photos.drawn_colours import choose
 from pawprint.photos.drawn_scenes import draw_foreground, draw_scene
@@ -65,7 +65,7 @@ def write_drawings(path: Path, *, photos: int, seed: int, workers: int | None = 
     if seed < 0:
         raise ValueError(f"seed is {seed}, expected 0 or more")
     if workers is None:
-        workers = 1 if photos < FEW else _num_cores()
+        workers = 1 if photos < FEW else count_cores()
     if workers < 1:
         raise ValueError(f"workers is {workers}, expected at least 1")
     drawings = [
@@ -106,11 +106,6 @@ def draw_photo(drawing: Drawing) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=int(rng.integers(45, 96)))
     return file.getvalue()
-
-
-def _num_cores() -> int:
-    # Where a process may be tied to some of the cores (Linux), the machine's number would be too many.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _draw_picture(kind: str, rng: np.random.Generator) -> Image.Image:

@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 from tqdm import tqdm
 
-from pawprint.dataset.ahead import count_cores
 from pawprint.dataset.decode import decode_photo
 from pawprint.photos.collection import PhotoCollection
+from pawprint.photos.cores import count_cores
 from pawprint.serving.predictions import Outcome, Prediction
 
 MOST_PHOTOS = 600
