@@ -3,7 +3,8 @@
     python -m benchmarks.overhead /path/to/cat-and-dog.zip
 
 Runs `mlflow run . --env-manager local -P epochs=1` and takes off the time spent in decoding, in the epoch and in
-predicting the test photos. Decoding and predicting are timed once more, apart. Run it in the project's own
+answering photos (those of the test, of the validation, and the test photos made worse). Decoding and answering are
+timed once more, apart. Run it in the project's own
 environment (`make test` builds .venv) on a machine that does nothing else.
 """
 
@@ -53,7 +54,7 @@ def report(store: str, before: float, after: float) -> None:
     work = {
         "preprocess": time_decoding(runs["download"].info.run_id, runs["preprocess"].data.params),
         "train": MlflowClient().get_metric_history(runs["train"].info.run_id, "seconds")[0].value,
-        "evaluate": time_predicting(runs["preprocess"].info.run_id, runs["train"].outputs.model_outputs[0].model_id),
+        "evaluate": time_judging(runs["preprocess"].info.run_id, runs["train"].outputs.model_outputs[0].model_id),
     }
     total = after - before
     print(
@@ -89,20 +90,27 @@ def time_decoding(run_id: str, used: dict[str, str]) -> float:
         return time.perf_counter() - started
 
 
-def time_predicting(run_id: str, model_id: str) -> float:
-    """Return the seconds that predicting the test photos takes, compiling included."""
+def time_judging(run_id: str, model_id: str) -> float:
+    """Return the seconds that evaluate's answers take: on test and validation photos, and on those made worse."""
     from pawprint.dataset.reader import load_dataset
+    from pawprint.evaluation.robustness import choose_photos, count_affordable, measure_robustness
     from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.models import open_photo_model
-    from pawprint.models.prediction import predict_probabilities
+    from pawprint.models.multiply_adds import count_multiply_adds
+    from pawprint.models.prediction import answer_photos, compile_network
 
     with (
         open_artifact(f"runs:/{run_id}/dataset", expected="dataset") as folder,
         open_photo_model(f"models:/{model_id}") as model,
     ):
-        test = load_dataset(folder).splits["test"]
+        splits, size = load_dataset(folder).splits, model.image_size
+        test = splits["test"]
+        places = choose_photos(test.labels, count_affordable(count_multiply_adds(model.network, side=size)))
         started = time.perf_counter()
-        predict_probabilities(model.network, test.images, model.image_size)
+        answer = compile_network(model.network, size)
+        said = answer_photos(answer, test.images, size).argmax(axis=1)
+        answer_photos(answer, splits["validation"].images, size)
+        measure_robustness(answer, test.images, test.labels, said, places)
         return time.perf_counter() - started
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pawprint.dataset.reader import Dataset
     from pawprint.evaluation.doubts import Predictions
     from pawprint.lineage.models import OpenPhotoModel
+    from pawprint.models.prediction import Answer
 
 
 @step_command()
@@ -42,7 +43,7 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.lineage.exports import open_exports
     from pawprint.lineage.models import open_photo_model
     from pawprint.lineage.runs import set_tags, start_step
-    from pawprint.models.prediction import predict_probabilities
+    from pawprint.models.prediction import answer_photos, compile_network
     from pawprint.serving.checks import check_exports, tell_checks
 
     with (
@@ -65,7 +66,9 @@ def evaluate(dataset: str, model: str) -> None:
                 f"the dataset's {data.image_size} px photos are resized to the model's {photo_model.image_size} px"
             )
         folder = Path(scratch) / "evaluation"
-        answers = predict_probabilities(photo_model.network, test.images, photo_model.image_size)
+        size = photo_model.image_size
+        answer = compile_network(photo_model.network, size)
+        answers = answer_photos(answer, test.images, size)
         metrics = evaluate_predictions(
             labels=test.labels,
             probabilities=answers,
@@ -73,10 +76,9 @@ def evaluate(dataset: str, model: str) -> None:
             members=test.members,
             images=test.images,
             folder=folder,
-            validation=_ask_held_out(photo_model, data),
+            validation=_ask_held_out(photo_model, answer, data),
         )
-        size = photo_model.image_size
-        weaknesses = write_weaknesses(photo_model.network, size, test, answers, data.class_names, folder)
+        weaknesses = write_weaknesses(photo_model.network, answer, size, test, answers, data.class_names, folder)
         click.echo(weaknesses)
         exported = ""
         with open_exports(photo_model.model_id) as exports:
@@ -115,7 +117,7 @@ def evaluate(dataset: str, model: str) -> None:
         click.echo(f"{name}: {metrics[name]:.4f} (95 % interval {interval})")
 
 
-def _ask_held_out(photo_model: "OpenPhotoModel", data: "Dataset") -> "Predictions | None":
+def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Dataset") -> "Predictions | None":
     """Returns the answers on the photos that chose the epoch, whose labels the model has not learned.
 
     None where there are none, and of another dataset, whose labels it might have learned.
@@ -123,12 +125,12 @@ def _ask_held_out(photo_model: "OpenPhotoModel", data: "Dataset") -> "Prediction
     import numpy as np
 
     from pawprint.evaluation.doubts import Predictions
-    from pawprint.models.prediction import predict_probabilities
+    from pawprint.models.prediction import answer_photos
 
     held_out = data.split("validation") if photo_model.dataset_digest == data.digest else None
     if held_out is None:
         return None
-    said = predict_probabilities(photo_model.network, held_out.images, photo_model.image_size)
+    said = answer_photos(answer, held_out.images, photo_model.image_size)
     return Predictions("validation", held_out.members, held_out.labels, said.astype(np.float64))
 
 

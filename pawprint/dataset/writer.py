@@ -92,8 +92,9 @@ def write_dataset(
             class_names = sorted({photo.label for photo in photos.photos})
             chosen, rows = selection.chosen, selection.rows
             _check_counts(selection, class_names)
-            index = _write_shards_and_index(folder, chosen, rows, pixels, image_size)
-            write_preview(
+            # Compressing the picture takes as long as writing all shards, and is done beside it.
+            drawn = pool.submit(
+                write_preview,
                 folder / "preview.png",
                 {
                     split: [(c.label, pixels.read(rows[c.member])) for c in _few_a_class(chosen[split])]
@@ -101,7 +102,12 @@ def write_dataset(
                     if chosen[split]
                 },
             )
+            index = _write_shards_and_index(folder, chosen, rows, pixels, image_size)
+            hashed = [*index, "index.csv"]
+            digests = pool.map(digest_file, [folder / name for name in hashed])
             write_near_duplicates(folder, selection.near, kept, chosen, read=lambda member: pixels.read(rows[member]))
+            files = dict(zip(hashed, digests, strict=True))
+            drawn.result()
         finally:
             pixels.close()
             scratch.unlink()
@@ -112,7 +118,7 @@ def write_dataset(
         "class_names": class_names,
         "image_size": image_size,
         "counts": counts,
-        "files": {name: digest_file(folder / name) for name in [*index, "index.csv"]},
+        "files": files,
     }
     description = {
         **content,

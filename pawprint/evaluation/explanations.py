@@ -8,7 +8,7 @@ photo, and what the answer loses is measured (occlusion sensitivity, Zeiler and 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from PIL import Image
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.mistakes import frame_photo, name_member
 from pawprint.evaluation.style import BLUE, GREEN, ORANGE, RED, draw_figure, percent, shorten
+from pawprint.models.prediction import Answer
 
 MOST_CLASSES = 6
 """Classes that are drawn: of more, those with the lowest share of right answers."""
@@ -30,7 +31,6 @@ BATCH = 16
 _SMALLEST = 1e-7
 
 Photos = npt.NDArray[np.uint8]
-Answer = Callable[[Photos], npt.NDArray[np.float32]]
 
 
 def choose_explained(labels: Integers, probabilities: Floats) -> list[int]:

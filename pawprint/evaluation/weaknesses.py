@@ -16,7 +16,6 @@ from pawprint.dataset.reader import Split
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.explanations import (
     PATCHES,
-    Answer,
     choose_explained,
     draw_explanations,
     map_activations,
@@ -36,13 +35,14 @@ from pawprint.evaluation.slices import measure_traits, slice_accuracy, tell_wors
 from pawprint.evaluation.weakness_plots import draw_robustness, draw_slices
 from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.portable import build_portable_network, has_evidence
-from pawprint.models.prediction import compile_network, resize_photos
+from pawprint.models.prediction import Answer, resize_photos
 
 BATCH = 256
 
 
 def write_weaknesses(
     network: Any,
+    compiled: Answer,
     image_size: int,
     test: Split,
     probabilities: npt.NDArray[np.float32],
@@ -53,6 +53,7 @@ def write_weaknesses(
 
     Args:
         network: from pixels 0 to 255 to probabilities.
+        compiled: the same, as `compile_network` made it.
         image_size: side in pixels that it takes.
         test: the photos.
         probabilities: [n, k] what it said of them.
@@ -66,8 +67,6 @@ def write_weaknesses(
     slices = slice_accuracy(test.labels, predictions, class_names, _measure(test.images, len(test)))
     write_slices(slices, folder / "slices.csv")
     draw_slices(slices, float((predictions == test.labels).mean()), folder / "slices.png")
-
-    compiled = compile_network(network, image_size)
 
     def answer(photos: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return compiled(resize_photos(photos, image_size))

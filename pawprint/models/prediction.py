@@ -14,6 +14,9 @@ from pawprint.models.network_file import UnsafeNetworkError, load_network_file
 
 BATCH = 64
 
+Answer = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+"""From pixels 0 to 255, `[k, side, side, 3]` of the network's own side, to probabilities, `[k, classes]`."""
+
 
 class Images(Protocol):
     """Photos that are read by slices: uint8 `[k, side, side, 3]`."""
@@ -35,7 +38,7 @@ def load_network(path: Path) -> Any:
         raise UserError(f"{error}; give a model that train has logged") from error
 
 
-def compile_network(network: Any, image_size: int) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
+def compile_network(network: Any, image_size: int) -> Answer:
     """Returns a function from pixels, uint8 `[k, image_size, image_size, 3]`, to probabilities, float32 `[k, classes]`.
 
     It is traced once for batches of every length. Called layer by layer instead, one photo costs nine times the
@@ -61,13 +64,11 @@ def predict_probabilities(network: Any, images: Images, image_size: int) -> npt.
     return answer_photos(compile_network(network, image_size), images, image_size)
 
 
-def answer_photos(
-    answer: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]], images: Images, image_size: int
-) -> npt.NDArray[np.float32]:
+def answer_photos(answer: Answer, images: Images, image_size: int) -> npt.NDArray[np.float32]:
     """Returns the answers to all photos, float32 `[n, classes]`, asked for batch by batch.
 
     Args:
-        answer: takes pixels, uint8 `[k, image_size, image_size, 3]`, as what `compile_network` returns.
+        answer: what `compile_network` returned.
         images: photos of any one size; those of another size are resized.
         image_size: side in pixels.
     """

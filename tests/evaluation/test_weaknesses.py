@@ -11,6 +11,7 @@ from pawprint.dataset.reader import Split
 from pawprint.evaluation.explanations import choose_explained, map_activations, occlude, overlay
 from pawprint.evaluation.weaknesses import write_weaknesses
 from pawprint.models.portable import build_portable_network
+from pawprint.models.prediction import compile_network
 from pawprint.training.inference import build_inference_network
 
 SIDE = 32
@@ -60,7 +61,8 @@ def test_all_is_written_for_networks_with_and_without_activation_maps(tmp_path, 
     said = np.asarray(network(photos.astype(np.float32)))
     assert 0 < (said.argmax(axis=1) == labels).mean() < 1
     members = tuple(f"x/{number}.jpg" for number in range(30))
-    told = write_weaknesses(network, SIDE, Split(photos, labels, members), said, ["a\nred $x$", "green"], tmp_path)
+    split, names = Split(photos, labels, members), ["a\nred $x$", "green"]
+    told = write_weaknesses(network, compile_network(network, SIDE), SIDE, split, said, names, tmp_path)
     assert told.startswith("No slice has 20 test photos")
     assert "Of 30 photos" in told
     assert {path.name for path in tmp_path.iterdir()} == {

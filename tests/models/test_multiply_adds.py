@@ -1,5 +1,6 @@
 import keras
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from pawprint.models.architectures import ARCHITECTURES, build_model
@@ -31,6 +32,13 @@ def test_a_loop_is_refused():
     network = keras.Model(pixels, layers.GRU(4)(layers.Reshape((8, 24))(pixels)))
     with pytest.raises(ValueError, match="unroll"):
         count_multiply_adds(network, side=8)
+
+
+def test_a_function_that_is_not_looked_into_is_refused():
+    pixels = keras.Input((8, 8, 3))
+    nested = layers.Lambda(tf.function(tf.square), output_shape=(8, 8, 3))
+    with pytest.raises(ValueError, match="function of its own"):
+        count_multiply_adds(keras.Model(pixels, nested(pixels)), side=8)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
