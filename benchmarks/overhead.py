@@ -4,8 +4,8 @@
 
 Runs `mlflow run . --env-manager local -P epochs=1` and takes off the time spent in decoding, in the epoch and in
 answering photos (those of the test, of the validation, and the test photos made worse). Decoding and answering are
-timed once more, apart. Run it in the project's own
-environment (`make test` builds .venv) on a machine that does nothing else.
+timed once more, apart. Run it in the project's own environment (`make test` builds .venv) on a machine that does
+nothing else.
 """
 
 import argparse
