@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 import requests
 
 from pawprint.lineage.models import LoggedPhotoModel, log_photo_model
+from tests.servers import free_port
 
 CLASSES, SIDE = ("cats", "dogs"), 32
 
@@ -71,11 +71,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
         )
     yield Stored(model, uri)
     mlflow.set_tracking_uri(before)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextlib.contextmanager
