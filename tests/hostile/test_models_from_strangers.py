@@ -24,6 +24,7 @@ from pawprint.models.network_file import UnsafeNetworkError, check_network_file,
 from pawprint.models.prediction import load_network
 from pawprint.photos.hashes import hash_file
 from pawprint.serving.classifier import PhotoClassifier
+from tests.stores import make_store
 
 pytestmark = [
     # Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
@@ -208,7 +209,7 @@ def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
     """A model in a store, and its folder there."""
     monkeypatch.chdir(tmp_path)
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(make_store(tmp_path))
     experiment = mlflow.create_experiment("models", artifact_location=(tmp_path / "store").as_uri())
     with mlflow.start_run(experiment_id=experiment):
         model = log_photo_model(tiny_network(), **FACTS)
