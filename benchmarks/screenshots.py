@@ -32,6 +32,11 @@ DARK, LIGHT = 0, 1
 """Chromium's numbers for a preferred colour scheme."""
 
 
+def find_browser() -> str | None:
+    """Return the path of a Chromium, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @contextmanager
 def serve(store: str) -> Iterator[str]:
     """Serve a store on a free port of this machine, and yield the address."""
@@ -100,7 +105,7 @@ def main() -> None:
     parser.add_argument("--store", required=True, help="a tracking store: sqlite:////…, postgresql://…")
     parser.add_argument("folder", type=Path, help="where the pictures go")
     arguments = parser.parse_args()
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = find_browser()
     if browser is None:
         raise SystemExit(f"no browser found: install one of {', '.join(BROWSERS)}")
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The one exception that is a message to a person, and its one special case."""
+"""The one exception that is a message to a person, its one special case, and how others are told in a line."""
 
 
 class UserError(Exception):
@@ -15,3 +15,12 @@ class SecretError(UserError):
 
     The message names the kind of secret, never the secret; whoever catches this deletes the run.
     """
+
+
+def one_line(said: object) -> str:
+    """Return what an error or a text says, on one line.
+
+    >>> one_line(" no  such   thing ")
+    'no such thing'
+    """
+    return " ".join(str(said).split())

@@ -11,7 +11,7 @@ import warnings
 import click
 from PIL import Image
 
-from pawprint.errors import SecretError, UserError
+from pawprint.errors import SecretError, UserError, one_line
 from pawprint.photos.secrets import hide_secrets
 from steps.tee import tee_console
 from steps.transcript import Transcript
@@ -52,7 +52,7 @@ def _log_console(run_id: str, transcript: Transcript) -> None:
 
         log_console(run_id, transcript.text())
     except Exception as error:  # whatever a store may raise: what was done is done, and no log may undo it
-        click.echo(f"warning: what this run said could not be kept: {_one_line(str(error))}", err=True)
+        click.echo(f"warning: what this run said could not be kept: {one_line(error)}", err=True)
 
 
 def _run(command: click.Command) -> None:
@@ -74,13 +74,13 @@ def _run(command: click.Command) -> None:
     try:
         command.main(standalone_mode=False)
     except click.ClickException as error:
-        _fail(_one_line(error.format_message()), 2)
+        _fail(one_line(error.format_message()), 2)
     except SecretError as error:
         from pawprint.lineage.deletion import delete_launched_run
 
-        _fail(_one_line(f"{error}; {delete_launched_run()}"), 2)
+        _fail(one_line(f"{error}; {delete_launched_run()}"), 2)
     except UserError as error:
-        _fail(_one_line(str(error)), 1)
+        _fail(one_line(error), 1)
     except (click.Abort, KeyboardInterrupt) as error:
         # click makes an Abort of every KeyboardInterrupt.
         terminated = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)
@@ -112,10 +112,6 @@ def import_tensorflow_quietly() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
 
 
 def _fail(message: str, code: int) -> None:

@@ -6,7 +6,6 @@ Run it  mlflow run . -e download -P source=/path/to/photos.zip
 """
 
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -21,18 +20,14 @@ from steps.help import step_command
 @options.keep_photos
 def download(source: str, keep_photos: str) -> None:
     """Fetch the photos and keep them as they came."""
-    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.artifacts import open_photos
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.photos.left_out import tell_left_out
     from pawprint.photos.sources import fetch_photos
 
-    with start_step() as run, ExitStack() as opened, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
-
-        def resolve_uri(uri: str) -> Path:
-            return opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
-
+    with start_step() as run, open_photos() as resolve_uri, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         folder = Path(scratch) / "photos"
         manifest = fetch_photos(source, folder, keep_photos=keep_photos, resolve_uri=resolve_uri)
         left_out = tell_left_out(manifest.ignored, manifest.ignored_names)

@@ -44,6 +44,7 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.lineage.models import open_photo_model
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.models.prediction import answer_photos, compile_network
+    from pawprint.serving.agreement import ask_network
     from pawprint.serving.checks import check_exports, tell_checks
 
     with (
@@ -83,7 +84,7 @@ def evaluate(dataset: str, model: str) -> None:
         exported = ""
         with open_exports(photo_model.model_id) as exports:
             if exports is not None:
-                checks = check_exports(exports, photo_model.network, test.images, photo_model.image_size, folder)
+                checks = check_exports(ask_network(photo_model.network, test.images, size), exports, folder)
                 exported = tell_checks(checks)
                 click.echo(exported)
         log_folder(folder, "evaluation")

@@ -5,8 +5,6 @@ Writes  four or more child runs, and on its own run the test metrics: as they ar
 Run it  mlflow run . -P epochs=30
 """
 
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +17,8 @@ from steps.console import run_command
 from steps.help import step_command
 
 if TYPE_CHECKING:
-    from pawprint.lineage.chain import Chain, Outcome
+    from pawprint.lineage.chain import Chain
+    from pawprint.lineage.preparation import PreparedDataset
     from pawprint.lineage.results import Repeat
 
 
@@ -71,22 +70,21 @@ def main(
     plan: bool,
 ) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
-    from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.chain import Chain
     from pawprint.lineage.descriptions import describe_run
+    from pawprint.lineage.preparation import judge_model, prepare_dataset
     from pawprint.lineage.registry import check_gate
     from pawprint.lineage.results import Repeat, choose_best, find_model, log_summary, read_repeat
     from pawprint.lineage.runs import set_tags, start_step
-    from pawprint.photos.identity import identify_source
 
     recipe = recipe_for(architecture)
-    used = {
-        "image_size": recipe.image_size if image_size is None else image_size,
-        "validation_fraction": recipe.validation_fraction if validation_fraction is None else validation_fraction,
-        "batch_size": recipe.batch_size if batch_size is None else batch_size,
-        "learning_rate": recipe.learning_rate if learning_rate is None else learning_rate,
-        "patience": recipe.patience if patience is None else patience,
-    }
+    used = recipe.resolve(
+        image_size=image_size,
+        validation_fraction=validation_fraction,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        patience=patience,
+    )
     if used["validation_fraction"] == 0:
         if patience:
             raise UserError(
@@ -98,38 +96,21 @@ def main(
         architecture, recipe, weight_decay=weight_decay, augmentation=augmentation, width=width
     )
 
-    with start_step(), ExitStack() as opened:
+    with start_step():
         set_tags(**{f"used.{name}": value for name, value in {**used, **adjusted}.items()})
         chain = Chain(cache=cache, plan=plan)
-
-        def resolve_uri(uri: str) -> Path:
-            return opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
-
-        downloaded = chain.run_step(
-            "download",
-            {"source": source, "keep_photos": keep_photos},
-            given={},
-            inputs={"source": None if cache == "off" else identify_source(source, resolve_uri=resolve_uri)},
-            run_name="download",
-        )
-        set_tags(**{name: downloaded.tag(name) for name in ("source", "source_fallback", "photos_sha256")})
-
-        preprocessed = chain.run_step(
-            "preprocess",
-            {
+        dataset = prepare_dataset(
+            chain,
+            source=source,
+            keep_photos=keep_photos,
+            parameters={
                 "image_size": used["image_size"],
                 "train_images": train_images,
                 "test_images": test_images,
                 "validation_fraction": used["validation_fraction"],
                 "seed": seed,
             },
-            given={"photos": downloaded.artifact("photos")},
-            inputs={"photos": downloaded.tag("photos_sha256")},
-            run_name="preprocess",
         )
-        dataset, dataset_digest = preprocessed.artifact("dataset"), preprocessed.tag("dataset_digest")
-        set_tags(dataset_digest=dataset_digest)
-
         done: list[Repeat] = []
         for number in range(repeats):
             suffix = f" {number + 1}" if repeats > 1 else ""
@@ -145,19 +126,12 @@ def main(
                     "seed": seed + number,
                     "export": export,
                 },
-                given={"dataset": dataset},
-                inputs={"dataset": dataset_digest},
+                given={"dataset": dataset.uri},
+                inputs={"dataset": dataset.digest},
                 run_name=f"train{suffix}",
             )
             model = find_model(trained.run) if trained.run else None
-            evaluated = chain.run_step(
-                "evaluate",
-                {},
-                given={"dataset": dataset, "model": model},
-                # The model's id too: one that was trained again to the same weights wants its metrics on its own page.
-                inputs={"dataset": dataset_digest, "model": model},
-                run_name=f"evaluate{suffix}",
-            )
+            evaluated = judge_model(chain, model, dataset, run_name=f"evaluate{suffix}")
             if not plan and model:
                 done.append(
                     read_repeat(seed=seed + number, model=model, trained=trained.made, evaluated=evaluated.made)
@@ -174,29 +148,24 @@ def main(
         if failure:
             notes.append(f"Below the bar, so nothing was registered: {failure}.")
         elif register:
-            notes.append(_register(register, choose_best(done).model, preprocessed, chain))
-        _tell(done, chain, notes, architecture=architecture, downloaded=downloaded)
+            notes.append(_register(register, choose_best(done).model, dataset, chain))
+        _tell(done, chain, notes, architecture=architecture, dataset=dataset)
         if failure:
             raise UserError(f"{failure}; everything is logged, and nothing was registered")
 
 
-def _register(name: str, model: str, preprocessed: "Outcome", chain: "Chain") -> str:
+def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain") -> str:
     """Makes a model a version of a registered one, and the champion if it is better; returns what became of it."""
+    from pawprint.lineage.preparation import judge_model
     from pawprint.lineage.registry import find_champion, find_evaluation, read_candidate, register
     from pawprint.lineage.runs import set_tags
 
-    digest = str(preprocessed.tag("dataset_digest"))
+    digest = str(dataset.digest)
     evaluated, champion = find_evaluation(model, digest), find_champion(name)
     opponent = find_evaluation(champion, digest) if champion else None
     if champion and opponent is None:
         # Judged on other photos so far: the two are compared on the same ones.
-        opponent = chain.run_step(
-            "evaluate",
-            {},
-            given={"dataset": preprocessed.artifact("dataset"), "model": champion},
-            inputs={"dataset": digest, "model": champion},
-            run_name="evaluate the champion",
-        ).made
+        opponent = judge_model(chain, champion, dataset, run_name="evaluate the champion").made
     if evaluated is None:
         raise RuntimeError(f"{model} has just been evaluated, and its evaluation is not found")
     decision = register(name, read_candidate(evaluated), read_candidate(opponent) if opponent else None)
@@ -204,7 +173,9 @@ def _register(name: str, model: str, preprocessed: "Outcome", chain: "Chain") ->
     return decision.reason
 
 
-def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architecture: str, downloaded: "Outcome") -> None:
+def _tell(
+    done: "list[Repeat]", chain: "Chain", notes: list[str], *, architecture: str, dataset: "PreparedDataset"
+) -> None:
     """Says how it went: on the run's page, in report.html, model_card.md and lineage.svg, and at the console."""
     import mlflow
 
@@ -221,10 +192,10 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
     from pawprint.lineage.runs import get_tag
     from pawprint.lineage.suspicions import find_suspicions
 
-    source, fallback = downloaded.tag("source"), downloaded.tag("source_fallback")
+    fallback = dataset.source_fallback
     because = f", because of {fallback}." if fallback else "."
     describe_run(
-        f"{code(architecture)} on photos of {code(str(source))}{because}",
+        f"{code(architecture)} on photos of {code(str(dataset.source))}{because}",
         *notes,
         tell_repeats(done),
         tell_steps(chain.runs),
@@ -247,7 +218,7 @@ def _tell(done: "list[Repeat]", chain: "Chain", notes: list[str], *, architectur
         describe_version(registered, strip_front_matter(card), more=more)
     click.echo("\n".join([summarize(done), *notes]))
     if fallback:
-        click.echo(f"note: the photos are {source}, because of {fallback}", err=True)
+        click.echo(f"note: the photos are {dataset.source}, because of {fallback}", err=True)
     click.echo(f"run {chain.main.info.run_id} at {mlflow.get_tracking_uri()}; its report.html tells the whole story")
 
 

@@ -8,7 +8,6 @@ Run it  mlflow run . -e predict -P model=models:/pawprint@champion -P source=/pa
 
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def predict_source(source: str, model: str) -> None:
     """Label all photos of a source, tracked."""
     import mlflow
 
-    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.artifacts import open_photos
     from pawprint.lineage.datasets import log_prediction_inputs
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
@@ -65,14 +64,10 @@ def predict_source(source: str, model: str) -> None:
 
     with (
         start_step() as run,
-        ExitStack() as opened,
+        open_photos() as resolve_uri,
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
         open_photo_model(model) as photo_model,
     ):
-
-        def resolve_uri(uri: str) -> Path:
-            return opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
-
         # Photos that a run tracks already are named, not logged again. Others are kept by reference: a stranger's ten
         # thousand photos are not to be copied into the store because somebody asked what they show.
         photos = find_tracked(source)

@@ -189,6 +189,7 @@ def _write_training(training: "Training", files: Path, model: Path, architecture
 
 def _write_exports(network: Any, folder: Path, export: str, *, photos: "Split", facts: Mapping[str, Any]) -> str:
     """Writes the network in other formats, each held against it on photos that are none of the test; says what came."""
+    from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import export_network
     from pawprint.serving.formats import list_formats
 
@@ -196,9 +197,8 @@ def _write_exports(network: Any, folder: Path, export: str, *, photos: "Split", 
     if not formats:
         return ""
     folder.mkdir(exist_ok=True)
-    told = export_network(
-        network, folder, formats=formats, images=photos.images, image_size=facts["image_size"], facts=facts
-    )
+    reference = ask_network(network, photos.images, facts["image_size"])
+    told = export_network(reference, folder, formats=formats, facts=facts)
     click.echo("\n".join(told))
     return "\n".join(f"- {line}" for line in told)
 

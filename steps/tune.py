@@ -25,6 +25,7 @@ from steps.console import run_command
 from steps.help import step_command
 
 if TYPE_CHECKING:
+    from pawprint.lineage.preparation import PreparedDataset
     from pawprint.training.study import Search
 
 
@@ -62,23 +63,22 @@ def tune(
 ) -> None:
     """Search for values that train better, by trials that the validation photos judge."""
     from pawprint.evaluation.search_plots import write_search
-    from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.chain import Chain
     from pawprint.lineage.descriptions import code, describe_run, tell_metrics, tell_steps
     from pawprint.lineage.digests import log_folder
+    from pawprint.lineage.preparation import judge_model, prepare_dataset
     from pawprint.lineage.results import log_summary, read_repeat, summarize
     from pawprint.lineage.runs import set_tags, start_step
     from pawprint.lineage.trials import find_trial_model, name_study
-    from pawprint.photos.identity import identify_source
     from pawprint.training.study import choose_winner, keep_study, open_search
 
     recipe = recipe_for(architecture)
     space = search_space(recipe)
     prepared = {
-        "image_size": recipe.image_size if image_size is None else image_size,
+        **recipe.resolve(image_size=image_size),
         "train_images": train_images,
         "test_images": test_images,
-        "validation_fraction": recipe.validation_fraction if validation_fraction is None else validation_fraction,
+        **recipe.resolve(validation_fraction=validation_fraction),
         "seed": seed,
     }
     if prepared["validation_fraction"] == 0:
@@ -86,8 +86,7 @@ def tune(
     shared = {
         "architecture": architecture,
         "epochs": epochs,
-        "batch_size": recipe.batch_size if batch_size is None else batch_size,
-        "patience": recipe.patience if patience is None else patience,
+        **recipe.resolve(batch_size=batch_size, patience=patience),
         "seed": seed,
         # What this architecture can't take, and what is varied all the same, is said by each trial.
         **dict.fromkeys(measured_adjustments(recipe), "auto"),
@@ -97,43 +96,18 @@ def tune(
         used = {name: value for name, value in {**prepared, **shared}.items() if name not in {"architecture", "seed"}}
         set_tags(**{f"used.{name}": value for name, value in used.items() if value != "auto"})
         chain = Chain(cache=cache)
-
-        def resolve_uri(uri: str) -> Path:
-            return opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
-
-        downloaded = chain.run_step(
-            "download",
-            {"source": source, "keep_photos": keep_photos},
-            given={},
-            inputs={"source": None if cache == "off" else identify_source(source, resolve_uri=resolve_uri)},
-            run_name="download",
-        )
-        set_tags(**{name: downloaded.tag(name) for name in ("source", "source_fallback", "photos_sha256")})
-        preprocessed = chain.run_step(
-            "preprocess",
-            prepared,
-            given={"photos": downloaded.artifact("photos")},
-            inputs={"photos": downloaded.tag("photos_sha256")},
-            run_name="preprocess",
-        )
-        dataset, digest = str(preprocessed.artifact("dataset")), str(preprocessed.tag("dataset_digest"))
-        name = name_study(shared, space=space, dataset_digest=digest, experiment_id=run.info.experiment_id)
-        set_tags(dataset_digest=digest, study=name)
+        dataset = prepare_dataset(chain, source=source, keep_photos=keep_photos, parameters=prepared)
+        name = name_study(shared, space=space, dataset_digest=str(dataset.digest), experiment_id=run.info.experiment_id)
+        set_tags(study=name)
 
         storage = opened.enter_context(keep_study(name)) if cache != "off" else None
         search = open_search(name, storage, space, seed=seed, epochs=epochs, anew=cache == "refresh")
-        _run_trials(search, shared, trials=trials, dataset=dataset, digest=digest, cache=cache)
+        _run_trials(search, shared, trials=trials, dataset=dataset, cache=cache)
 
         results = search.results()
         winner = choose_winner(results)
         trained, model = find_trial_model(winner.run_id)
-        evaluated = chain.run_step(
-            "evaluate",
-            {},
-            given={"dataset": dataset, "model": model},
-            inputs={"dataset": digest, "model": model},
-            run_name="evaluate the winner",
-        ).made
+        evaluated = judge_model(chain, model, dataset, run_name="evaluate the winner").made
         repeat = read_repeat(seed=seed, model=model, trained=trained, evaluated=evaluated)
         log_summary([repeat])
         set_tags(winner=winner.number, **{f"found.{name}": value for name, value in winner.values.items()})
@@ -146,7 +120,7 @@ def tune(
             f"-P {name}={shlex.quote(str(value))}" for name, value in words.items() if value != "auto"
         )
         found = ", ".join(f"{name} {value:g}" for name, value in winner.values.items())
-        photos = code(str(downloaded.tag("source")))
+        photos = code(str(dataset.source))
         describe_run(
             f"Of {search.count_done()} trials of {code(architecture)} on photos of {photos} number {winner.number} did "
             f"best on the validation photos (loss {winner.loss:.4f}): {found}.",
@@ -160,7 +134,7 @@ def tune(
 
 
 def _run_trials(
-    search: "Search", shared: dict[str, object], *, trials: int, dataset: str, digest: str, cache: str
+    search: "Search", shared: dict[str, object], *, trials: int, dataset: "PreparedDataset", cache: str
 ) -> None:
     """Runs the trials that are missing, one after another, and says how each went."""
     from pawprint.lineage.trials import open_trials, run_trial
@@ -177,8 +151,8 @@ def _run_trials(
                 outcome = run_trial(
                     {**shared, **values},
                     number=number,
-                    dataset=dataset,
-                    dataset_digest=digest,
+                    dataset=str(dataset.uri),
+                    dataset_digest=str(dataset.digest),
                     cache=cache,
                     on_run=partial(search.note_run, number),
                     on_epoch=partial(search.should_prune, number),

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pawprint.dataset.shards import ShardedImages, digest_file
+from pawprint.dataset.shards import ShardedImages
 from pawprint.errors import UserError
+from pawprint.photos.hashes import hash_file
 
 SCHEMA_VERSION = 1
 CONTENT = ("schema_version", "class_names", "image_size", "counts", "files")
@@ -79,7 +80,7 @@ def _load_checked(folder: Path) -> Dataset:
             raise ValueError(f"{name!r} is no name of a file beside dataset.json")
         if not path.is_file():
             raise UserError(f"the dataset lacks {name}, which its dataset.json lists; run preprocess again")
-        if digest_file(path) != digest:
+        if hash_file(path) != digest:
             raise UserError(f"the dataset's {name} is not what preprocess wrote (sha256 differs); run it again")
     class_names = tuple(description["class_names"])
     return Dataset(

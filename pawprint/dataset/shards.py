@@ -4,7 +4,6 @@ A shard is a plain `.npy` file, which anything that knows numpy can open, and wh
 shuffling the training photos is then a true shuffle at no cost.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tokenize import TokenError
@@ -76,12 +75,6 @@ def write_shards(
                 file.write(pixels.read(row).tobytes())
         yield name, size
         start += size
-
-
-def digest_file(path: Path) -> str:
-    """Returns the sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class ShardedImages:

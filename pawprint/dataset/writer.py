@@ -16,7 +16,7 @@ from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplic
 from pawprint.dataset.preview import write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
 from pawprint.dataset.selection import Selection, map_in_order, select_photos
-from pawprint.dataset.shards import PixelFile, digest_file, write_shards
+from pawprint.dataset.shards import PixelFile, write_shards
 from pawprint.dataset.splits import (
     SPLITS,
     Candidate,
@@ -28,6 +28,7 @@ from pawprint.dataset.splits import (
 from pawprint.errors import UserError
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.cores import count_cores
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.zips import UnreadableMemberError
 
 
@@ -104,7 +105,7 @@ def write_dataset(
             )
             index = _write_shards_and_index(folder, chosen, rows, pixels, image_size)
             hashed = [*index, "index.csv"]
-            digests = pool.map(digest_file, [folder / name for name in hashed])
+            digests = pool.map(hash_file, [folder / name for name in hashed])
             write_near_duplicates(folder, selection.near, kept, chosen, read=lambda member: pixels.read(rows[member]))
             files = dict(zip(hashed, digests, strict=True))
             drawn.result()

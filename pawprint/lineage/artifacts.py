@@ -1,8 +1,8 @@
 """From the URIs that pass between steps to local paths."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -36,6 +36,16 @@ def open_artifact(uri: str, *, expected: str) -> Iterator[Path]:
             yield path
     except NothingThereError as error:
         raise UserError(f"{uri} {error}; expected {expected}") from error
+
+
+@contextmanager
+def open_photos() -> Iterator[Callable[[str], Path]]:
+    """Yields a function that turns `runs:/<run id>/photos` into a local path, which holds until the end.
+
+    Its errors are those of `open_artifact`.
+    """
+    with ExitStack() as opened:
+        yield lambda uri: opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import NothingThereError, local_path, locate, open_location
-from pawprint.lineage.model_files import file_digest
 from pawprint.lineage.runs import PREFIX, set_tags
 from pawprint.lineage.uploads import store_folder, store_text
+from pawprint.photos.hashes import hash_file
 
 TAG = f"{PREFIX}digest."
 WRITTEN_LATER = frozenset({"registered_model_meta"})
@@ -144,7 +144,7 @@ def _compare(uri: str, files: dict[str, dict[str, object]], run: Run, *, thoroug
                 path = folder / name
                 if not path.is_file():
                     yield f"{uri}/{name} is gone"
-                elif file_digest(path) != expected["sha256"]:
+                elif hash_file(path) != expected["sha256"]:
                     yield f"{uri}/{name} is not what was logged (its sha256 differs)"
     except UserError as error:
         yield f"{uri} {error}"
@@ -178,4 +178,4 @@ def _list_sizes(place: str) -> dict[str, int | None]:
 
 
 def _describe(path: Path) -> dict[str, object]:
-    return {"sha256": file_digest(path), "bytes": path.stat().st_size}
+    return {"sha256": hash_file(path), "bytes": path.stat().st_size}

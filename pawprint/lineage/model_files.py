@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from pawprint.errors import UserError
+from pawprint.photos.hashes import hash_file
 
 SCHEMA_VERSION = 1
 PROJECT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ def write_model_files(
         "dataset_digest": dataset_digest,
     }
     write_json(description, folder / "model.json")
-    files = {name: file_digest(folder / name) for name in ("model.json", "network.keras")}
+    files = {name: hash_file(folder / name) for name in ("model.json", "network.keras")}
     digest = overall_digest(files)
     write_json({"schema_version": SCHEMA_VERSION, "files": files, "digest": digest}, folder / "digests.json")
     return digest
@@ -100,7 +101,7 @@ def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
     if not {"model.json", "network.keras"} <= set(written["files"]):
         raise ValueError("digests.json does not list model.json and network.keras")
     for name, digest in written["files"].items():
-        if not (folder / name).is_file() or file_digest(folder / name) != digest:
+        if not (folder / name).is_file() or hash_file(folder / name) != digest:
             raise UserError(f"{uri} is damaged: {name} is not what was written (sha256 differs); train again")
     description: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     if not isinstance(description["image_size"], int) or not all(
@@ -151,12 +152,6 @@ def draw_example() -> bytes:
 def overall_digest(files: dict[str, str]) -> str:
     """Digest the names and digests of several files, independent of their order."""
     return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Compute a file's sha256 without holding it in memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:

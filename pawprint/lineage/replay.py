@@ -17,7 +17,7 @@ from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import entry_point, find_lineage
 from pawprint.lineage.runs import DIFF, PARENT_TAG, get_tag
 from pawprint.lineage.uncommitted import MAX_DIFF
-from pawprint.photos.archives import hash_file
+from pawprint.photos.hashes import hash_file
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
 """Parameters that say how to run and what to do with the result, not how it is made."""

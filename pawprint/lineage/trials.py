@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pawprint.errors import UserError
+from pawprint.errors import UserError, one_line
 from pawprint.lineage.cache_keys import build_key, digest_code
 from pawprint.lineage.children import end_child, start_child
 from pawprint.lineage.results import find_model
@@ -176,7 +176,7 @@ def _judge(run_id: str, pruned_at: int | None) -> TrialOutcome:
         return TrialOutcome(run_id, pruned_at=pruned_at)
     if run.info.status != "FINISHED":
         reason = run.data.tags.get(ERROR_TAG, "it ended without a word; its own lines above may say why")
-        return TrialOutcome(run_id, reason=" ".join(reason.split()))
+        return TrialOutcome(run_id, reason=one_line(reason))
     best = int(run.data.metrics["best_epoch"])
     loss = next(one.value for one in client.get_metric_history(run_id, WATCHED) if one.step == best)
     return TrialOutcome(run_id, loss=loss)

@@ -16,10 +16,10 @@ from requests import RequestException
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 from tqdm import tqdm
 
-from pawprint.errors import UserError
+from pawprint.errors import UserError, one_line
 from pawprint.lineage.artifacts import local_path
-from pawprint.lineage.model_files import file_digest
 from pawprint.lineage.server import is_refusal, wait_seconds
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.space import FULL, check_space
 
 STORES = frozenset({"azure", "boto3", "botocore", "google", "s3transfer", "urllib3"})
@@ -121,14 +121,14 @@ def _store(repository: Any, location: str, path: Path, name: str, digest: str) -
     except Exception as error:  # each store's library has errors of its own; `is_passing` knows them
         if not is_passing(error):
             raise
-        raise UserError(f"the artifact {name} could not be stored whole at {location}: {_one_line(error)}") from error
+        raise UserError(f"the artifact {name} could not be stored whole at {location}: {one_line(error)}") from error
 
 
 def _read_back(repository: Any, location: str, name: str) -> str:
     if (local := local_path(location)) is not None:
-        return file_digest(local / name)
+        return hash_file(local / name)
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
-        return file_digest(Path(repository.download_artifacts(name, scratch)))
+        return hash_file(Path(repository.download_artifacts(name, scratch)))
 
 
 def is_passing(error: BaseException) -> bool:
@@ -152,8 +152,4 @@ def is_passing(error: BaseException) -> bool:
 
 def _tell(name: str, state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    logger.warning("storing %s failed (%s); trying again", name, _one_line(error)[:200])
-
-
-def _one_line(error: BaseException | None) -> str:
-    return " ".join(str(error).split())
+    logger.warning("storing %s failed (%s); trying again", name, one_line(error)[:200])

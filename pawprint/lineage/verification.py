@@ -15,7 +15,7 @@ from pawprint.lineage.digests import find_damage, groups_of
 from pawprint.lineage.graph import Lineage, Training, entry_point
 from pawprint.lineage.model_files import read_model_files
 from pawprint.lineage.runs import DIFF, get_tag
-from pawprint.photos.archives import hash_file
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.manifest import combine_digests, load_manifest
 from pawprint.photos.recall import recall_archive
 

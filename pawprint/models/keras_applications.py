@@ -7,7 +7,7 @@ import dataclasses
 import importlib
 from typing import TYPE_CHECKING
 
-from pawprint.errors import UserError
+from pawprint.errors import UserError, one_line
 from pawprint.models import efficientnet_lite0
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def build(*, application: str, num_classes: int, image_size: int) -> "keras.Mode
     try:
         body = factory(include_top=False, weights=WEIGHTS, input_shape=shape, pooling="avg")
     except Exception as error:  # Keras raises no narrower class when the weights cannot be fetched
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise UserError(f"keras:{application} cannot be had at image_size={image_size}: {reason}") from error
     pixels = keras.Input(shape, name="pixels")
     # `+ 0`, because some of them change in place what they are given.

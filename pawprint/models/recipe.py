@@ -97,3 +97,12 @@ class Recipe:
     flip_average: bool = False
     frozen: bool = False
     width: float = 1.0
+
+    def resolve(self, **given: float | None) -> dict[str, float]:
+        """Return parameters by name: those given as None (`auto`) as they are declared here.
+
+        >>> from pawprint.models.cnn import RECIPE
+        >>> RECIPE.resolve(image_size=None, batch_size=16)
+        {'image_size': 128, 'batch_size': 16}
+        """
+        return {name: getattr(self, name) if value is None else value for name, value in given.items()}

@@ -1,6 +1,5 @@
 """Zips read where they lie; folders and tars packed into a stored zip. Nothing is ever unpacked to disk."""
 
-import hashlib
 import os
 import tempfile
 import zipfile
@@ -16,12 +15,6 @@ from pawprint.photos.tars import TAR_ERRORS, member_name, open_tar, reason_unpac
 from pawprint.photos.zips import UnreadableMemberError, judge_members, list_zip, open_zip, read_member
 
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
-
-
-def hash_file(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_whole(path: Path) -> None:

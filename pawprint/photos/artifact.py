@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pawprint.errors import UserError
-from pawprint.photos.archives import hash_file, list_folder, pack_folder, pack_tar
+from pawprint.photos.archives import list_folder, pack_folder, pack_tar
 from pawprint.photos.cache import keep_made
 from pawprint.photos.collection import Photo, count_photos
 from pawprint.photos.grammar import drawn_counts
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.labels import UNLABELLED, label_members
 from pawprint.photos.left_out import LeftOut, tell_left_out
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, write_manifest

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError  # type: ignor
 from gcsfs.retry import HttpError
 from google.auth.exceptions import GoogleAuthError
 
+from pawprint.errors import one_line
 from pawprint.photos.received import BrokeOffError, SilentError, UnreachableError
 from pawprint.photos.secrets import hide_queries
 from pawprint.photos.streams import Resume, Stream
@@ -78,4 +79,4 @@ def _words_for(error: Exception) -> str:
         return "no such bucket or object; expected a zip or a tar there"
     if isinstance(error, PermissionError):
         return "no permission; expected a public object, or credentials in the environment that may read it"
-    return hide_queries(" ".join(str(error).split()))[:160] or type(error).__name__
+    return hide_queries(one_line(error))[:160] or type(error).__name__

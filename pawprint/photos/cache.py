@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pawprint.errors import UserError
-from pawprint.photos.archives import hash_file
+from pawprint.photos.hashes import hash_file
 
 
 def cache_folder() -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pawprint.errors import UserError
-from pawprint.photos.archives import hash_file
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.labels import label_members, reason_unsafe
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
 from pawprint.photos.recall import recall_archive

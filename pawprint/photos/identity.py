@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pawprint.errors import UserError
-from pawprint.photos.archives import hash_file, list_folder
+from pawprint.photos.archives import list_folder
 from pawprint.photos.grammar import Alternative, Place, drawn_counts, parse_source
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.manifest import load_manifest
 from pawprint.photos.places import receive_path
 from pawprint.photos.received import UnreachableError

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from pawprint.errors import UserError
-from pawprint.photos.archives import hash_file, pack_tar
+from pawprint.photos.archives import pack_tar
 from pawprint.photos.cache import keep_made, made_path
 from pawprint.photos.grammar import drawn_counts
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.sniffing import archive_kind
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pawprint.errors import UserError
+from pawprint.errors import UserError, one_line
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FULL_WORDS = ("No space left on device", "Disk quota exceeded", "database or disk is full")
@@ -52,7 +52,7 @@ def explain_full_disk(error: BaseException, *folders: Path) -> UserError | None:
         places = dict.fromkeys(map(_find_parent, [*named, Path(tempfile.gettempdir()), *folders]))
         room = {place: shutil.disk_usage(place).free for place in places}
         told = ", ".join(f"{tell_size(free)} are free in {place}" for place, free in sorted(room.items()))
-        return UserError(f"a disk is full ({_one_line(cause)}); more is needed than there is: {told}; {MEND}")
+        return UserError(f"a disk is full ({_tell(cause)}); more is needed than there is: {told}; {MEND}")
     return None
 
 
@@ -74,9 +74,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _one_line(error: BaseException) -> str:
+def _tell(error: BaseException) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200]
+    return one_line(text)[:200]
 
 
 def _find_parent(folder: Path) -> Path:

@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from pawprint.errors import UserError
 from pawprint.photos import web
-from pawprint.photos.archives import check_members, check_whole, hash_file
+from pawprint.photos.archives import check_members, check_whole
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.clock import now
 from pawprint.photos.grammar import BUCKET_SCHEMES
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.partials import Partial, hold, matches, sweep_partials
 from pawprint.photos.received import BrokeOffError, UnreachableError
 from pawprint.photos.sniffing import starts_as_archive

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pawprint.models.prediction import Images
+from pawprint.models.prediction import Images, answer_photos, predict_probabilities
 
 NUM_PHOTOS = 200
 MAX_DIFFERENCE = 1e-4
@@ -41,19 +41,48 @@ class Agreement:
         return {**asdict(self), "holds": self.holds}
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A network's own answers to some photos, which its exports are held against.
+
+    Attributes:
+        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
+        image_size: side in pixels that it takes.
+        photos: uint8 [n, side, side, 3].
+        probabilities: what it says of them, float32 [n, k].
+    """
+
+    network: Any
+    image_size: int
+    photos: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.float32]
+
+    def compare(self, exported: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]) -> Agreement:
+        """Ask an export of the network the same."""
+        found = answer_photos(exported, self.photos, self.image_size)
+        return Agreement(
+            photos=len(found),
+            max_difference=float(np.abs(self.probabilities - found).max()),
+            same_labels=int((self.probabilities.argmax(axis=1) == found.argmax(axis=1)).sum()),
+        )
+
+
+def ask_network(network: Any, images: Images, image_size: int) -> Reference:
+    """Return what a network says of at most `NUM_PHOTOS` of some photos.
+
+    Args:
+        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
+        images: photos of any one size.
+        image_size: side in pixels that the network takes.
+    """
+    photos = choose_photos(images)
+    return Reference(network, image_size, photos, predict_probabilities(network, photos, image_size))
+
+
 def choose_photos(images: Images, number: int = NUM_PHOTOS) -> npt.NDArray[np.uint8]:
     """Return at most `number` photos, spread evenly over all: uint8 [n, side, side, 3]."""
     places = np.unique(np.linspace(0, len(images) - 1, min(number, len(images))).astype(int))
     return np.concatenate([images[place : place + 1] for place in places])
-
-
-def compare_answers(expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32]) -> Agreement:
-    """Compare two networks' probabilities for the same photos, each [n, k]."""
-    return Agreement(
-        photos=len(expected),
-        max_difference=float(np.abs(expected - found).max()),
-        same_labels=int((expected.argmax(axis=1) == found.argmax(axis=1)).sum()),
-    )
 
 
 def tell_agreement(agreement: Agreement) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pawprint.models.prediction import Images, answer_photos, predict_probabilities
-from pawprint.serving.agreement import Agreement, choose_photos, compare_answers, tell_agreement
+from pawprint.serving.agreement import Agreement, Reference, tell_agreement
 from pawprint.serving.formats import FILES
 from pawprint.serving.runtimes import load_export
 
@@ -14,25 +13,19 @@ DESCRIPTION = "export.json"
 """What an export's folder, and an evaluation, say of how the files agree with the model."""
 
 
-def check_exports(folder: Path, network: Any, images: Images, image_size: int, report: Path) -> dict[str, Agreement]:
+def check_exports(reference: Reference, folder: Path, report: Path) -> dict[str, Agreement]:
     """Hold the exports of a model against it once more, on photos that it was not made with.
 
     Args:
+        reference: the model's own answers to them.
         folder: of `write_exports`.
-        network: the model's own.
-        images: 200 of them at most are asked about.
-        image_size: side in pixels that the network takes.
         report: the folder that export.json, with the results, is written into.
 
     Returns:
         By format, those that were kept.
     """
-    photos = choose_photos(images)
-    expected = predict_probabilities(network, photos, image_size)
     checks = {
-        name: compare_answers(expected, answer_photos(load_export(folder / file), photos, image_size))
-        for name, file in FILES.items()
-        if (folder / file).is_file()
+        name: reference.compare(load_export(folder / file)) for name, file in FILES.items() if (folder / file).is_file()
     }
     write_description({name: agreement.facts() for name, agreement in checks.items()}, report / DESCRIPTION)
     return checks

@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pawprint.models.portable import build_portable_network, has_evidence
-from pawprint.models.prediction import Images, answer_photos, predict_probabilities
-from pawprint.serving.agreement import choose_photos, compare_answers, tell_agreement, time_network
+from pawprint.serving.agreement import Reference, tell_agreement, time_network
 from pawprint.serving.checks import DESCRIPTION, write_description
 from pawprint.serving.demo_page import NoPage, write_demo
 from pawprint.serving.formats import FILES
@@ -43,20 +42,14 @@ class Export:
 
 
 def export_network(
-    network: Any,
-    folder: Path,
-    *,
-    formats: Sequence[str],
-    images: Images,
-    image_size: int,
-    facts: Mapping[str, Any],
+    reference: Reference, folder: Path, *, formats: Sequence[str], facts: Mapping[str, Any]
 ) -> list[str]:
     """Write a network's exports and, with its ONNX file, the page to try it; as `write_exports`.
 
     Returns:
         What became of each, a line each, for a person.
     """
-    exports = write_exports(network, folder, formats=formats, images=images, image_size=image_size, facts=facts)
+    exports = write_exports(reference, folder, formats=formats, facts=facts)
     told = [export.told for export in exports]
     onnx = next((export.path for export in exports if export.format == "onnx"), None)
     if onnx is not None:
@@ -69,38 +62,28 @@ def export_network(
 
 
 def write_exports(
-    network: Any,
-    folder: Path,
-    *,
-    formats: Sequence[str],
-    images: Images,
-    image_size: int,
-    facts: Mapping[str, Any],
+    reference: Reference, folder: Path, *, formats: Sequence[str], facts: Mapping[str, Any]
 ) -> list[Export]:
     """Export a network, hold each file against it, and keep those that answer the same.
 
     Args:
-        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
+        reference: the network, and what it says of photos of which none is of the test.
         folder: an empty one; it gets a file a format, and export.json.
         formats: keys of `FILES`.
-        images: photos that both are asked about, 200 of them at most; none of the test.
-        image_size: side in pixels that the network takes.
         facts: what export.json and the ONNX file say of the model: class names, digests, …
 
     Returns:
         One a format, in the order asked for.
     """
-    photos = choose_photos(images)
-    expected = predict_probabilities(network, photos, image_size)
-    portable = build_portable_network(network)
+    portable = build_portable_network(reference.network)
     exports = []
     told: dict[str, Any] = {}
     for name in formats:
         path = folder / FILES[name]
         try:
-            _write(portable, path, image_size=image_size, facts=facts)
+            _write(portable, path, image_size=reference.image_size, facts=facts)
             runtime = load_export(path)
-            agreement = compare_answers(expected, answer_photos(runtime, photos, image_size))
+            agreement = reference.compare(runtime)
         except Exception as error:
             # Exporters and runtimes raise what they like for an operation they don't know. The model itself is
             # whole and stays so: the person is told, and gets no such file.
@@ -114,13 +97,13 @@ def write_exports(
             path.unlink()
             exports.append(Export(name, None, f"{name}: not kept, since {tell_agreement(agreement)}"))
             continue
-        told[name] |= {"bytes": path.stat().st_size, "milliseconds": time_network(runtime, photos)}
+        told[name] |= {"bytes": path.stat().st_size, "milliseconds": time_network(runtime, reference.photos)}
         exports.append(Export(name, path, f"{name}: {tell_agreement(agreement)}"))
     description = {
         **facts,
         "formats": told,
         "evidence": has_evidence(portable),
-        "keras_milliseconds": time_network(network, photos),
+        "keras_milliseconds": time_network(reference.network, reference.photos),
         "versions": _read_versions(),
     }
     write_description(description, folder / DESCRIPTION)

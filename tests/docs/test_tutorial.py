@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+
+from tests.servers import free_port
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,12 +26,6 @@ PAGE = ROOT / "docs/tutorial.md"
 # is built for minutes; and free ports.
 INSTALLS = 'pip install "mlflow==3.17.2" uv\ngit clone <git URL> pawprint\n'
 MANAGER = "--env-manager uv"
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
 
 
 def read_commands() -> str:

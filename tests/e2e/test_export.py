@@ -14,26 +14,18 @@ import pytest
 
 from pawprint.serving.demo_page import PAGE
 from pawprint.serving.formats import FILES
+from tests.browsers import opened_browser
 
 pytestmark = pytest.mark.slow
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @pytest.fixture
 def page() -> Iterator[Any]:
     """A page of a headless browser that is cut off from the network."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
     if shutil.which("npm") is None:
         pytest.skip("npm, which the page is built with, is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        context = chromium.new_context(viewport={"width": 390, "height": 800}, offline=True)
-        yield context.new_page()
-        chromium.close()
+    with opened_browser() as browser:
+        yield browser.new_context(viewport={"width": 390, "height": 800}, offline=True).new_page()
 
 
 def test_exports_and_the_page_give_the_models_answers(

@@ -1,6 +1,5 @@
 """report.html as a browser shows it: on a desk and on a phone, light and dark, to people who can't see well too."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,9 +8,10 @@ from typing import Any, Literal
 
 import pytest
 
+from tests.browsers import opened_browser
+
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 AXE = Path(__file__).parents[1] / "browser"
 """Where package.json and its lock ask for axe-core, which checks a page against WCAG (Deque, MPL-2.0)."""
 OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH")
@@ -41,16 +41,8 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)}")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        # As root, as in a container, Chromium starts without its sandbox only; the page is our own.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        opened = started.chromium.launch(executable_path=found, args=arguments)
-        yield opened
-        opened.close()
+    with opened_browser() as browser:
+        yield browser
 
 
 def test_the_report_is_for_everybody(

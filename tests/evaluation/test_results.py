@@ -1,5 +1,4 @@
 import csv
-import hashlib
 import json
 from pathlib import Path
 
@@ -35,7 +34,11 @@ class CountingImages:
         return np.full((len(places), 8, 8, 3), 128, dtype=np.uint8)
 
 
-def write_evaluation(folder: Path, labels, probabilities, class_names=("cats", "dogs")):
+def read_all(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def write_evaluation(folder: Path, labels, probabilities, class_names=("cats", "dogs"), validation=None):
     images = CountingImages()
     metrics = evaluate_predictions(
         labels=labels,
@@ -44,6 +47,7 @@ def write_evaluation(folder: Path, labels, probabilities, class_names=("cats", "
         members=[f"test/{class_names[label]}/{place}.jpg" for place, label in enumerate(labels)],
         images=images,
         folder=folder,
+        validation=validation,
     )
     return metrics, images
 
@@ -85,34 +89,42 @@ def test_all_files_are_written_and_all_pictures_show_something(
         assert rim.min() == 255, f"{path.name} is cut off"
 
 
-def test_metrics_json_holds_what_is_returned(tmp_path: Path) -> None:
-    metrics, _ = write_evaluation(tmp_path / "evaluation", [0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    written = json.loads((tmp_path / "evaluation/metrics.json").read_text())
-    assert written["metrics"] == metrics
-    assert written["class_names"] == ["cats", "dogs"]
-    assert written["schema_version"] == 1
+LABELS = np.array([0, 0, 1])
+PROBABILITIES = np.array([[0.9, 0.1], [1 / 3, 2 / 3], [0.2, 0.8]], dtype=np.float32)
 
 
-def test_predictions_have_one_row_a_photo_and_probabilities_as_they_were(tmp_path: Path) -> None:
-    probabilities = np.array([[0.9, 0.1], [1 / 3, 2 / 3]], dtype=np.float32)
-    write_evaluation(tmp_path / "evaluation", [0, 0], probabilities)
-    with (tmp_path / "evaluation/predictions.csv").open(newline="") as file:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, float], Path]:
+    """The metrics of three photos, and the folder of their evaluation."""
+    folder = tmp_path_factory.mktemp("written") / "evaluation"
+    metrics, _ = write_evaluation(folder, LABELS, PROBABILITIES)
+    return metrics, folder
+
+
+def test_metrics_json_holds_what_is_returned(written: tuple[dict[str, float], Path]) -> None:
+    metrics, folder = written
+    told = json.loads((folder / "metrics.json").read_text())
+    assert told["metrics"] == metrics
+    assert told["class_names"] == ["cats", "dogs"]
+    assert told["schema_version"] == 1
+
+
+def test_predictions_have_one_row_a_photo_and_probabilities_as_they_were(written: tuple[object, Path]) -> None:
+    with (written[1] / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["member"] for row in rows] == ["test/cats/0.jpg", "test/cats/1.jpg"]
+    assert [row["member"] for row in rows] == ["test/cats/0.jpg", "test/cats/1.jpg", "test/dogs/2.jpg"]
     assert [(row["label"], row["prediction"], row["correct"]) for row in rows] == [
         ("cats", "cats", "1"),
         ("cats", "dogs", "0"),
+        ("dogs", "dogs", "1"),
     ]
     read = np.array([[row["probability_cats"], row["probability_dogs"]] for row in rows], dtype=np.float32)
-    np.testing.assert_array_equal(read, probabilities)
+    np.testing.assert_array_equal(read, PROBABILITIES)
 
 
-def test_the_same_answers_give_the_same_bytes(tmp_path: Path) -> None:
-    digests = []
-    for name in ("first", "second"):
-        write_evaluation(tmp_path / name, [0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-        digests.append({f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in (tmp_path / name).iterdir()})
-    assert digests[0] == digests[1]
+def test_the_same_answers_give_the_same_bytes(written: tuple[object, Path], tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "again", LABELS, PROBABILITIES)
+    assert read_all(tmp_path / "again") == read_all(written[1])
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
@@ -153,27 +165,17 @@ def test_text_for_people() -> None:
     assert short_member("test_set/test_set/cats/cat.4001.jpg") == "cats/cat.4001.jpg"
 
 
-def test_validation_photos_are_doubted_too_and_give_no_metric(tmp_path: Path) -> None:
-    labels, probabilities = np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])
+def test_validation_photos_are_doubted_too_and_give_no_metric(
+    written: tuple[dict[str, float], Path], tmp_path: Path
+) -> None:
     validation = Predictions("validation", ("held/out.jpg",), np.array([0]), np.array([[0.05, 0.95]]))
-    metrics = [
-        evaluate_predictions(
-            labels=labels,
-            probabilities=probabilities,
-            class_names=("cats", "dogs"),
-            members=["a", "b"],
-            images=CountingImages(),
-            folder=tmp_path / name,
-            validation=said,
-        )
-        for name, said in (("with", validation), ("without", None))
-    ]
-    assert metrics[0] == metrics[1]
+    metrics, _ = write_evaluation(tmp_path / "with", LABELS, PROBABILITIES, validation=validation)
+    assert metrics == written[0]
     assert {path.name for path in (tmp_path / "with").iterdir()} == FILES | {"validation_predictions.csv"}
     with (tmp_path / "with/suspicious_labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["member"], row["split"], row["label"], row["suggestion"]) for row in rows] == [
-        ("held/out.jpg", "validation", "cats", "dogs")
+        ("held/out.jpg", "validation", "cats", "dogs"),
     ]
     assert read_predictions(tmp_path / "with/validation_predictions.csv", "validation", ("cats", "dogs")).members == (
         "held/out.jpg",

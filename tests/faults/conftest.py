@@ -1,11 +1,11 @@
-"""A tracking server that can be stopped and started again, and what is run against it."""
+"""A tracking server that can be stopped and started again, and what is run against it; servers of one file."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import mlflow
@@ -14,12 +14,11 @@ import requests
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pawprint.photos import tries, unreached
+from tests.faults.senders import Sender, sending
+from tests.servers import free_port
+
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class TrackingServer:
@@ -119,3 +118,20 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[...,
         if process.poll() is None:
             os.killpg(process.pid, 9)
             process.wait()
+
+
+@pytest.fixture
+def send() -> Iterator[Callable[[Sender], Sender]]:
+    with ExitStack() as opened:
+        yield lambda sender: opened.enter_context(sending(sender))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, and no time lost between tries."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("PAWPRINT_CACHE", str(folder))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setenv(unreached.VARIABLE, "")
+    monkeypatch.setattr(tries, "PAUSE_SECONDS", 0.001)
+    return folder

@@ -2,9 +2,8 @@
 
 import os
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pawprint.errors import UserError
 from pawprint.photos.archives import pack_folder
 from steps.download import download
 from steps.preprocess import preprocess
+from tests.servers import answering
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,23 +63,15 @@ def address(tmp_path: Path, tiny_photos: Callable[..., Path]) -> Iterator[Callab
     content = path.read_bytes()
     assert len(content) > 1.5 * 2**20
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            if self.path.startswith("/told"):
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        if handler.path.startswith("/told"):
+            handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
 
-        def log_message(self, *_: Any) -> None:
-            """Keep the test's output free of it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who stops reading breaks the pipe
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield lambda told: f"http://127.0.0.1:{server.server_address[1]}/{'told' if told else 'untold'}/photos.zip"
-    server.shutdown()
-    server.server_close()
+    with answering(answer) as url:
+        yield lambda told: f"{url}/{'told' if told else 'untold'}/photos.zip"
 
 
 def run_download(source: object) -> None:

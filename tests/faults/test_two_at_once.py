@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from pawprint.lineage.locks import wait_for_other_writers
+from tests.servers import answering, give
 
 pytestmark = pytest.mark.slow
 
@@ -30,30 +30,14 @@ def store(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def photos_url(tiny_photos: Callable[..., Path], tmp_path: Path) -> Iterator[tuple[str, list[int]]]:
-    """The address of a zip of photos, and how many bytes of it each answer sent."""
+def photos_url(tiny_photos: Callable[..., Path], tmp_path: Path) -> Iterator[str]:
+    """The address of a zip of photos."""
     data = Path(shutil.make_archive(str(tmp_path / "tiny"), "zip", tiny_photos(photos=20))).read_bytes()
-    sent: list[int] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-            sent.append(len(data))
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/pets.zip", sent
-    server.shutdown()
-    server.server_close()
+    with answering(lambda handler: give(handler, data)) as url:
+        yield f"{url}/pets.zip"
 
 
-def test_two_runs_at_once_are_both_right(photos_url: tuple[str, list[int]], store: str, tmp_path: Path) -> None:
+def test_two_runs_at_once_are_both_right(photos_url: str, store: str, tmp_path: Path) -> None:
     surroundings = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -61,7 +45,7 @@ def test_two_runs_at_once_are_both_right(photos_url: tuple[str, list[int]], stor
         "PAWPRINT_CACHE": str(tmp_path / "cache"),
         "MLFLOW_TRACKING_URI": store,
     }
-    words = ("-P", f"source={photos_url[0]}", "-P", "epochs=1", "-P", "image_size=32")
+    words = ("-P", f"source={photos_url}", "-P", "epochs=1", "-P", "image_size=32")
     launchers = [
         subprocess.Popen(
             [sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local", *words],

@@ -17,12 +17,14 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
-from pawprint.lineage.model_files import file_digest, overall_digest, write_json, write_model_files
+from pawprint.lineage.model_files import overall_digest, write_json, write_model_files
 from pawprint.lineage.models import log_photo_model, open_photo_model
 from pawprint.models.architectures import ARCHITECTURES, build_model
 from pawprint.models.network_file import UnsafeNetworkError, check_network_file, load_network_file
 from pawprint.models.prediction import load_network
+from pawprint.photos.hashes import hash_file
 from pawprint.serving.classifier import PhotoClassifier
+from tests.stores import make_store
 
 pytestmark = [
     # Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
@@ -207,7 +209,7 @@ def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
     """A model in a store, and its folder there."""
     monkeypatch.chdir(tmp_path)
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(make_store(tmp_path))
     experiment = mlflow.create_experiment("models", artifact_location=(tmp_path / "store").as_uri())
     with mlflow.start_run(experiment_id=experiment):
         model = log_photo_model(tiny_network(), **FACTS)
@@ -220,7 +222,7 @@ def swap_network(folder: Path, network: Path) -> None:
     """Put another network into a logged model, with digests that agree, as someone who means harm would."""
     artifacts = folder / "artifacts"
     shutil.copyfile(network, artifacts / "network.keras")
-    files = {name: file_digest(artifacts / name) for name in ("model.json", "network.keras")}
+    files = {name: hash_file(artifacts / name) for name in ("model.json", "network.keras")}
     digests = {"schema_version": 1, "files": files, "digest": overall_digest(files)}
     write_json(digests, artifacts / "digests.json")
 

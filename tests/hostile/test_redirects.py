@@ -1,11 +1,11 @@
 """No address but the user's is fetched, and no credential goes to a host that it is not for."""
 
 import io
-import threading
 import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from pawprint.photos.secrets import find_secret, hide_secrets
 from pawprint.photos.sessions import MOST_REDIRECTS, check_next
 from pawprint.photos.sources import check_source
 from pawprint.photos.transfer import fetch_url
+from tests.servers import Answer, answering, give
 
 Serve = Callable[..., tuple[str, list[dict[str, str]]]]
 SIGNED = "X-Goog-Signature=PLANTED-SIGNATURE"
@@ -35,47 +36,29 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    servers = []
+    with ExitStack() as servers:
 
-    def start(answer: Callable[[BaseHTTPRequestHandler], None]) -> tuple[str, list[dict[str, str]]]:
-        asked: list[dict[str, str]] = []
+        def start(answer: Answer) -> tuple[str, list[dict[str, str]]]:
+            asked: list[dict[str, str]] = []
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(dict(self.headers.items()))
-                answer(self)
+            def note(handler: BaseHTTPRequestHandler) -> None:
+                asked.append(dict(handler.headers.items()))
+                answer(handler)
 
-            def log_message(self, *_: object) -> None:
-                pass
+            return servers.enter_context(answering(note)), asked
 
-        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=servers[-1].serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_port}", asked
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield start
 
 
-def redirect(to: str) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(302)
-        handler.send_header("Location", to)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
+def redirect(to: str) -> Answer:
+    return lambda handler: give(handler, status=302, Location=to)
 
 
 def give_zip(handler: BaseHTTPRequestHandler) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("cats/1.jpg", b"x")
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(buffer.getvalue())))
-    handler.end_headers()
-    handler.wfile.write(buffer.getvalue())
+    give(handler, buffer.getvalue())
 
 
 @pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://host.test/a.zip", "s3://bucket/a.zip", "data:,PK"])

@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+
+from tests.servers import answering, give
 
 pytestmark = pytest.mark.slow
 
@@ -24,49 +25,34 @@ def hosts(tiny_photos: Callable[..., Path], tmp_path: Path) -> Iterator[tuple[st
     data = Path(shutil.make_archive(str(tmp_path / "tiny"), "zip", tiny_photos(photos=20))).read_bytes()
     sent: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            sent.append(f"{self.headers['Host']} {self.headers.get('Authorization')}")
-            port = self.server.server_port  # type: ignore[attr-defined]
-            path = self.path.partition("?")[0]
-            if path == "/page.zip":
-                title = "Welcome me, your password: PLANTED-page, PLANTED-netrc PLANTED-kaggle"
-                self.give(200, f"<html><title>{title}</title></html>".encode())
-            elif path == "/lost.zip":
-                self.give(302, b"", Location=f"http://127.0.0.1:9/a.zip?{SIGNED}")
-            elif path == "/file.zip":
-                self.give(302, b"", Location="file:///etc/PLANTED-path")
-            elif path == "/pets.zip":
-                self.give(302, b"", Location=f"http://localhost:{port}/storage?{SIGNED}")
-            elif path == "/storage":
-                first = "Range" not in self.headers
-                start = 0 if first else int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
-                self.send_response(200 if first else 206)
-                self.send_header("ETag", '"1"')
-                self.send_header("Content-Length", str(len(data) - start))
-                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-                self.end_headers()
-                self.wfile.write(data[start : len(data) // 2 if first else None])
-                self.close_connection = True
-            else:
-                self.send_error(403, "PLANTED-reason")
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        sent.append(f"{handler.headers['Host']} {handler.headers.get('Authorization')}")
+        path = handler.path.partition("?")[0]
+        if path == "/page.zip":
+            title = "Welcome me, your password: PLANTED-page, PLANTED-netrc PLANTED-kaggle"
+            give(handler, f"<html><title>{title}</title></html>".encode())
+        elif path == "/lost.zip":
+            give(handler, status=302, Location=f"http://127.0.0.1:9/a.zip?{SIGNED}")
+        elif path == "/file.zip":
+            give(handler, status=302, Location="file:///etc/PLANTED-path")
+        elif path == "/pets.zip":
+            host = handler.headers["Host"].replace("127.0.0.1", "localhost")
+            give(handler, status=302, Location=f"http://{host}/storage?{SIGNED}")
+        elif path == "/storage":
+            first = "Range" not in handler.headers
+            start = 0 if first else int(handler.headers["Range"].removeprefix("bytes=").rstrip("-"))
+            handler.send_response(200 if first else 206)
+            handler.send_header("ETag", '"1"')
+            handler.send_header("Content-Length", str(len(data) - start))
+            handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            handler.end_headers()
+            handler.wfile.write(data[start : len(data) // 2 if first else None])
+            handler.close_connection = True
+        else:
+            handler.send_error(403, "PLANTED-reason")
 
-        def give(self, status: int, body: bytes, **headers: str) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", sent
-    server.shutdown()
-    server.server_close()
+    with answering(answer) as url:
+        yield url, sent
 
 
 @pytest.fixture

@@ -4,13 +4,15 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from tests.stores import make_store
+
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A tracking store of this test's own, in a folder that is also the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(make_store(tmp_path))
     yield tmp_path
     while mlflow.active_run():
         mlflow.end_run()

@@ -18,6 +18,7 @@ import requests
 from pawprint.errors import UserError
 from pawprint.lineage.model_files import CODE_FILES, PROJECT, draw_example
 from pawprint.lineage.models import log_photo_model, open_photo_model
+from tests.stores import make_store
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,7 +46,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory):
         ]
     )
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.set_tracking_uri(make_store(folder))
     experiment = mlflow.create_experiment("models", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
         model = log_photo_model(network, class_names=CLASSES, image_size=8, architecture="cnn", dataset_digest="0" * 64)

@@ -1,39 +1,26 @@
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from functools import partial
 
 import mlflow
 import pytest
 
 from pawprint.errors import UserError
 from pawprint.lineage.server import check_server
+from tests.servers import answering, give
 
 
 @pytest.fixture
 def serve_version() -> Iterator[Callable[[str, int], None]]:
     """Return a function that makes a server, which answers one text to everything, the tracking server."""
-    servers = []
+    with ExitStack() as servers:
 
-    def serve(text: str, status: int) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(text.encode())
+        def serve(text: str, status: int) -> None:
+            answer = partial(give, body=text.encode(), status=status)
+            mlflow.set_tracking_uri(servers.enter_context(answering(answer)))
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        mlflow.set_tracking_uri(f"http://127.0.0.1:{server.server_port}")
-
-    yield serve
-    mlflow.set_tracking_uri(None)
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield serve
+        mlflow.set_tracking_uri(None)
 
 
 def test_an_old_server_is_refused_with_both_versions(serve_version: Callable[[str, int], None]) -> None:

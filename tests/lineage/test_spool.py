@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,6 @@ from pawprint.lineage.deliveries import deliver, list_undelivered, open_spool
 from pawprint.lineage.spool import Spool
 
 EPOCHS = 30
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One for all: making its tables takes longer than all else here."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
-
-
-@pytest.fixture
-def store(tmp_path: Path, database: str) -> Iterator[Path]:
-    mlflow.set_tracking_uri(database)
-    yield tmp_path
-    mlflow.set_tracking_uri(None)
 
 
 @pytest.fixture

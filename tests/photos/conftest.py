@@ -1,17 +1,16 @@
 """A cache of each test's own, no credentials, and servers on 127.0.0.1 that behave like the real ones."""
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from pawprint.photos import tries, unreached
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
+from tests.servers import Answer, answering, give
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +44,15 @@ class Site:
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        self.asked.append(handler.path)
+        self.headers.append(dict(handler.headers.items()))
+        answer = self.answers.get(handler.path.partition("?")[0])
+        if answer is None:
+            handler.send_error(404)
+        else:
+            answer(handler)
+
     def give_file(
         self,
         path: str,
@@ -73,13 +81,7 @@ class Site:
         return self.give_file(path, page.encode(), kind="text/html; charset=utf-8", length=None)
 
     def give_redirect(self, path: str, url: str) -> str:
-        def answer(handler: BaseHTTPRequestHandler) -> None:
-            handler.send_response(302)
-            handler.send_header("Location", url)
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
-
-        self.answers[path] = answer
+        self.answers[path] = lambda handler: give(handler, status=302, Location=url)
         return self.url + path
 
     def give_error(self, path: str, status: int) -> str:
@@ -90,34 +92,14 @@ class Site:
 @pytest.fixture
 def start_site() -> Iterator[Callable[[], Site]]:
     """Return a function that starts a web server on a free port of 127.0.0.1."""
-    servers = []
+    with ExitStack() as servers:
 
-    def start() -> Site:
-        site = Site()
+        def start() -> Site:
+            site = Site()
+            site.url = servers.enter_context(answering(site.answer))
+            return site
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site.asked.append(self.path)
-                site.headers.append(dict(self.headers.items()))
-                answer = site.answers.get(self.path.partition("?")[0])
-                if answer is None:
-                    self.send_error(404)
-                else:
-                    answer(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        site.url = f"http://127.0.0.1:{server.server_port}"
-        return site
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield start
 
 
 @pytest.fixture

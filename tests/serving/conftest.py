@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ import pytest
 import requests
 
 from pawprint.lineage.models import LoggedPhotoModel, log_photo_model
+from tests.servers import free_port
+from tests.stores import make_store
 
 CLASSES, SIDE = ("cats", "dogs"), 32
 
@@ -62,7 +63,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     )
     # More red than blue, by more than a tenth: dogs. Real photos are on both sides.
     network.layers[-1].set_weights([np.array([[-20, 20], [0, 0], [20, -20]]), np.array([2, -2])])
-    before, uri = mlflow.get_tracking_uri(), f"sqlite:///{folder / 'mlflow.db'}"
+    before, uri = mlflow.get_tracking_uri(), make_store(folder)
     mlflow.set_tracking_uri(uri)
     experiment = mlflow.create_experiment("models", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
@@ -71,11 +72,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
         )
     yield Stored(model, uri)
     mlflow.set_tracking_uri(before)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -43,6 +43,10 @@ def finish(model: Any, *, side: int = INNER) -> Any:
     return build_inference_network(model, image_size=SIDE, side=side, num_classes=len(CLASSES), flip_average=True)
 
 
+def ask(network: Any, images: np.ndarray) -> agreement.Reference:
+    return agreement.ask_network(network, images, SIDE)
+
+
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (7, SIDE, SIDE, 3), dtype=np.uint8)
@@ -56,7 +60,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, images: np.ndarray) -> tup
     folder = tmp_path_factory.mktemp("exports")
     finish(tiny_model()).save(folder / "network.keras")
     network = keras.models.load_model(folder / "network.keras", compile=False)
-    exports = write_exports(network, folder, formats=tuple(FILES), images=images, image_size=SIDE, facts=FACTS)
+    exports = write_exports(ask(network, images), folder, formats=tuple(FILES), facts=FACTS)
     assert [export.path for export in exports] == [folder / file for file in FILES.values()]
     return network, folder
 
@@ -119,9 +123,7 @@ def test_the_description_has_differences_and_times(written) -> None:
 
 def test_what_answers_otherwise_is_not_kept(tmp_path: Path, images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agreement, "MAX_DIFFERENCE", 0.0)
-    exports = write_exports(
-        finish(tiny_model()), tmp_path, formats=["onnx"], images=images, image_size=SIDE, facts=FACTS
-    )
+    exports = write_exports(ask(finish(tiny_model()), images), tmp_path, formats=["onnx"], facts=FACTS)
     assert exports[0].path is None
     assert "not kept" in exports[0].told
     assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
@@ -133,7 +135,7 @@ def test_what_can_not_be_exported_is_told_and_costs_nothing_else(tmp_path: Path,
     pixels = keras.Input((SIDE, SIDE, 3))
     unknown = keras.ops.erfinv(keras.ops.mean(pixels, axis=(1, 2)) / 300.0)  # tf2onnx has no such operation
     network = keras.Model(pixels, keras.ops.softmax(unknown))
-    exports = write_exports(network, tmp_path, formats=["onnx"], images=images, image_size=SIDE, facts=FACTS)
+    exports = write_exports(ask(network, images), tmp_path, formats=["onnx"], facts=FACTS)
     assert exports[0].path is None
     assert "can't be exported" in exports[0].told
     assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
@@ -142,8 +144,8 @@ def test_what_can_not_be_exported_is_told_and_costs_nothing_else(tmp_path: Path,
 def test_a_changed_file_shows_on_other_photos(written, images, tmp_path: Path) -> None:
     network, folder = written
     other = finish(build_model("baseline", num_classes=len(CLASSES), image_size=INNER, seed=0))
-    assert all(one.holds for one in check_exports(folder, network, images, SIDE, tmp_path).values())
-    checks = check_exports(folder, other, images, SIDE, tmp_path)
+    assert all(one.holds for one in check_exports(ask(network, images), folder, tmp_path).values())
+    checks = check_exports(ask(other, images), folder, tmp_path)
     assert set(checks) == set(FILES)
     assert not any(one.holds for one in checks.values())
     assert json.loads((tmp_path / DESCRIPTION).read_text("utf-8"))["onnx"]["holds"] is False

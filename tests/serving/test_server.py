@@ -25,7 +25,8 @@ from pawprint.lineage.models import open_photo_model
 from pawprint.models.prediction import predict_probabilities
 from pawprint.photos.collection import load_photos
 from pawprint.photos.sources import fetch_photos
-from tests.serving.conftest import CLASSES, SIDE, Server, Stored, free_port, run_server
+from tests.servers import free_port
+from tests.serving.conftest import CLASSES, SIDE, Server, Stored, run_server
 
 pytestmark = [
     pytest.mark.slow,

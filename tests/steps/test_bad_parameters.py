@@ -1,12 +1,17 @@
 """A user's mistake: one clear line, an exit code, no traceback, and no run started."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 import yaml
+
+from pawprint.errors import UserError
+from steps.main import main
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {
@@ -17,10 +22,13 @@ DEFAULTS = {
 }
 
 
+def words_of(**parameters: str) -> list[str]:
+    return [w for name, value in {**DEFAULTS, **parameters}.items() for w in (f"--{name}", value)]
+
+
 def run_main(tmp_path: Path, **parameters: str) -> subprocess.CompletedProcess[str]:
-    words = [w for name, value in {**DEFAULTS, **parameters}.items() for w in (f"--{name}", value)]
     return subprocess.run(
-        [sys.executable, "-m", "steps.main", *words],
+        [sys.executable, "-m", "steps.main", *words_of(**parameters)],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
         capture_output=True,
@@ -50,16 +58,33 @@ def run_main(tmp_path: Path, **parameters: str) -> subprocess.CompletedProcess[s
         ({"architecture": "baseline", "weight_decay": "0.1"}, ["weight_decay=0.1", "baseline", "Adam"]),
     ],
 )
-def test_mistake_is_told_in_one_line_before_any_run_starts(
-    tmp_path: Path, parameters: dict[str, str], said: list[str]
+def test_a_mistake_is_told_before_any_run_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str], said: list[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    with pytest.raises((click.UsageError, UserError)) as raised:
+        main.main(words_of(**parameters), standalone_mode=False)
+    told = raised.value.format_message() if isinstance(raised.value, click.UsageError) else str(raised.value)
+    for word in said:
+        assert word in told
+    assert list(tmp_path.iterdir()) == []  # no store
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"image_size": "huge"}, 2),
+        ({"source": "/no/such/folder"}, 2),
+        ({"architecture": "baseline", "weight_decay": "0.1"}, 1),
+    ],
+)
+def test_a_mistake_is_one_line_on_stderr_and_an_exit_code(
+    tmp_path: Path, parameters: dict[str, str], code: int
 ) -> None:
     done = run_main(tmp_path, **parameters)
-    assert done.returncode != 0
+    assert done.returncode == code
     assert done.stdout == ""
-    assert done.stderr.startswith("error: ")
-    assert len(done.stderr.splitlines()) == 1
-    for word in said:
-        assert word in done.stderr
+    assert re.fullmatch("error: .+\n", done.stderr)
     assert not (tmp_path / "mlflow.db").exists()
 
 

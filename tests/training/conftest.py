@@ -10,25 +10,27 @@ from pawprint.models import cnn
 from pawprint.models.recipe import Stage
 
 
-@pytest.fixture
+def draw_split(num_photos, *, side=40, num_classes=2, seed=0):
+    """Noise with a bright bar: its brightness is the class."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(num_photos) % num_classes
+    images = generator.integers(0, 60, (num_photos, side, side, 3))
+    images[:, side // 4 : -side // 4, side // 3 : -side // 3] += (labels * 120 // (num_classes - 1))[
+        :, None, None, None
+    ]
+    return SimpleNamespace(images=images.astype(np.uint8), labels=labels.astype(np.int64))
+
+
+@pytest.fixture(scope="session")
 def make_split():
-    def make(num_photos, *, side=40, num_classes=2, seed=0):
-        """Noise with a bright bar: its brightness is the class."""
-        generator = np.random.default_rng(seed)
-        labels = np.arange(num_photos) % num_classes
-        images = generator.integers(0, 60, (num_photos, side, side, 3))
-        images[:, side // 4 : -side // 4, side // 3 : -side // 3] += (labels * 120 // (num_classes - 1))[
-            :, None, None, None
-        ]
-        return SimpleNamespace(images=images.astype(np.uint8), labels=labels.astype(np.int64))
-
-    return make
+    return draw_split
 
 
-@pytest.fixture
-def small_cnn(monkeypatch):
+@pytest.fixture(scope="module")
+def small_cnn():
     """The cnn with one narrow block, and its recipe with two stages of small pictures."""
-    monkeypatch.setattr(cnn, "STEM_WIDTH", 16)
-    monkeypatch.setattr(cnn, "WIDTHS", (16,))
-    monkeypatch.setattr(cnn, "BLOCKS", (1,))
-    return dataclasses.replace(cnn.RECIPE, stages=(Stage(0.0, 0.8, 2), Stage(0.5, 1.0, 1)), averaging=0.9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cnn, "STEM_WIDTH", 16)
+        patch.setattr(cnn, "WIDTHS", (16,))
+        patch.setattr(cnn, "BLOCKS", (1,))
+        yield dataclasses.replace(cnn.RECIPE, stages=(Stage(0.0, 0.8, 2), Stage(0.5, 1.0, 1)), averaging=0.9)

@@ -4,9 +4,11 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 
 import filelock
 import keras
@@ -259,30 +261,33 @@ def trainings(small_cnn, make_split, monkeypatch, tmp_path):
     }
 
 
-@pytest.mark.parametrize("name", ["cnn", "baseline", "head"])
-def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name):
-    """With Muon and the average of the weights (cnn), with dropout (all but head), after each epoch of a frozen one."""
-    train = trainings[name]
-    told = []
-    whole = train(on_epoch=lambda *_, **__: None)
+def train_and_resume(train, folder, *, after):
+    """Train whole and, from what a kill after an epoch (None: the last) would have left, once more; return both."""
+    told, told_again = [], []
 
-    def kill_after_2(epoch, _, *, timestamp_ms):
+    def on_epoch(epoch, _, *, timestamp_ms):
         told.append((epoch, timestamp_ms))
-        if epoch == 2:
-            raise KilledError
+        if after in {epoch, None}:
+            shutil.rmtree(folder / "killed", ignore_errors=True)
+            shutil.copytree(folder / "whole" / KEY, folder / "killed" / KEY)
 
-    with pytest.raises(KilledError), opened(tmp_path / "checkpoints") as checkpoints:
-        train(on_epoch=kill_after_2, checkpoints=checkpoints)
-    assert [epoch for epoch, _ in told] == [1, 2]
-
-    told_again = []
-    with opened(tmp_path / "checkpoints") as checkpoints:
+    with opened(folder / "whole") as checkpoints:
+        whole = train(on_epoch=on_epoch, checkpoints=checkpoints)
+    with opened(folder / "killed") as checkpoints:
         resumed = train(
             on_epoch=lambda epoch, _, *, timestamp_ms: told_again.append((epoch, timestamp_ms)),
             checkpoints=checkpoints,
         )
-    assert told_again[:2] == told
-    assert [epoch for epoch, _ in told_again] == [1, 2, 3, 4]
+    assert told_again[:after] == told[:after]
+    assert [epoch for epoch, _ in told_again] == [epoch for epoch, _ in told]
+    return whole, resumed
+
+
+@pytest.mark.parametrize("name", ["cnn", "baseline", "head"])
+def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name):
+    """With Muon and the average of the weights (cnn), with dropout (all but head), after each epoch of a frozen one."""
+    whole, resumed = train_and_resume(trainings[name], tmp_path, after=2)
+    assert len(whole.history) == 4
     assert without_times(resumed.history) == without_times(whole.history)
     assert resumed.best_epoch == whole.best_epoch
     for one, two in zip(resumed.network.get_weights(), whole.network.get_weights(), strict=True):
@@ -290,18 +295,8 @@ def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name):
 
 
 def test_a_training_that_had_ended_early_learns_nothing_more(trainings, tmp_path):
-    patient = {"patience": 1, "learning_rate": 0.5}
-    whole = trainings["cnn"](on_epoch=lambda *_, **__: None, **patient)
-    epochs = len(whole.history)
-    assert epochs < 4
-
-    def kill(epoch, _, **__):
-        if epoch == epochs:
-            raise KilledError
-
-    with pytest.raises(KilledError), opened(tmp_path / "checkpoints") as checkpoints:
-        trainings["cnn"](on_epoch=kill, checkpoints=checkpoints, **patient)
-    with opened(tmp_path / "checkpoints") as checkpoints:
-        resumed = trainings["cnn"](on_epoch=lambda *_, **__: None, checkpoints=checkpoints, **patient)
+    train = partial(trainings["cnn"], patience=1, learning_rate=0.5)
+    whole, resumed = train_and_resume(train, tmp_path, after=None)
+    assert len(whole.history) < 4
     assert without_times(resumed.history) == without_times(whole.history)
     assert resumed.images_per_second is None

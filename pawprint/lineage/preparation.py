@@ -1,0 +1,93 @@
+"""What main and tune begin and end with: photos fetched and made a dataset, and a model judged on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pawprint.lineage.artifacts import open_photos
+from pawprint.lineage.chain import Chain, Outcome
+from pawprint.lineage.runs import set_tags
+from pawprint.photos.identity import identify_source
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """What preprocess made, and where its photos came from; in a plan, None for what is not known yet.
+
+    Attributes:
+        uri: of the artifact.
+        digest: of its content.
+        source: the one of the sources that gave the photos.
+        source_fallback: why those before it did not; None if it was the first.
+    """
+
+    uri: str | None
+    digest: str | None
+    source: str | None
+    source_fallback: str | None
+
+
+def prepare_dataset(
+    chain: Chain, *, source: str, keep_photos: str, parameters: Mapping[str, object]
+) -> PreparedDataset:
+    """Download and preprocess under the active run, which is tagged with what came of them.
+
+    Args:
+        chain: runs the two, uses them again or plans them.
+        source: where the photos come from; a part of it may be a run's.
+        keep_photos: `copy` or `reference`.
+        parameters: of preprocess, but for the photos; no `auto`.
+
+    Raises:
+        UserError: a step failed, or the source is a run's that is not there.
+    """
+    downloaded = chain.run_step(
+        "download",
+        {"source": source, "keep_photos": keep_photos},
+        given={},
+        inputs={"source": None if chain.cache == "off" else _identify(source)},
+        run_name="download",
+    )
+    set_tags(**{name: downloaded.tag(name) for name in ("source", "source_fallback", "photos_sha256")})
+    preprocessed = chain.run_step(
+        "preprocess",
+        parameters,
+        given={"photos": downloaded.artifact("photos")},
+        inputs={"photos": downloaded.tag("photos_sha256")},
+        run_name="preprocess",
+    )
+    dataset = PreparedDataset(
+        uri=preprocessed.artifact("dataset"),
+        digest=preprocessed.tag("dataset_digest"),
+        source=downloaded.tag("source"),
+        source_fallback=downloaded.tag("source_fallback"),
+    )
+    set_tags(dataset_digest=dataset.digest)
+    return dataset
+
+
+def judge_model(chain: Chain, model: str | None, dataset: PreparedDataset, *, run_name: str) -> Outcome:
+    """Evaluate a model under the active run.
+
+    Args:
+        chain: as above.
+        model: `models:/<model id>`, or None where it is only planned.
+        dataset: whose test photos are asked.
+        run_name: shown in MLflow's list.
+
+    Raises:
+        UserError: the step failed.
+    """
+    return chain.run_step(
+        "evaluate",
+        {},
+        given={"dataset": dataset.uri, "model": model},
+        # The model's id and not its digest: one that was trained again to the same weights wants its metrics on its
+        # own page.
+        inputs={"dataset": dataset.digest, "model": model},
+        run_name=run_name,
+    )
+
+
+def _identify(source: str) -> str | None:
+    with open_photos() as resolve_uri:
+        return identify_source(source, resolve_uri=resolve_uri)
