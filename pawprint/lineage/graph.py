@@ -124,6 +124,15 @@ def tell_time(run: Run) -> str:
     return f"{datetime.fromtimestamp(run.info.start_time / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def find_learning(trained: Run) -> Run:
+    """Return the run in which a model was learned: the one that logged it, or the one that this took it from.
+
+    Of the latter, only what is still known.
+    """
+    learned_in = get_tag(trained, "learned_in")
+    return (_run_behind(MlflowClient(), f"runs:/{learned_in}") if learned_in else None) or trained
+
+
 def _original(client: MlflowClient, run: Run) -> Run:
     """Return the run that another stands for, with its inputs and outputs."""
     return client.get_run(run.data.tags.get(FROM_TAG, run.info.run_id))

@@ -115,7 +115,7 @@ def run_trial(
         MlflowClient().set_tag(log_reuse(found, words, run_name=name).info.run_id, TRIAL_TAG, str(number))
         on_run(found.info.run_id)
         return _judge(found.info.run_id, _report(found.info.run_id, 0, on_epoch)[1])
-    child = start_child("train", words, run_name=name, tags=key_tags(key) if cache != "off" else {})
+    child = start_child("train", words, run_name=name, tags=key_tags(key, cache=cache))
     seen, pruned_at = 0, None
     try:
         MlflowClient().set_tag(child.run_id, TRIAL_TAG, str(number))
