@@ -14,7 +14,11 @@ ROOT = Path(__file__).parents[1]
 def apart(function: Callable[..., Any], *values: Any) -> Any:
     """Call in a fresh process: its peak memory is its own, and TensorFlow's settings hold for the whole of one."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, values)
+        result = pool.apply(function, values)
+        # Left to itself, `with` would kill it, and what it has in /dev/shm would be complained of.
+        pool.close()
+        pool.join()
+        return result
 
 
 def project_environment(folder: Path, **variables: str) -> dict[str, str]:
