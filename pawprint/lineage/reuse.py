@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, Run
 
 from pawprint.lineage.cache_keys import CacheKey
 from pawprint.lineage.digests import find_damage, groups_of
-from pawprint.lineage.runs import NOTE_TAG, PARENT_TAG, PREFIX
+from pawprint.lineage.runs import ENTRY_POINT_TAG, NOTE_TAG, PARENT_TAG, PREFIX
 
 KEY_TAG = f"{PREFIX}cache_key"
 PARTS_TAG = f"{PREFIX}cache_parts"
@@ -21,7 +21,6 @@ CACHE_TAG = f"{PREFIX}cache"
 """What main was told of the cache, on the steps that it ran, unless it was `on`."""
 TRIAL_TAG = f"{PREFIX}trial"
 """Number of a trial, on its run."""
-ENTRY_POINT_TAG = "mlflow.project.entryPoint"
 _NOT_TAKEN_OVER = {
     *(KEY_TAG, PARTS_TAG, TRAINING_TAG, CACHE_TAG, TRIAL_TAG),
     *(f"{PREFIX}pid", f"{PREFIX}process_started"),
