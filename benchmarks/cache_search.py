@@ -21,8 +21,8 @@ from mlflow.entities import Param, RunTag
 from tqdm import trange
 
 from pawprint.lineage.cache_keys import CacheKey, build_key
-from pawprint.lineage.reuse import ENTRY_POINT_TAG, explain_difference, find_reusable, key_tags
-from pawprint.lineage.runs import PREFIX
+from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags
+from pawprint.lineage.runs import ENTRY_POINT_TAG, PREFIX
 
 REPEATS = 5
 

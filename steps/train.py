@@ -23,6 +23,7 @@ from steps.help import step_command
 
 if TYPE_CHECKING:
     from pawprint.dataset.reader import Dataset, Split
+    from pawprint.lineage.earlier_training import EarlierTraining
     from pawprint.training.epochs import Training
 
 MODEL_ROOM = 128 * 2**20
@@ -62,14 +63,13 @@ def train(
     from pawprint.lineage.datasets import find_photos, log_splits
     from pawprint.lineage.deliveries import EXPORT, FILES, MODEL, FinishedTraining, log_training, open_spool
     from pawprint.lineage.descriptions import code, link
-    from pawprint.lineage.resuming import find_checkpoints
+    from pawprint.lineage.earlier_training import take_training
+    from pawprint.lineage.resuming import find_start
     from pawprint.lineage.runs import artifact_folder, start_step
     from pawprint.photos.cache import cache_folder, cache_location
     from pawprint.photos.space import check_space
     from pawprint.training.checkpoints import Checkpoints
-    from pawprint.training.devices import unused_gpu
     from pawprint.training.features import FeatureStore
-    from pawprint.training.few_photos import few_photos
     from pawprint.training.head import train_head
     from pawprint.training.loop import train_network
 
@@ -85,9 +85,7 @@ def train(
         photos, validation = data.split("train"), data.split("validation")
         if photos is None:
             raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
-        for warning in filter(None, (unused_gpu(), few_photos(photos.labels, data.class_names, recipe))):
-            click.echo(f"warning: {warning}", err=True)
-
+        _warn(photos, data, recipe)
         log_splits(
             photos=find_photos(dataset),
             source=data.source,
@@ -102,10 +100,7 @@ def train(
         def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
             told = {name: value for name, value in metrics.items() if name != "epoch"}
             spool.log(told, step=epoch, timestamp_ms=timestamp_ms)
-            figures = "  ".join(
-                f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
-            )
-            click.echo(f"epoch {epoch:>3}/{epochs}  {figures}")
+            click.echo(f"epoch {epoch:>3}/{epochs}  {_tell_figures(metrics)}")
 
         # A pretrained network only learns its last layer, from features that are computed once.
         learn: Callable[..., Training] = train_network
@@ -119,20 +114,26 @@ def train(
             "seed": seed,
         }
         parameters = {"architecture": architecture, **used, **adjusted}
-        key, anew = find_checkpoints(run, {**parameters, "export": export}, data.digest)
-        checkpoints.open(cache_location() / "checkpoints", key, anew=anew)
-        training = learn(
-            architecture=architecture,
-            train=photos,
-            validation=validation,
-            class_names=data.class_names,
-            image_size=data.image_size,
-            **used,
-            checkpoints=checkpoints,
-            recipe=recipe,
-            on_epoch=report_epoch,
-        )
-        model_digest = _write_training(training, spool.folder / FILES, spool.folder / MODEL, architecture, data)
+        start = find_start(run, parameters, data.digest, export=export)
+        files, model_files = spool.folder / FILES, spool.folder / MODEL
+        earlier = take_training(start.learned, spool, files=files, model=model_files) if start.learned else None
+        if earlier:
+            training, model_digest = _open_training(earlier, model_files), earlier.model_digest
+        else:
+            checkpoints.open(cache_location() / "checkpoints", start.key, anew=start.anew)
+            training = learn(
+                architecture=architecture,
+                train=photos,
+                validation=validation,
+                class_names=data.class_names,
+                image_size=data.image_size,
+                **used,
+                checkpoints=checkpoints,
+                recipe=recipe,
+                on_epoch=report_epoch,
+            )
+            model_digest = _write_training(training, files, model_files, architecture, data)
+            spool.log(_summarize(training))
         facts = {
             "class_names": list(data.class_names),
             "image_size": data.image_size,
@@ -143,15 +144,21 @@ def train(
         exported = _write_exports(
             training.network, spool.folder / EXPORT, export, photos=validation or photos, facts=facts
         )
-        spool.log(_summarize(training))
         best = training.history[training.best_epoch - 1]
         model = log_training(
             spool,
             FinishedTraining(
                 run_id=run.info.run_id,
                 parameters=parameters,
-                tags={"model_digest": model_digest, "dataset_digest": data.digest, "photos_sha256": data.photos_sha256},
+                tags={
+                    "model_digest": model_digest,
+                    "dataset_digest": data.digest,
+                    "photos_sha256": data.photos_sha256,
+                    "training_key": start.key,
+                    "learned_in": earlier and earlier.run_id,
+                },
                 description=(
+                    f"Not trained again: run {code(earlier.run_id)} had learned the same." if earlier else "",
                     f"{code(architecture)} learned {dataset_link} ({len(photos)} photos of {code(data.source)}).",
                     f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
                     + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
@@ -167,6 +174,30 @@ def _adjust(architecture: str, **given: float | None) -> tuple[Recipe, dict[str,
     recipe = recipe_for(architecture)
     adjusted = resolve_adjustments(architecture, recipe, **given)
     return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
+
+
+def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
+    """Says what will make the training slow, or its result worse."""
+    from pawprint.training.devices import unused_gpu
+    from pawprint.training.few_photos import few_photos
+
+    for warning in filter(None, (unused_gpu(), few_photos(photos.labels, data.class_names, recipe))):
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _tell_figures(metrics: Mapping[str, float]) -> str:
+    return "  ".join(
+        f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
+    )
+
+
+def _open_training(earlier: "EarlierTraining", model: Path) -> "Training":
+    """Returns what an earlier run has learned, from the model's files that were taken from it."""
+    from pawprint.models.prediction import load_network
+    from pawprint.training.epochs import Training
+
+    click.echo(f"run {earlier.run_id} has learned the same: its model is taken, and nothing is trained again")
+    return Training(load_network(model / "network.keras"), earlier.history, earlier.best_epoch)
 
 
 def _write_training(training: "Training", files: Path, model: Path, architecture: str, data: "Dataset") -> str:

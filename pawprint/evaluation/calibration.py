@@ -37,7 +37,7 @@ def write_calibration(labels: Integers, probabilities: Floats, path: Path) -> No
     middles = (filled + 0.5) * width
     lowest = int(confidence_bins(np.array([1 / probabilities.shape[1]]))[0]) * width
 
-    with draw_figure(path, 6.4, 6.6) as figure:
+    with draw_figure(path, 4.9, 4.9) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
         upper.bar(middles, accuracy, width * 0.92, color=BLUE, alpha=0.6, label="share that was right")
         upper.bar(
@@ -53,13 +53,14 @@ def write_calibration(labels: Integers, probabilities: Floats, path: Path) -> No
         )
         upper.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
         upper.set(ylim=(0, 1.02), ylabel="share that was right")
-        upper.set_title(f"Expected calibration error {error:.3f} on {len(labels):,} photos", pad=34)
+        upper.set_title(f"Expected calibration error {error:.3f}", pad=34)
         upper.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, borderaxespad=0.2, columnspacing=1.4)
 
         tallest = counts.max()
+        size = 8 if len(filled) < 10 else 6.5
         lower.bar(middles, counts[filled], width * 0.92, color=SOFT, alpha=0.7)
         for middle, count in zip(middles, counts[filled], strict=True):
-            lower.text(middle, count + 0.03 * tallest, f"{count:,}", ha="center", va="bottom", fontsize=8)
+            lower.text(middle, count + 0.03 * tallest, f"{count:,}", ha="center", va="bottom", fontsize=size)
         lower.set(xlim=(lowest, 1.0), ylim=(0, 1.22 * tallest), ylabel="photos")
         lower.set_xlabel("confidence: probability of the predicted class")
         lower.grid(visible=False, axis="x")

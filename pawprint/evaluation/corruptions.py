@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from pawprint.dataset.decode import decode_photo
 
 Photo = npt.NDArray[np.uint8]
-LEVELS = ("mild", "clear", "heavy")
+LEVELS = ("mild", "medium", "heavy")
 STRENGTHS = MappingProxyType(
     {
         "blur": (0.005, 0.01, 0.02),

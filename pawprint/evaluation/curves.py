@@ -15,6 +15,8 @@ from pawprint.evaluation.style import BLUE, DASHES, INK, LINES, SOFT, draw_figur
 # More curves than this are drawn faintly, and only the worst are named.
 MOST_NAMED_CURVES = 12
 WORST_NAMED = 5
+ONE_CURVE, MANY_CURVES = (4.7, 4.7), (9.6, 5.2)
+"""Inches. report.html shows a picture of one curve a third of a page wide: the smaller it is, the larger its words."""
 
 
 def write_roc(labels: Integers, probabilities: Floats, class_names: Sequence[str], path: Path) -> None:
@@ -32,10 +34,10 @@ def write_roc(labels: Integers, probabilities: Floats, class_names: Sequence[str
         false_positives, true_positives, _ = sklearn_metrics.roc_curve(positive, scores)
         area = float(sklearn_metrics.roc_auc_score(positive, scores))
         curves.append((area, class_names[number], false_positives, true_positives))
-    with draw_figure(path, 9.6 if len(curves) > 1 else 5.6, 5.2) as figure:
+    with draw_figure(path, *(MANY_CURVES if len(curves) > 1 else ONE_CURVE)) as figure:
         axes = figure.add_subplot()
         square_axes(axes)
-        axes.set_xlabel("false positive rate: share of the other photos taken for the class")
+        axes.set_xlabel("false positive rate:\nshare of the other photos taken for the class")
         axes.set_ylabel("true positive rate: share of the class found")
         axes.set_title(curve_title("ROC", class_names))
         if curves:
@@ -59,7 +61,7 @@ def write_precision_recall(labels: Integers, probabilities: Floats, class_names:
         precision, recall, _ = sklearn_metrics.precision_recall_curve(positive, scores)
         area = float(sklearn_metrics.average_precision_score(positive, scores))
         curves.append((area, class_names[number], recall, precision))
-    with draw_figure(path, 9.6 if len(curves) > 1 else 5.6, 5.2) as figure:
+    with draw_figure(path, *(MANY_CURVES if len(curves) > 1 else ONE_CURVE)) as figure:
         axes = figure.add_subplot()
         square_axes(axes)
         axes.set_xlabel("recall: share of the class found")

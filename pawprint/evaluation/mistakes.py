@@ -57,7 +57,7 @@ def write_mistakes(
         shown, colour = np.argsort(confidences, kind="stable")[:MOST_CLOSE_CALLS], GREEN
         photos = f"{len(labels):,} test photos" if len(labels) > 1 else "one test photo"
         heading = f"No mistakes on {photos}; the closest calls:"
-    columns = min(4, len(shown))
+    columns = min(4, max(2, len(shown)))  # one alone stands below its heading, not in the middle
     rows = math.ceil(len(shown) / columns)
     pictures = images[np.asarray(shown, dtype=np.int64)]
     with draw_figure(path, max(2.5 * columns, 6.0), 3.1 * rows + 0.6) as figure:

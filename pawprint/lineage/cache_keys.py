@@ -37,15 +37,17 @@ class CacheKey:
     def differences(self, parts: Mapping[str, str]) -> list[str]:
         """Say what differs from the parts of another key of the same step."""
         told = []
-        for name in sorted({*self.parts, *parts}):
+        names = [name for name in sorted({*self.parts, *parts}) if self.parts.get(name) != parts.get(name)]
+        # Another architecture, or an export, brings files of its own: it is what the person has changed, not they.
+        chosen = any(name.startswith("parameter ") for name in names)
+        for name in names:
             now, before = self.parts.get(name), parts.get(name)
-            if now == before:
-                continue
             kind, _, what = name.partition(" ")
             if kind == "code":
-                told.append(f"{what} {'is new' if before is None else 'is gone' if now is None else 'changed'}")
+                if not chosen or (now and before):
+                    told.append(f"{what} {'is new' if before is None else 'is gone' if now is None else 'changed'}")
             elif kind == "parameter":
-                told.append(f"{what} {before} -> {now}")
+                told.append(f"{what} {before or 'none'} -> {now or 'none'}")
             else:
                 told.append(f"{' '.join(filter(None, (kind, what)))} changed")
         return told

@@ -12,6 +12,7 @@ from mlflow.entities import Run
 
 from pawprint.lineage.cache_keys import CacheKey, build_key
 from pawprint.lineage.children import run_child
+from pawprint.lineage.resuming import find_learned, training_key
 from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags, log_reuse
 from pawprint.lineage.runs import get_tag
 
@@ -82,16 +83,17 @@ class Chain:
         key = build_key(entry_point, parameters, known) if len(known) == len(inputs) else None
         found = find_reusable(key, self._experiment()) if key and self.cache == "on" else None
         if self.plan:
-            self.told.append(f"{run_name}: {self._tell(entry_point, key, found, missing=set(inputs) - set(known))}")
+            told = self._tell(entry_point, key, found, missing=set(inputs) - set(known))
+            if entry_point == "train" and key and not found and self.cache == "on":
+                told += self._tell_training(training_key(parameters, known["dataset"]))
+            self.told.append(f"{run_name}: {told}")
             return Outcome(found)
         words = {**{name: str(value) for name, value in given.items()}, **parameters}
         if found is not None:
             click.echo(f"{run_name}: reused from run {found.info.run_id}")
             self.runs.append(log_reuse(found, words, run_name=run_name))
             return Outcome(found)
-        tags = key_tags(key) if key and self.cache != "off" else {}
-        if self.cache != "on":
-            tags["cache"] = self.cache
+        tags = key_tags(key, cache=self.cache)
         self.runs.append(run_child(entry_point, words, run_name=run_name, tags=tags))
         return Outcome(self.runs[-1])
 
@@ -106,6 +108,10 @@ class Chain:
                 return "run (its source tells no version)"
             return f"run, unless its {' and '.join(sorted(missing))} can be reused"
         return f"run ({explain_difference(entry_point, key, self._experiment())})"
+
+    def _tell_training(self, key: str) -> str:
+        learned = find_learned(key, self._experiment())
+        return f", without training again: the model of run {learned.info.run_id} is taken" if learned else ""
 
     @property
     def main(self) -> mlflow.ActiveRun:

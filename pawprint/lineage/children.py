@@ -16,7 +16,7 @@ from mlflow.projects.submitted_run import LocalSubmittedRun
 
 from pawprint.errors import UserError
 from pawprint.lineage.processes import PARENT_VARIABLE, name_this_process
-from pawprint.lineage.runs import ERROR_TAG, INTERRUPTED, KEY_VARIABLE
+from pawprint.lineage.runs import ERROR_TAG, INTERRUPTED, KEY_VARIABLE, NAME_VARIABLE
 from pawprint.lineage.server import is_reachable, tell_server
 
 _GRACE_SECONDS = 20
@@ -115,6 +115,7 @@ def _launch(
     # MLflow hands it on to the child, where it would outvote the experiment id.
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
     os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
+    os.environ[NAME_VARIABLE] = run_name
     os.environ[PARENT_VARIABLE] = name_this_process()
     try:
         submitted: LocalSubmittedRun = mlflow.projects.run(
@@ -128,7 +129,7 @@ def _launch(
             storage_dir=_storage().name,
         )
     finally:
-        del os.environ[KEY_VARIABLE], os.environ[PARENT_VARIABLE]
+        del os.environ[KEY_VARIABLE], os.environ[NAME_VARIABLE], os.environ[PARENT_VARIABLE]
     return submitted
 
 

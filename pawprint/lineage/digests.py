@@ -6,9 +6,11 @@ So one byte changed in a file, in the list or in both shows.
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import mlflow
 from mlflow.entities import Run
@@ -117,19 +119,53 @@ def find_damage(run: Run, *, thorough: bool) -> list[str]:
     """
     damage = []
     for name, digest in sorted(groups_of(run).items()):
-        listed = f"digests/{name}.json"
         try:
-            with open_location(f"{run.info.artifact_uri}/{listed}") as path:
-                content = path.read_bytes()
-        except NothingThereError as error:
-            damage.append(f"{listed} {error}")
+            group = _read_group(name, digest, run)
+        except UserError as error:
+            damage.append(str(error))
             continue
-        if hashlib.sha256(content).hexdigest() != digest:
-            damage.append(f"{listed} is not what was logged (its sha256 is not that of the run's tag {TAG}{name})")
-            continue
-        group = json.loads(content)
         damage += _compare(group["uri"], group["files"], run, thorough=thorough)
     return damage
+
+
+def fetch_files(run: Run, folder: Path, path: str = "") -> None:
+    """Copy what `log_folder` has logged, and hold each file against its digest.
+
+    Args:
+        run: that logged it.
+        folder: the files go there; one of the same name is written over.
+        path: where in the run's artifacts, as it was logged.
+
+    Raises:
+        UserError: a file is gone, or not what was logged.
+    """
+    name = path or "files"
+    digest = groups_of(run).get(name)
+    if digest is None:
+        raise UserError(f"run {run.info.run_id} has logged no {name}")
+    for file, facts in _read_group(name, digest, run)["files"].items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open_location("/".join(filter(None, (run.info.artifact_uri, path, file)))) as stored:
+                shutil.copyfile(stored, folder / file)
+        except NothingThereError as error:
+            raise UserError(f"{file} of run {run.info.run_id} {error}") from error
+        if file_digest(folder / file) != facts["sha256"]:
+            raise UserError(f"{file} of run {run.info.run_id} is not what was logged (its sha256 differs)")
+
+
+def _read_group(name: str, digest: str, run: Run) -> dict[str, Any]:
+    """Read a group's list, once it is seen to be the one that the run's tag means."""
+    listed = f"digests/{name}.json"
+    try:
+        with open_location(f"{run.info.artifact_uri}/{listed}") as path:
+            content = path.read_bytes()
+    except NothingThereError as error:
+        raise UserError(f"{listed} {error}") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise UserError(f"{listed} is not what was logged (its sha256 is not that of the run's tag {TAG}{name})")
+    group: dict[str, Any] = json.loads(content)
+    return group
 
 
 def _compare(uri: str, files: dict[str, dict[str, object]], run: Run, *, thorough: bool) -> Iterator[str]:

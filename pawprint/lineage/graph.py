@@ -9,8 +9,8 @@ from mlflow.entities import LoggedModel, Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
-from pawprint.lineage.reuse import ENTRY_POINT_TAG, FROM_TAG
-from pawprint.lineage.runs import PARENT_TAG, get_tag
+from pawprint.lineage.reuse import FROM_TAG
+from pawprint.lineage.runs import ENTRY_POINT_TAG, PARENT_TAG, get_tag
 
 TARGETS = "a run id, models:/<id>, models:/<name>@<alias>, runs:/<run id>/dataset or runs:/<run id>/photos"
 
@@ -122,6 +122,15 @@ def entry_point(run: Run) -> str:
 def tell_time(run: Run) -> str:
     """Return when a run started, in UTC to the minute."""
     return f"{datetime.fromtimestamp(run.info.start_time / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def find_learning(trained: Run) -> Run:
+    """Return the run in which a model was learned: the one that logged it, or the one that this took it from.
+
+    Of the latter, only what is still known.
+    """
+    learned_in = get_tag(trained, "learned_in")
+    return (_run_behind(MlflowClient(), f"runs:/{learned_in}") if learned_in else None) or trained
 
 
 def _original(client: MlflowClient, run: Run) -> Run:

@@ -21,7 +21,7 @@ from pawprint.evaluation.slices import Slice, read_slices, tell_worst
 from pawprint.evaluation.style import percent, shorten
 from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.descriptions import code, tell_counts, tell_metrics, tell_table
-from pawprint.lineage.graph import Lineage
+from pawprint.lineage.graph import Lineage, find_learning
 from pawprint.lineage.replay import tell_command
 from pawprint.lineage.results import Repeat, choose_best
 from pawprint.lineage.runs import get_tag
@@ -197,7 +197,7 @@ def _read_facts(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int) ->
         measured = read_robustness(path) if (path := folder / "robustness.csv").is_file() else []
     with _open(lineage.preprocess, "dataset/dataset.json") as path:
         dataset = json.loads(path.read_text("utf-8"))
-    architecture = trained.data.params["architecture"]
+    architecture, learning = trained.data.params["architecture"], find_learning(trained)
     return Facts(
         architecture=architecture,
         frozen=recipe_for(architecture).frozen,
@@ -214,8 +214,8 @@ def _read_facts(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int) ->
         notes=dataset["notes"],
         parameters=trained.data.params,
         best_epoch=int(trained.data.metrics["best_epoch"]),
-        seconds=((trained.info.end_time or trained.info.start_time) - trained.info.start_time) / 1000,
-        facts=tell_facts(trained),
+        seconds=((learning.info.end_time or learning.info.start_time) - learning.info.start_time) / 1000,
+        facts=tell_facts(learning),
         runs=[("main" if run is main else run.info.run_name or "", run.info.run_id) for run in lineage.runs()],
         command=tell_command(main),
         repeats=len(repeats),

@@ -3,6 +3,7 @@
 A model is a pyfunc from code (`pawprint/serving`), without a pickle: photos in, labels out.
 """
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -213,6 +214,24 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
             model_id=model_id,
             digest=description["digest"],
         )
+
+
+def fetch_model_files(model_id: str, folder: Path) -> str:
+    """Copy a logged model's own files, those that `write_model_files` wrote; returns its digest.
+
+    Args:
+        model_id: of the LoggedModel.
+        folder: they go there; what is there of the same name is written over.
+
+    Raises:
+        UserError: nothing is found there, or what was copied is not what was logged.
+    """
+    uri = f"models:/{model_id}"
+    with open_artifact(uri, expected="models:/<model id of train>") as stored:
+        shutil.copytree(stored / "artifacts", folder, dirs_exist_ok=True)
+    digest: str = read_model_files(folder, uri=uri)["digest"]
+    _check_logged(model_id, digest, uri=uri)
+    return digest
 
 
 def _check_logged(model_id: str, digest: str, *, uri: str) -> None:

@@ -17,8 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.lineage.heartbeat import ALIVE_TAG
 from pawprint.lineage.processes import describe_process, tell_end
-from pawprint.lineage.reuse import ENTRY_POINT_TAG
-from pawprint.lineage.runs import ERROR_TAG, PARENT_TAG, PREFIX, get_tag
+from pawprint.lineage.runs import ENTRY_POINT_TAG, ERROR_TAG, PARENT_TAG, PREFIX, get_tag
 from pawprint.lineage.source_code import PROJECT
 
 logger = logging.getLogger(__name__)

@@ -23,12 +23,13 @@ from pawprint.evaluation.doubts import Doubt
 from pawprint.evaluation.robustness import read_robustness, tell_robustness
 from pawprint.evaluation.slices import read_slices, tell_worst
 from pawprint.lineage.artifacts import open_artifact
-from pawprint.lineage.graph import Lineage, Training
+from pawprint.lineage.graph import Lineage, Training, find_learning
 from pawprint.lineage.picture import draw_curves, draw_lineage, run_url
 from pawprint.lineage.replay import tell_command
 from pawprint.lineage.results import Repeat, choose_best
 from pawprint.lineage.runs import get_tag
 from pawprint.lineage.tree import tell_facts
+from pawprint.training.history import read_history
 
 NOTEBOOK_ACCURACY = 0.6225
 """What the notebook that this project began as reported, on cats and dogs."""
@@ -102,7 +103,7 @@ def build_report(
         num_doubts=len(doubts),
         slider=_slider(predictions, classes),
         architecture=training.run.data.params.get("architecture", ""),
-        facts=tell_facts(training.run),
+        facts=tell_facts(find_learning(training.run)),
         picture=Markup(draw_lineage(lineage)),  # noqa: S704 - drawn here, all text in it escaped
         command=tell_command(lineage.main),
         runs=[(name, run, run_url(run)) for name, run in _name_runs(lineage)],
@@ -179,8 +180,8 @@ def _read_photos(lineage: Lineage) -> dict[str, Any]:
 
 
 def _read_history(training: Training) -> list[dict[str, float]]:
-    with _open(training.run, "history.csv") as path, path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    with _open(training.run, "history.csv") as path:
+        return read_history(path)
 
 
 def _summarize(repeats: Sequence[Repeat]) -> dict[str, tuple[float, float]]:

@@ -10,17 +10,21 @@ from mlflow.entities import Metric, Param, Run
 
 from pawprint.lineage.cache_keys import CacheKey
 from pawprint.lineage.digests import find_damage, groups_of
-from pawprint.lineage.runs import NOTE_TAG, PARENT_TAG, PREFIX
+from pawprint.lineage.runs import ENTRY_POINT_TAG, NOTE_TAG, PARENT_TAG, PREFIX
 
 KEY_TAG = f"{PREFIX}cache_key"
 PARTS_TAG = f"{PREFIX}cache_parts"
 FROM_TAG = f"{PREFIX}cached_from"
+TRAINING_TAG = f"{PREFIX}training_key"
+"""Key of what a training has learned, however it was exported, once its model is logged."""
 CACHE_TAG = f"{PREFIX}cache"
 """What main was told of the cache, on the steps that it ran, unless it was `on`."""
 TRIAL_TAG = f"{PREFIX}trial"
 """Number of a trial, on its run."""
-ENTRY_POINT_TAG = "mlflow.project.entryPoint"
-_NOT_TAKEN_OVER = {KEY_TAG, PARTS_TAG, CACHE_TAG, TRIAL_TAG, f"{PREFIX}pid", f"{PREFIX}process_started"}
+_NOT_TAKEN_OVER = {
+    *(KEY_TAG, PARTS_TAG, TRAINING_TAG, CACHE_TAG, TRIAL_TAG),
+    *(f"{PREFIX}pid", f"{PREFIX}process_started"),
+}
 """Of the original, by the run that stands for it: it is not found itself, and no process is behind it that may be gone.
 """
 _CANDIDATES = 5
@@ -29,20 +33,33 @@ _BATCH = 1000
 """Metrics that MLflow takes at once."""
 
 
-def key_tags(key: CacheKey) -> dict[str, str]:
-    """Return the tags, without their prefix, by which a run will be found again."""
-    return {"cache_key": key.digest, "cache_parts": json.dumps(key.parts, sort_keys=True)}
+def key_tags(key: CacheKey | None, *, cache: str = "on") -> dict[str, str]:
+    """Return the tags, without their prefix, by which a run will be found again and knows what was said of the cache.
+
+    Args:
+        key: None where it is not known.
+        cache: with `off` the run is not found again.
+    """
+    tags = {} if cache == "on" else {"cache": cache}
+    if key is None or cache == "off":
+        return tags
+    return {"cache_key": key.digest, "cache_parts": json.dumps(key.parts, sort_keys=True), **tags}
 
 
 def find_reusable(key: CacheKey, experiment_id: str) -> Run | None:
-    """Return the newest finished run of an experiment with this key whose artifacts are whole, or None.
+    """Return the newest finished run of an experiment with this key whose artifacts are whole, or None."""
+    return find_whole_run(KEY_TAG, key.digest, experiment_id)
+
+
+def find_whole_run(tag: str, value: str, experiment_id: str) -> Run | None:
+    """Return the newest finished run of an experiment with this tag whose artifacts are whole, or None.
 
     On this machine's disk every file is digested; in a remote store sizes must do, and `verify` does the rest.
     """
     client = MlflowClient()
     for run in client.search_runs(
         [experiment_id],
-        f"tags.`{KEY_TAG}` = '{key.digest}' AND attributes.status = 'FINISHED'",
+        f"tags.`{tag}` = '{value}' AND attributes.status = 'FINISHED'",
         order_by=["attributes.start_time DESC"],
         max_results=_CANDIDATES,
     ):

@@ -32,12 +32,17 @@ INTERRUPTED = "interrupted"
 """What that tag says where a person, or the machine, ended the run."""
 
 PARENT_TAG = "mlflow.parentRunId"
+NAME_TAG = "mlflow.runName"
+ENTRY_POINT_TAG = "mlflow.project.entryPoint"
 DIFF = "uncommitted.diff"
 """Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
 CONSOLE = "logs/console.txt"
 """Where main and tune keep what a person saw."""
 KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
 """Where main leaves the tags by which a step's run will be found again, as JSON."""
+
+NAME_VARIABLE = "PAWPRINT_STEP_NAME"
+"""Where main leaves the name of a step's run."""
 
 NOTE_TAG = "mlflow.note.content"
 """Where MLflow's page takes a run's description from."""
@@ -72,6 +77,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         with end_with_starter(), give_signs_of_life(run.info.run_id):
             # A process that this one starts must not take this run for its own.
             os.environ.pop("MLFLOW_RUN_ID", None)
+            _name_run(run)
             set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
             if PARENT_TAG not in run.data.tags:
                 _log_uncommitted(read_uncommitted(), run)
@@ -96,6 +102,17 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
             f"everything of run {run.info.run_id} is logged, but {tell_server()} was away when it was to be told so; "
             "run the same command again when it is back"
         ) from error
+
+
+def _name_run(run: mlflow.ActiveRun) -> None:
+    """Gives the run its step's name, so that it is known in MLflow's list.
+
+    The launcher makes up a name, and replaces it when the step is over, by what main or `--run-name` says; where the
+    step fails, never.
+    """
+    name = os.environ.pop(NAME_VARIABLE, None) or run.data.tags.get(ENTRY_POINT_TAG)
+    if name:
+        mlflow.set_tag(NAME_TAG, name)
 
 
 def artifact_folder(run: mlflow.ActiveRun) -> list[Path]:

@@ -107,6 +107,8 @@ def _tell_training(training: Training, lineage: Lineage) -> list[str]:
         f"{name} {run.data.params[name]}" for name in ("epochs", "seed", "batch_size") if name in run.data.params
     )
     inner += [*_tell_run(run, lineage), parameters]
+    if learned_in := get_tag(run, "learned_in"):
+        inner.append(f"learned in run {learned_in}, whose model it took")
     return [*lines, *(f"│  {line}" for line in inner if line)]
 
 
@@ -130,7 +132,16 @@ def _describe_training(training: Training, lineage: Lineage) -> dict[str, Any]:
 
 
 def _describe_run(run: Run, lineage: Lineage) -> dict[str, Any]:
-    names: Iterable[str] = ("lock_sha256", "python", "libraries", "cpu", "threads", "git_dirty", "cache_key")
+    names: Iterable[str] = (
+        "lock_sha256",
+        "python",
+        "libraries",
+        "cpu",
+        "threads",
+        "git_dirty",
+        "cache_key",
+        "learned_in",
+    )
     return {
         "step": entry_point(run),
         "run": run.info.run_id,

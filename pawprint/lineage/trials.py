@@ -17,8 +17,8 @@ from pawprint.errors import UserError, one_line
 from pawprint.lineage.cache_keys import build_key, digest_code
 from pawprint.lineage.children import end_child, start_child
 from pawprint.lineage.results import find_model
-from pawprint.lineage.reuse import ENTRY_POINT_TAG, TRIAL_TAG, find_reusable, key_tags, log_reuse
-from pawprint.lineage.runs import ERROR_TAG, INTERRUPTED
+from pawprint.lineage.reuse import TRIAL_TAG, find_reusable, key_tags, log_reuse
+from pawprint.lineage.runs import ENTRY_POINT_TAG, ERROR_TAG, INTERRUPTED
 from pawprint.models.search_space import Range
 
 TRIALS = "trials"
@@ -115,7 +115,7 @@ def run_trial(
         MlflowClient().set_tag(log_reuse(found, words, run_name=name).info.run_id, TRIAL_TAG, str(number))
         on_run(found.info.run_id)
         return _judge(found.info.run_id, _report(found.info.run_id, 0, on_epoch)[1])
-    child = start_child("train", words, run_name=name, tags=key_tags(key) if cache != "off" else {})
+    child = start_child("train", words, run_name=name, tags=key_tags(key, cache=cache))
     seen, pruned_at = 0, None
     try:
         MlflowClient().set_tag(child.run_id, TRIAL_TAG, str(number))

@@ -29,15 +29,22 @@ class Runtime:
         return self.answer(pixels.astype(np.float32))[PROBABILITIES]
 
 
-def load_export(path: Path) -> Runtime:
-    """Load `model.onnx` or `model.tflite` for this machine's processor."""
-    return Runtime(_load_onnx(path) if path.suffix == ".onnx" else _load_litert(path))
+def load_export(path: Path, *, threads: int | None = None) -> Runtime:
+    """Load `model.onnx` or `model.tflite` for this machine's processor.
+
+    Args:
+        path: the file.
+        threads: that it computes with; unless given, ONNX Runtime takes one a core, and LiteRT one.
+    """
+    return Runtime(_load_onnx(path, threads or 0) if path.suffix == ".onnx" else _load_litert(path, threads))
 
 
-def _load_onnx(path: Path) -> Callable[[Pixels], Answers]:
+def _load_onnx(path: Path, threads: int) -> Callable[[Pixels], Answers]:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def answer(pixels: Pixels) -> Answers:
@@ -46,13 +53,13 @@ def _load_onnx(path: Path) -> Callable[[Pixels], Answers]:
     return answer
 
 
-def _load_litert(path: Path) -> Callable[[Pixels], Answers]:
+def _load_litert(path: Path, threads: int | None) -> Callable[[Pixels], Answers]:
     import tensorflow as tf
 
     with warnings.catch_warnings():
         # It is to move to a package of its own one day; the format stays, and the lock holds this TensorFlow.
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
-        runner: Any = tf.lite.Interpreter(str(path)).get_signature_runner()
+        runner: Any = tf.lite.Interpreter(str(path), num_threads=threads).get_signature_runner()
 
     def answer(pixels: Pixels) -> Answers:
         # The file takes one photo at a time.

@@ -37,8 +37,8 @@ class Training:
     network: keras.Model
     history: list[dict[str, float]]
     best_epoch: int
-    images_per_second: float | None
-    flops_per_second: float | None
+    images_per_second: float | None = None
+    flops_per_second: float | None = None
 
 
 @dataclass(frozen=True)

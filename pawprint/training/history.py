@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Reads what `write_history` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
 def write_history(history: Sequence[Mapping[str, float]], path: Path) -> None:
     """Writes one row an epoch; the columns are those of the first epoch, `epoch` first."""
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pawprint.lineage.graph import find_lineage
+from pawprint.lineage.verification import verify_lineage
 from pawprint.serving.demo_page import PAGE
 from pawprint.serving.formats import FILES
 from tests.browsers import opened_browser
@@ -32,6 +34,7 @@ def test_exports_and_the_page_give_the_models_answers(
     launch: Callable[..., Any], tiny_photos: Callable[..., Path], page: Any
 ) -> None:
     at = launch()
+    mlflow.set_tracking_uri(at.tracking_uri)
     source = tiny_photos(photos=30)
     at.run("-P", f"source={source}", "-P", "epochs=1", "-P", "image_size=32", "-P", "export=onnx,litert")
     train, evaluate = (at.newest(name) for name in ("train", "evaluate"))
@@ -42,6 +45,21 @@ def test_exports_and_the_page_give_the_models_answers(
     assert {name: one["holds"] for name, one in checked.items()} == dict.fromkeys(FILES, True)
     assert "pawprint.digest.export" in train.data.tags
 
+    # Another export of the same training trains nothing again.
+    dataset = f"dataset={train.data.params['dataset']}"
+    said = at.run("-e", "train", "-P", dataset, "-P", "epochs=1", "-P", "export=litert").stdout
+    again = at.newest("train")
+    assert f"run {train.info.run_id} has learned the same" in said
+    assert again.data.tags["pawprint.model_digest"] == train.data.tags["pawprint.model_digest"]
+    for name in ("train_loss", "validation_loss", "best_epoch", "images_per_second"):
+        first, second = (at.client.get_metric_history(one.info.run_id, name) for one in (train, again))
+        assert [(one.value, one.step, one.timestamp) for one in first] == [
+            (one.value, one.step, one.timestamp) for one in second
+        ]
+    lineage = find_lineage(again.info.run_id)
+    assert [check.damage for check in verify_lineage(lineage)] == [()] * 6
+    assert (Path(again.info.artifact_uri.removeprefix("file://")) / "export" / FILES["litert"]).is_file()
+
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text))
     page.on("pageerror", lambda error: told.append(str(error)))
@@ -50,7 +68,6 @@ def test_exports_and_the_page_give_the_models_answers(
     page.wait_for_selector("#status:text-is('Ready.')", timeout=120_000)
     assert [text for text in told if not text.startswith(("file:", "blob:"))] == []
 
-    mlflow.set_tracking_uri(at.tracking_uri)
     photos = [path.read_bytes() for path in sorted(source.rglob("*.jpg"))]
     model = mlflow.pyfunc.load_model(
         f"models:/{at.client.get_run(train.info.run_id).outputs.model_outputs[0].model_id}"

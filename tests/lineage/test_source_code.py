@@ -85,4 +85,8 @@ def test_the_key_says_what_differs() -> None:
     after = build_key("train", {"architecture": "cnn", "epochs": 31}, {"dataset": "b" * 64})
     assert before.digest != after.digest
     assert after.differences(before.parts) == ["input dataset changed", "epochs 30 -> 31"]
+    # Not the dozen files that make an export, which nobody has touched.
+    exported = build_key("train", {"architecture": "cnn", "epochs": 30, "export": "onnx"}, {"dataset": "a" * 64})
+    plain = build_key("train", {"architecture": "cnn", "epochs": 30, "export": ""}, {"dataset": "a" * 64})
+    assert exported.differences(plain.parts) == ["export none -> onnx"]
     assert before.digest == build_key("train", {"epochs": 30, "architecture": "cnn"}, {"dataset": "a" * 64}).digest

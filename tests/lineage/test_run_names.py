@@ -1,0 +1,26 @@
+"""A run has its step's name from the start, whatever becomes of it."""
+
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from pawprint.lineage.runs import ENTRY_POINT_TAG, NAME_VARIABLE, start_step
+
+
+@pytest.mark.parametrize(("given", "name"), [("train 2", "train 2"), (None, "train")])
+def test_it_is_named_while_it_runs(store: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, name: str) -> None:
+    launched = MlflowClient().create_run("0", tags={ENTRY_POINT_TAG: "train"}).info
+    assert launched.run_name not in {given, name}
+    monkeypatch.setenv("MLFLOW_RUN_ID", launched.run_id)
+    if given:
+        monkeypatch.setenv(NAME_VARIABLE, given)
+    with start_step():
+        assert MlflowClient().get_run(launched.run_id).info.run_name == name
+
+
+def test_one_that_no_launcher_made_keeps_its_own(store: Path) -> None:
+    mlflow.set_experiment("other")
+    with start_step() as run:
+        assert MlflowClient().get_run(run.info.run_id).info.run_name == run.info.run_name
