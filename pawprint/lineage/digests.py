@@ -150,7 +150,7 @@ def fetch_files(run: Run, folder: Path, path: str = "") -> None:
                 shutil.copyfile(stored, folder / file)
         except NothingThereError as error:
             raise UserError(f"{file} of run {run.info.run_id} {error}") from error
-        if file_digest(folder / file) != facts["sha256"]:
+        if hash_file(folder / file) != facts["sha256"]:
             raise UserError(f"{file} of run {run.info.run_id} is not what was logged (its sha256 differs)")
 
 
