@@ -31,6 +31,8 @@ from pawprint.photos.drawings import Drawing, draw_photo
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 LOOKS = {"light": ("light", DESK), "dark": ("dark", DESK), "phone": ("light", PHONE)}
+PARTS = {"curves": "How it learned", "slices": "Where it is weak", "evidence": "What it looked at"}
+"""Sections of the report, by their headings."""
 MOST_BYTES = 150_000
 """Of a picture in the documentation."""
 DRAWN = {"source": "synthetic", "train_images": 800, "test_images": 300, "epochs": 12}
@@ -175,6 +177,10 @@ def take_page(chromium: Any, name: str, path: Path, folder: Path) -> None:
             page.wait_for_selector("#answer:visible", timeout=60_000)
         settle(page)
         _shoot(page, folder / f"{name}-{look}.png", full_page=True)
+        if (name, look) == ("report", "light"):
+            for part, words in PARTS.items():
+                section = page.locator("section").filter(has=page.get_by_role("heading", name=words, exact=True))
+                section.screenshot(path=folder / f"report-{part}.png")
         page.close()
 
 
@@ -201,6 +207,9 @@ def write_small(folder: Path, docs: Path) -> Iterator[Path]:
         "report": ("report-light", (0, 0, 1280, 1000)),
         "contact-sheet": ("contact-sheet-light", (0, 0, 1280, 760)),
         "demo": ("demo-light", (0, 0, 1280, 900)),
+        "report-curves": ("report-curves", (0, 0, 1280, 480)),
+        "report-slices": ("report-slices", (0, 0, 860, 1000)),
+        "report-evidence": ("report-evidence", (0, 0, 1280, 370)),
     }
     for name, (picture, box) in cuts.items():
         if not (folder / f"{picture}.png").is_file():

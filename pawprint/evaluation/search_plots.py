@@ -141,7 +141,8 @@ def _draw_history(results: Sequence[TrialResult], winner: TrialResult, path: Pat
         axes.set_ylabel("validation loss" + (" (larger ones at the top)" if beyond else ""))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.margins(0.04, 0.08)
-        axes.set_title(f"The best of {len(results)} trials is number {winner.number}, with {winner.loss:.4f}")
+        tried = sum(one.state != "interrupted" for one in results)
+        axes.set_title(f"The best of {tried} trials is number {winner.number}, with {winner.loss:.4f}")
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 

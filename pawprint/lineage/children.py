@@ -78,6 +78,13 @@ def start_child(
         return _launch(entry_point, parameters, _find_parent(), run_name=run_name, tags=tags, synchronous=False)
     except ExecutionException as error:
         raise UserError(f"{run_name} could not be started: {error}") from error
+    except FileNotFoundError as error:
+        # MLflow has made the run, and then starts itself by its name.
+        if child := _newest_child(_find_parent()):
+            MlflowClient().set_terminated(child.info.run_id, "FAILED")
+        raise UserError(
+            f"{run_name} could not be started: {error.filename!r} is not on the PATH; activate the environment first"
+        ) from error
 
 
 def end_child(child: LocalSubmittedRun, reason: str) -> None:

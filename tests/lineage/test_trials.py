@@ -10,6 +10,7 @@ from mlflow.projects.submitted_run import LocalSubmittedRun
 
 from pawprint.errors import UserError
 from pawprint.lineage import trials
+from pawprint.lineage.children import start_child
 from pawprint.lineage.graph import find_lineage
 from pawprint.lineage.replay import find_main
 from pawprint.lineage.trials import TrialOutcome, name_study, open_trials, run_trial
@@ -32,6 +33,7 @@ class FakeTraining:
         assert parent
         run = client.create_run("0", run_name=run_name, tags={"mlflow.parentRunId": parent.info.run_id}).info.run_id
         assert tags["cache_key"]
+        assert tags["cache"] == "refresh"  # it must train, whatever has been learned before
         for epoch, loss in enumerate(LOSSES, 1):
             client.log_metric(run, "validation_loss", loss, step=epoch)
         client.log_metric(run, "best_epoch", 2)
@@ -121,3 +123,18 @@ def test_a_study_is_named_after_what_its_trials_share() -> None:
     }
     assert len(names) == 7
     assert name() == name()
+
+
+def test_what_cannot_be_started_says_what_is_missing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow starts itself by its name, once it has made the run: without its folder on the PATH there is none."""
+
+    def launch(**given: object) -> None:
+        parent = {"mlflow.parentRunId": mlflow.active_run().info.run_id}
+        MlflowClient().create_run(given["experiment_id"], tags=parent)
+        raise FileNotFoundError(2, "No such file or directory", "mlflow")
+
+    monkeypatch.setattr(mlflow.projects, "run", launch)
+    with mlflow.start_run() as parent, pytest.raises(UserError, match="'mlflow' is not on the PATH"):
+        start_child("train", {}, run_name="trial 0")
+    (child,) = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    assert child.info.status == "FAILED"
