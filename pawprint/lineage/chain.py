@@ -15,8 +15,6 @@ from pawprint.lineage.children import run_child
 from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags, log_reuse
 from pawprint.lineage.runs import get_tag
 
-CACHE = ("on", "refresh", "off")
-
 
 @dataclass(frozen=True)
 class Outcome:
