@@ -34,7 +34,7 @@ def download(source: str, keep_photos: str) -> None:
         log_folder(folder, "photos")
         set_tags(
             source=manifest.source,
-            source_fallback="; ".join(f"{f['source']}: {f['reason']}" for f in manifest.fallback) or None,
+            source_fallback=manifest.tell_fallback(),
             photos_sha256=manifest.sha256,
         )
         describe_run(

@@ -46,7 +46,7 @@ step_command = partial(click.command, cls=StepCommand, context_settings={"max_co
 def _read_module(text: str) -> dict[str, list[str]]:
     r"""Parts a module's docstring into its words in the margin, each with its lines.
 
-    >>> _read_module("Does.\\n\\nReads   a\\n        b.\\nRun it  c\\n\\nMore.")
+    >>> _read_module("Does.\n\nReads   a\n        b.\nRun it  c\n\nMore.")
     {'Reads': ['a', 'b.'], 'Run it': ['c']}
     """
     told: dict[str, list[str]] = {}

@@ -117,7 +117,7 @@ def predict_source(source: str, model: str) -> None:
         )
         set_tags(
             source=manifest.source,
-            source_fallback="; ".join(f"{f['source']}: {f['reason']}" for f in manifest.fallback) or None,
+            source_fallback=manifest.tell_fallback(),
             photos=photos,
             photos_sha256=manifest.sha256,
             model=f"models:/{photo_model.model_id}",

@@ -16,8 +16,6 @@ from pawprint.lineage.resuming import find_learned, training_key
 from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags, log_reuse
 from pawprint.lineage.runs import get_tag
 
-CACHE = ("on", "refresh", "off")
-
 
 @dataclass(frozen=True)
 class Outcome:

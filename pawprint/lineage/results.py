@@ -22,9 +22,8 @@ class Repeat:
     seed: int
     model: str
     """`models:/<model id>`."""
-    validation_accuracy: float | None
-    """Of the epoch whose weights were taken; None where no validation photos were held out."""
     validation_loss: float | None
+    """Of the epoch whose weights were taken; None where no validation photos were held out."""
     metrics: dict[str, float]
     """The test metrics, with their intervals."""
 
@@ -44,16 +43,11 @@ def find_model(trained: Run) -> str:
 def read_repeat(*, seed: int, model: str, trained: Run, evaluated: Run) -> Repeat:
     """Reads a repeat from its two finished runs."""
     best_epoch = int(trained.data.metrics["best_epoch"])
-
-    def at_best(name: str) -> float | None:
-        history = MlflowClient().get_metric_history(trained.info.run_id, name)
-        return next((m.value for m in history if m.step == best_epoch), None)
-
+    losses = MlflowClient().get_metric_history(trained.info.run_id, "validation_loss")
     return Repeat(
         seed=seed,
         model=model,
-        validation_accuracy=at_best("validation_accuracy"),
-        validation_loss=at_best("validation_loss"),
+        validation_loss=next((loss.value for loss in losses if loss.step == best_epoch), None),
         metrics={n: v for n, v in evaluated.data.metrics.items() if n.startswith("test_")},
     )
 

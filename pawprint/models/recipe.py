@@ -102,7 +102,7 @@ class Recipe:
         """Return parameters by name: those given as None (`auto`) as they are declared here.
 
         >>> from pawprint.models.cnn import RECIPE
-        >>> RECIPE.resolve(image_size=None, batch_size=16)
-        {'image_size': 128, 'batch_size': 16}
+        >>> RECIPE.resolve(weight_decay=None, batch_size=16)
+        {'weight_decay': 0.5, 'batch_size': 16}
         """
         return {name: getattr(self, name) if value is None else value for name, value in given.items()}

@@ -67,6 +67,10 @@ class Manifest:
     ignored_names: dict[str, list[str]] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
+    def tell_fallback(self) -> str | None:
+        """Say why the sources tried before were not used; None where the first one was."""
+        return "; ".join(f"{tried['source']}: {tried['reason']}" for tried in self.fallback) or None
+
 
 def combine_digests(archives: tuple[Archive, ...]) -> str:
     """Return the digest of all photos: of one archive its own, of several that of their digests, in order."""

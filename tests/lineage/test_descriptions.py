@@ -1,16 +1,10 @@
 """What a run says of itself, and what it ran on."""
 
-import doctest
 from pathlib import Path
 
 import mlflow
 
-from pawprint.lineage import descriptions
 from pawprint.lineage.descriptions import describe_run, link, tell_counts, tell_metrics
-
-
-def test_examples() -> None:
-    assert doctest.testmod(descriptions).failed == 0
 
 
 def test_links_lead_to_pages_and_unknown_uris_are_said_as_they_are(store: Path) -> None:

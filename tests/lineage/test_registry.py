@@ -124,7 +124,7 @@ def test_answers_are_read_from_the_newest_evaluation(store: Path) -> None:
 
 def repeat(accuracy: float, f1: float | None) -> Repeat:
     metrics = {"test_accuracy": accuracy} | ({} if f1 is None else {"test_f1": f1})
-    return Repeat(seed=0, model="models:/m-1", validation_accuracy=None, validation_loss=None, metrics=metrics)
+    return Repeat(seed=0, model="models:/m-1", validation_loss=None, metrics=metrics)
 
 
 def test_the_gate_takes_the_mean_of_the_repeats() -> None:

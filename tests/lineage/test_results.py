@@ -11,7 +11,7 @@ from pawprint.lineage.results import Repeat, choose_best, log_summary, summarize
 
 def repeat(seed: int, loss: float | None, accuracy: float = 0.9) -> Repeat:
     metrics = {"test_accuracy": accuracy, "test_accuracy_low": accuracy - 0.1, "test_accuracy_high": accuracy + 0.1}
-    return Repeat(seed=seed, model=f"models:/m-{seed}", validation_accuracy=0.5, validation_loss=loss, metrics=metrics)
+    return Repeat(seed=seed, model=f"models:/m-{seed}", validation_loss=loss, metrics=metrics)
 
 
 def test_best_is_chosen_by_validation_and_not_by_the_test() -> None:

@@ -187,7 +187,7 @@ with Checkpoints() as checkpoints:
     checkpoints.open(Path(sys.argv[1]), sys.argv[2])
     checkpoints.save(unpack(sys.stdin.buffer.read()))
     print("held", flush=True)
-    import time; time.sleep(3)
+    import time; time.sleep(1)
 """
 
 

@@ -1,17 +1,10 @@
 import dataclasses
-import doctest
 
 import pytest
 
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Stage
-from pawprint.training import batches, class_weights, few_photos, schedule
 from pawprint.training.schedule import learning_rate_at, stage_at, training_side
-
-
-@pytest.mark.parametrize("module", [batches, class_weights, few_photos, schedule])
-def test_examples(module):
-    assert doctest.testmod(module).failed == 0
 
 
 def test_cosine_rises_then_falls():
