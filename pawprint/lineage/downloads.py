@@ -8,7 +8,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from pawprint.errors import UserError
 from pawprint.lineage.store_errors import NotWholeError, is_of_a_store, is_passing, keep_trying, one_line
-from pawprint.photos.space import check_space
+from pawprint.photos.space import check_space, explain_full_disk
 
 
 class NothingThereError(UserError):
@@ -104,5 +104,7 @@ def _list(repository: Any, name: str) -> dict[str, int | None]:
 
 def _explain(error: Exception) -> Exception:
     """Return what is to be raised for an error of a store's, of MLflow's or of the disk's; another is a mistake."""
+    if full := explain_full_disk(error):
+        return full
     known = isinstance(error, OSError) or is_of_a_store(error)
     return NothingThereError(f"can't be fetched ({one_line(error)})") if known else error

@@ -79,7 +79,7 @@ def is_of_a_store(error: BaseException) -> bool:
 
 def one_line(error: BaseException | None) -> str:
     """Return what an error says, without line ends; of MLflow's list of files that failed, why the last one did."""
-    return " ".join(str(error).rpartition("##### ")[2].split())
+    return " ".join(str(error).split()).rpartition("##### ")[2]
 
 
 def _tell(doing: str, state: RetryCallState) -> None:
