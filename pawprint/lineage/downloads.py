@@ -1,5 +1,7 @@
 """Files from an artifact store, whole: what broke off, or came shorter than it lies there, is fetched again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,16 +51,17 @@ def fetch(location: str, folder: Path) -> Path:
     if not sizes:
         raise NothingThereError("names nothing that is there")
     check_space(location, {folder: sum(size or 0 for size in sizes.values())})
-    try:
-        repository.download_artifacts(name, str(folder))  # several files at a time
-        pending = [path for path, size in sizes.items() if not _is_whole(folder / path, size)]
-    except Exception as error:  # each store's library has errors of its own; `is_passing` knows them
-        if not is_passing(error):
-            raise _explain(error) from error
-        # A file that broke off lies there, too, and not every store tells sizes.
-        pending = [path for path, size in sizes.items() if size is None or not _is_whole(folder / path, size)]
-    for path in pending:
-        _fetch_file(repository, path, sizes[path], folder)
+    with _explained():
+        try:
+            repository.download_artifacts(name, str(folder))  # several files at a time
+            pending = [path for path, size in sizes.items() if not _is_whole(folder / path, size)]
+        except Exception as error:  # each store's library has errors of its own; `is_passing` knows them
+            if not is_passing(error):
+                raise
+            # A file that broke off lies there, too, and not every store tells sizes.
+            pending = [path for path, size in sizes.items() if size is None or not _is_whole(folder / path, size)]
+        for path in pending:
+            _fetch_file(repository, path, sizes[path], folder)
     return folder / name
 
 
@@ -69,10 +72,7 @@ def _fetch_file(repository: Any, path: str, size: int | None, folder: Path) -> N
             came = (folder / path).stat().st_size if (folder / path).exists() else "none"
             raise NotWholeError(f"{came} of its {size} bytes came")
 
-    try:
-        keep_trying(attempt, f"fetching {path}")
-    except Exception as error:  # as above
-        raise _explain(error) from error
+    keep_trying(attempt, f"fetching {path}")
 
 
 def _is_whole(path: Path, size: int | None) -> bool:
@@ -87,7 +87,7 @@ def _split(location: str) -> tuple[Any, str]:
 
 def _list(repository: Any, name: str) -> dict[str, int | None]:
     """Return the size of each file by its path in the store, where the store tells it."""
-    try:
+    with _explained():
         beside = keep_trying(repository.list_artifacts, f"listing {repository.artifact_uri}")
         sizes: dict[str, int | None] = {}
         pending = [entry for entry in beside if entry.path == name]
@@ -97,14 +97,17 @@ def _list(repository: Any, name: str) -> dict[str, int | None]:
                 sizes[entry.path] = entry.file_size
                 continue
             pending += keep_trying(partial(repository.list_artifacts, entry.path), f"listing {entry.path}")
-    except Exception as error:  # as above
-        raise _explain(error) from error
     return sizes
 
 
-def _explain(error: Exception) -> Exception:
-    """Return what is to be raised for an error of a store's, of MLflow's or of the disk's; another is a mistake."""
-    if full := explain_full_disk(error):
-        return full
-    known = isinstance(error, OSError) or is_of_a_store(error)
-    return NothingThereError(f"can't be fetched ({one_line(error)})") if known else error
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raise errors of a store's, of MLflow's or of the disk's as one of our own; another is a mistake, and goes on."""
+    try:
+        yield
+    except Exception as error:  # each store's library has errors of its own
+        if full := explain_full_disk(error):
+            raise full from error
+        if isinstance(error, OSError) or is_of_a_store(error):
+            raise NothingThereError(f"can't be fetched ({one_line(error)})") from error
+        raise

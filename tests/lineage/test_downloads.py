@@ -124,3 +124,10 @@ def test_sizes_are_told_by_the_path_within(open_store: Callable[..., Store]) -> 
     assert list_sizes(f"{PLACE}things") == {"a.bin": 1000, "inner/b.bin": 10, "inner/empty": 0}
     assert list_sizes(f"{PLACE}other.bin") == {"": 1}
     assert list_sizes(f"{PLACE}nothing") == {}
+
+
+def test_a_wait_that_is_no_number_is_said(open_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    open_store()
+    monkeypatch.setenv("PAWPRINT_WAIT_MINUTES", "soon")
+    with pytest.raises(UserError, match="PAWPRINT_WAIT_MINUTES is 'soon'"):
+        list_sizes(f"{PLACE}things")
