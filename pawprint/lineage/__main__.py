@@ -151,8 +151,11 @@ def deliver(run_id: str | None) -> None:
 
 def run() -> None:
     """Run the command; a user's mistake is one line on stderr and exit code 1."""
+    from pawprint.lineage.scratch import use_scratch
+
     try:
-        lineage.main(prog_name="python -m pawprint.lineage", standalone_mode=False)
+        with use_scratch():
+            lineage.main(prog_name="python -m pawprint.lineage", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

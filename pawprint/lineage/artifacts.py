@@ -12,10 +12,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
-
-
-class NothingThereError(UserError):
-    """No artifact is found at a location."""
+from pawprint.lineage.downloads import NothingThereError, fetch
 
 
 @contextmanager
@@ -50,7 +47,7 @@ def open_photos() -> Iterator[Callable[[str], Path]]:
 
 @contextmanager
 def open_location(location: str) -> Iterator[Path]:
-    """Yields the local path of what lies where a URI was resolved to; a downloaded copy is removed afterwards.
+    """Yields the local path of what lies where a URI was resolved to; a copy that was fetched is removed afterwards.
 
     Raises:
         NothingThereError: nothing is found there, or it can't be fetched.
@@ -62,13 +59,7 @@ def open_location(location: str) -> Iterator[Path]:
         yield local
         return
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
-        try:
-            path = mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=scratch)
-        except (MlflowException, OSError) as error:
-            raise NothingThereError(f"can't be fetched ({error})") from error
-        if not Path(path).exists() or (Path(path).is_dir() and not any(Path(path).iterdir())):
-            raise NothingThereError("names nothing that is there")
-        yield Path(path)
+        yield fetch(location, Path(scratch))
 
 
 def locate(uri: str, expected: str) -> str:

@@ -25,10 +25,11 @@ def delete_launched_run() -> str:
         client.delete_run(run_id)
     except MlflowException:  # the store is away: its own words may hold its address, with a password
         return f"run {run_id} holds it and could not be deleted: delete it; {rotate}"
-    # The launcher, which writes a run's end last, now finds it deleted, and says so with a traceback.
+    # The launcher, which writes a run's end last, now finds it deleted, and says so with a traceback; its parameters
+    # can't be taken from a run that stays.
     return (
-        f"run {run_id}, which holds it, is deleted (MLflow's launcher complains of that below): {rotate}, and remove "
-        f"the run for good with `{_gc(run_id)}`"
+        f"run {run_id}, which holds it, is deleted: {rotate}, and remove the run for good with `{_gc(run_id)}`. "
+        "This is all that is wrong: the traceback of MLflow's launcher below says only that it finds the run deleted"
     )
 
 

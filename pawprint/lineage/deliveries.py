@@ -1,9 +1,9 @@
 """What a training leaves, on its way to its run: written to disk, logged from there at once or by a later command.
 
-A folder `spool/<run id>` in the cache holds it all while a training runs: `server.txt`, `metrics.jsonl`, then `files/`
-(the run's artifacts), `model/` (as `write_model_files` writes it), `export/` where that was asked for and, when all
-that is whole, `training.json`. Where the tracking server, or the artifact store, stays away, the folder is moved to
-`undelivered/<run id>`.
+A folder `spool/<run id>` in the cache holds it all while a training runs: `server.txt`, `process.json`,
+`metrics.jsonl`, then `files/` (the run's artifacts), `model/` (as `write_model_files` writes it), `export/` where that
+was asked for and, when all that is whole, `training.json`. Where the tracking server, or the artifact store, stays
+away, the folder is moved to `undelivered/<run id>`.
 """
 
 import json
@@ -25,6 +25,7 @@ from pawprint.lineage.descriptions import describe_run, link
 from pawprint.lineage.digests import log_folder
 from pawprint.lineage.model_files import write_json
 from pawprint.lineage.models import LoggedPhotoModel, log_model_files
+from pawprint.lineage.processes import describe_process, tell_end
 from pawprint.lineage.runs import ERROR_TAG, set_tags
 from pawprint.lineage.server import be_brief, is_reachable, tell_server, wait_seconds
 from pawprint.lineage.spool import Spool
@@ -32,13 +33,13 @@ from pawprint.photos.cache import cache_folder
 from pawprint.photos.space import explain_full_disk
 
 SCHEMA_VERSION = 1
-RECORD, SERVER = "training.json", "server.txt"
+RECORD, SERVER, PROCESS = "training.json", "server.txt", "process.json"
 FILES, MODEL, EXPORT = "files", "model", "export"
 MAX_AGE_SECONDS = 14 * 24 * 3600
-"""A spool that nobody touched for so long is of a process that was killed; whoever went on has logged it all again."""
+"""A spool that nobody touched for so long is of a process that was killed, if only on a machine that can't be asked."""
 _AT_ONCE_SECONDS = 3
 _LAST_CHANCE_SECONDS = 10
-"""What a training that failed gives its metrics to arrive; the server is mostly there."""
+"""What a training that failed, or was killed, gives its metrics to arrive; the server is mostly there."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +71,14 @@ def open_spool(run_id: str) -> Iterator[Spool]:
     """
     folder, kept = cache_folder() / "spool" / run_id, undelivered_folder(run_id)
     folder.parent.mkdir(exist_ok=True)
-    _clear_abandoned(folder.parent)
+    for path in folder.parent.iterdir():
+        if path != folder:
+            _settle(path)
     if kept.is_dir() and not folder.exists():
         kept.replace(folder)
         (folder / RECORD).unlink(missing_ok=True)
+    folder.mkdir(exist_ok=True)
+    write_json(describe_process() | {"started_ms": time.time_ns() // 1_000_000}, folder / PROCESS)
     with Spool(folder, run_id) as spool:
         (folder / SERVER).write_text(tell_server(), encoding="utf-8")
         for part in (FILES, MODEL):
@@ -86,12 +91,34 @@ def open_spool(run_id: str) -> Iterator[Spool]:
         spool.remove()
 
 
-def _clear_abandoned(folder: Path) -> None:
-    """Remove the spools that processes left behind when they were killed, once they are old."""
-    for path in folder.iterdir():
-        with suppress(OSError):  # another process clears it, too, or goes on with it
+def _settle(path: Path) -> None:
+    """Deliver, or keep, the metrics of a training that was killed; clear what nobody touched for long.
+
+    The rest of it is no loss: whoever goes on with the training logs it.
+    """
+    with suppress(OSError):  # another process settles it, too
+        if not _is_abandoned(path):
             if max(each.stat().st_mtime for each in [path, *path.rglob("*")]) < time.time() - MAX_AGE_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
+            return
+        kept = undelivered_folder(path.name)
+        kept.parent.mkdir(exist_ok=True)
+        path.replace(kept)  # whoever does this first delivers it
+        with suppress(UserError), Spool(kept, kept.name) as spool:  # a refusal: what the training does goes before
+            if kept_address(kept.name) == tell_server() and is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
+                spool.remove()
+                return
+        logger.warning("note: run %s was killed; %s", kept.name, _tell_kept(kept))
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether a spool's process is certainly gone."""
+    try:
+        process = json.loads((path / PROCESS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # just made, or killed then
+        return False
+    started_ms = process.pop("started_ms")
+    return tell_end({name: str(value) for name, value in process.items()}, started_ms=started_ms) is not None
 
 
 def _save_metrics(spool: Spool) -> None:
@@ -103,8 +130,11 @@ def _save_metrics(spool: Spool) -> None:
         if is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
             spool.remove()
             return
-    kept = _keep(spool)
-    logger.warning("its results are kept in %s; `python -m pawprint.lineage deliver %s` delivers them", kept, kept.name)
+    logger.warning("%s", _tell_kept(_keep(spool)))
+
+
+def _tell_kept(kept: Path) -> str:
+    return f"its results are kept in {kept}; `python -m pawprint.lineage deliver {kept.name}` delivers them"
 
 
 def _keep(spool: Spool) -> Path:

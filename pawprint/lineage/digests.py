@@ -9,15 +9,15 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import mlflow
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
-from pawprint.lineage.artifacts import NothingThereError, local_path, locate, open_location
+from pawprint.lineage.artifacts import local_path, locate, open_location
+from pawprint.lineage.downloads import NothingThereError, list_sizes
 from pawprint.lineage.runs import PREFIX, set_tags
 from pawprint.lineage.uploads import store_folder, store_text
 from pawprint.photos.hashes import hash_file
@@ -173,7 +173,7 @@ def _compare(uri: str, files: dict[str, dict[str, object]], run: Run, *, thoroug
     try:
         place = run.info.artifact_uri + uri.removeprefix(own) if uri.startswith(own) else locate(uri, "models:/<id>")
         if local_path(place) is None and not thorough:
-            yield from _compare_sizes(uri, files, _list_sizes(place))
+            yield from _compare_sizes(uri, files, list_sizes(place))
             return
         with open_location(place) as folder:
             for name, expected in files.items():
@@ -192,25 +192,6 @@ def _compare_sizes(uri: str, files: dict[str, dict[str, object]], sizes: dict[st
             yield f"{uri}/{name} is gone"
         elif sizes[name] not in {None, expected["bytes"]}:
             yield f"{uri}/{name} has {sizes[name]} bytes instead of {expected['bytes']}"
-
-
-def _list_sizes(place: str) -> dict[str, int | None]:
-    """Return the size of each file of a remote place by its path within."""
-    sizes: dict[str, int | None] = {}
-    pending = [""]
-    while pending:
-        inner = pending.pop()
-        try:
-            entries = mlflow.artifacts.list_artifacts(artifact_uri=f"{place}/{inner}" if inner else place)
-        except (MlflowException, OSError):
-            continue  # what is missing will be said of each file
-        for entry in entries:
-            name = f"{inner}/{PurePosixPath(entry.path).name}" if inner else PurePosixPath(entry.path).name
-            if entry.is_dir:
-                pending.append(name)
-            else:
-                sizes[name] = entry.file_size
-    return sizes
 
 
 def _describe(path: Path) -> dict[str, object]:

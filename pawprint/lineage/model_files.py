@@ -7,6 +7,7 @@ takes along into another. No client of MLflow's here.
 import hashlib
 import io
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Sequence
@@ -114,7 +115,8 @@ def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
 def write_network(network: Any, path: Path) -> None:
     """Save a keras.Model so that the same network gives the same bytes.
 
-    Keras writes the time into the archive, as its members' dates and in metadata.json; both are fixed here.
+    Keras writes the time into the archive, as its members' dates and in metadata.json, and into config.json the
+    addresses that its objects had in memory; all are fixed here.
     """
     saved = path.with_name("saved.keras")
     network.save(saved)
@@ -125,8 +127,18 @@ def write_network(network: Any, path: Path) -> None:
                 metadata = json.loads(data)
                 metadata["date_saved"] = "1980-01-01@00:00:00"
                 data = json.dumps(metadata).encode()
+            if name == "config.json":
+                data = _number_objects(data)
             target.writestr(zipfile.ZipInfo(name, FIXED_DATE), data)
     saved.unlink()
+
+
+def _number_objects(config: bytes) -> bytes:
+    """Number the objects that a network's layers share, from 0, in the order in which they are named."""
+    numbers: dict[bytes, int] = {}
+    return re.sub(
+        rb'(?<="shared_object_id": )\d+', lambda found: b"%d" % numbers.setdefault(found[0], len(numbers)), config
+    )
 
 
 def write_model_code(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from pawprint.lineage.artifacts import local_path
 from pawprint.lineage.heartbeat import give_signs_of_life
 from pawprint.lineage.locks import wait_for_other_writers
 from pawprint.lineage.processes import end_with_starter
+from pawprint.lineage.scratch import use_scratch
 from pawprint.lineage.server import be_brief, be_patient, check_server, is_reachable, tell_server
 from pawprint.lineage.surroundings import describe_surroundings
 from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
@@ -74,7 +75,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         check_server()
     run = mlflow.start_run(log_system_metrics=system_metrics)
     try:
-        with end_with_starter(), give_signs_of_life(run.info.run_id):
+        with use_scratch(), end_with_starter(), give_signs_of_life(run.info.run_id):
             # A process that this one starts must not take this run for its own.
             os.environ.pop("MLFLOW_RUN_ID", None)
             _name_run(run)

@@ -1,6 +1,5 @@
 """Files into an artifact store, each read back: what is not there as it was written is sent again."""
 
-import errno
 import hashlib
 import logging
 import os
@@ -10,29 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from requests import RequestException
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 from tqdm import tqdm
 
-from pawprint.errors import UserError, one_line
+from pawprint.errors import UserError
 from pawprint.lineage.artifacts import local_path
-from pawprint.lineage.server import is_refusal, wait_seconds
+from pawprint.lineage.store_errors import NotWholeError, is_of_a_store, is_passing, keep_trying, tell_error
 from pawprint.photos.hashes import hash_file
-from pawprint.photos.space import FULL, check_space
-
-STORES = frozenset({"azure", "boto3", "botocore", "google", "s3transfer", "urllib3"})
-"""Packages whose errors come from a store, or from the way to it."""
-PERMANENT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})
-"""A disk's refusals, which no waiting changes."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 1, 30
-
-logger = logging.getLogger(__name__)
-
-
-class NotWholeError(UserError):
-    """What lies in the store is not what was written."""
+from pawprint.photos.space import check_space
 
 
 def store_folder(folder: Path, location: str, digests: Mapping[str, str]) -> None:
@@ -111,17 +95,11 @@ def _store(repository: Any, location: str, path: Path, name: str, digest: str) -
             raise NotWholeError(f"it came back as another than was sent (sha256 {found} instead of {digest})")
 
     try:
-        Retrying(
-            retry=retry_if_exception(is_passing),
-            wait=wait_exponential_jitter(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
-            stop=stop_after_delay(wait_seconds()),
-            before_sleep=lambda state: _tell(name, state),
-            reraise=True,
-        )(send)
+        keep_trying(send, f"storing {name}")
     except Exception as error:  # each store's library has errors of its own; `is_passing` knows them
-        if not is_passing(error):
+        if not is_passing(error) and not is_of_a_store(error):
             raise
-        raise UserError(f"the artifact {name} could not be stored whole at {location}: {one_line(error)}") from error
+        raise UserError(f"the artifact {name} could not be stored whole at {location}: {tell_error(error)}") from error
 
 
 def _read_back(repository: Any, location: str, name: str) -> str:
@@ -129,27 +107,3 @@ def _read_back(repository: Any, location: str, name: str) -> str:
         return hash_file(local / name)
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         return hash_file(Path(repository.download_artifacts(name, scratch)))
-
-
-def is_passing(error: BaseException) -> bool:
-    """Say whether an error may be gone in a while: of the store, or of the way to it, and no refusal."""
-    if isinstance(error, NotWholeError):
-        return True
-    answer = getattr(error, "response", None)
-    status = getattr(answer, "status_code", None)
-    if status is None and isinstance(answer, dict):  # botocore's
-        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    if status is not None:
-        return status in {408, 429} or status >= 500
-    if isinstance(error, MlflowException):
-        return not is_refusal(error)
-    if isinstance(error, RequestException) or type(error).__module__.partition(".")[0] in STORES:
-        return True
-    return isinstance(error, ConnectionError | TimeoutError) or (
-        isinstance(error, OSError) and error.errno is not None and error.errno not in FULL | PERMANENT
-    )
-
-
-def _tell(name: str, state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    logger.warning("storing %s failed (%s); trying again", name, one_line(error)[:200])

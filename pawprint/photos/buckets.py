@@ -14,8 +14,8 @@ from pawprint.photos.received import BrokeOffError, SilentError, UnreachableErro
 from pawprint.photos.secrets import hide_queries
 from pawprint.photos.streams import Resume, Stream
 
-PIECE_BYTES = 2**20
-BLOCK_BYTES = 8 * 2**20  # of one request
+FIRST_BYTES, MOST_BYTES = 2**18, 8 * 2**20
+"""Of one request, whose bytes come again if it breaks off: the first are small, each is twice the one before."""
 S3_OPTIONS = {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 2}}
 # What the two clients raise for a bucket that is away, closed or misspelt. OSError covers "no such file", "no
 # permission" and most failed connections.
@@ -35,6 +35,7 @@ def open_bucket(url: str, resume: Resume | None = None) -> Stream:
 
     Raises:
         SilentError: No connection, or the store has a trouble of its own.
+        BrokeOffError: The store is there, and the first bytes did not come.
         UnreachableError: No such object, or no permission.
     """
     try:
@@ -45,22 +46,27 @@ def open_bucket(url: str, resume: Resume | None = None) -> Stream:
         details = file.details if isinstance(file.details, dict) else {}
         mark = details.get("ETag") or details.get("etag") or details.get("md5Hash")
         start = resume.start if resume and (resume.mark, resume.num_bytes) == (mark, int(file.size)) else 0
-        file.seek(start)
-        head = file.read(PIECE_BYTES)
     except (FileNotFoundError, PermissionError) as error:
         raise UnreachableError(f"{url} cannot be read: {_words_for(error)}") from error
     except ERRORS as error:
         raise SilentError(f"{url} cannot be read: {_words_for(error)}") from error
 
-    def rest() -> Iterator[bytes]:
+    def read() -> Iterator[bytes]:
+        num_bytes = FIRST_BYTES
+        file.seek(start)
         try:
-            while piece := file.read(PIECE_BYTES):
+            while piece := file.read(num_bytes):
                 yield piece
+                num_bytes = min(2 * num_bytes, MOST_BYTES)
+        except (FileNotFoundError, PermissionError) as error:
+            raise UnreachableError(f"{url} cannot be read: {_words_for(error)}") from error
         except ERRORS as error:
             raise BrokeOffError(f"{url} broke off: {_words_for(error)}") from error
 
+    pieces = read()
+    head = next(pieces, b"")
     version = f"{mark} {file.size}" if mark else None
-    return Stream(head, rest(), int(file.size), file.close, version, mark, start)
+    return Stream(head, pieces, int(file.size), file.close, version, mark, start)
 
 
 def _open(url: str, *, anonymous: bool) -> Any:
@@ -71,7 +77,7 @@ def _open(url: str, *, anonymous: bool) -> Any:
     else:
         # gcsfs goes through Google's chain and ends as a stranger by itself.
         system = fsspec.filesystem("gs", skip_instance_cache=True)
-    return system.open(path, "rb", block_size=BLOCK_BYTES)
+    return system.open(path, "rb", cache_type="none")
 
 
 def _words_for(error: Exception) -> str:

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,11 @@ import numpy.typing as npt
 SCHEMA_VERSION = 1
 _MAGIC = b"pawprint checkpoint %d\n"
 _FACTS = "facts"
+# What NumPy, zipfile and zlib raise for files that have the right digest and are wrong: fuzzing has shown them.
+_WRITTEN_WRONG = (
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 Arrays = Sequence[npt.NDArray[Any]]
 
@@ -100,7 +106,7 @@ def unpack(data: bytes) -> Checkpoint:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as members:
             facts = json.loads(members[_FACTS].tobytes())
-            return Checkpoint(
+            checkpoint = Checkpoint(
                 history=facts["history"],
                 timestamps_ms=facts["timestamps_ms"],
                 best_epoch=facts["best_epoch"],
@@ -109,8 +115,24 @@ def unpack(data: bytes) -> Checkpoint:
                     for name, count in facts["groups"].items()
                 },
             )
-    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise DamagedCheckpointError(f"its content is no checkpoint's: {error}") from error
+        _check(checkpoint)
+    except _WRITTEN_WRONG as error:
+        raise DamagedCheckpointError(f"its content is no checkpoint's: {type(error).__name__}: {error}") from error
+    return checkpoint
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise ValueError or TypeError where facts don't agree with each other."""
+    epochs = len(checkpoint.history)
+    if [entry["epoch"] for entry in checkpoint.history] != list(range(1, epochs + 1)):
+        raise ValueError("its history does not count the epochs")
+    if len(checkpoint.timestamps_ms) != epochs or not 1 <= checkpoint.best_epoch <= epochs:
+        raise ValueError("its times or its best epoch are not those of its history")
+    if not checkpoint.arrays["best"]:
+        raise ValueError("it holds no best weights")
+    numbers = [value for entry in checkpoint.history for value in entry.values()] + checkpoint.timestamps_ms
+    if not all(isinstance(number, int | float) for number in [*numbers, checkpoint.best_epoch]):
+        raise TypeError("its history is not one of numbers")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ import logging
 import re
 import shutil
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -74,13 +75,20 @@ class Checkpoints:
         except OSError as error:  # a full disk, a file system without locks, a folder of somebody else's
             self._warn(f"no checkpoints are kept in {folder}: {error.strerror or error}")
 
-    def load(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole, or None."""
+    def load(self, shapes: Mapping[str, Sequence[tuple[int, ...]]]) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole, and of a training like this one, or None.
+
+        Args:
+            shapes: of the arrays in each group that it must have.
+        """
         if self._folder is None:
             return None
         for path in reversed(_list(self._folder)):
             try:
-                return read_checkpoint(path)
+                found = read_checkpoint(path)
+                if _shapes_of(found, shapes) != {name: list(group) for name, group in shapes.items()}:
+                    raise DamagedCheckpointError("it is of another network")
+                return found
             except DamagedCheckpointError as error:
                 logger.warning("warning: the checkpoint %s is damaged (%s); the one before it is used", path, error)
             except OSError as error:
@@ -122,6 +130,10 @@ class Checkpoints:
         if not self._warned:
             logger.warning("warning: %s", text)
         self._warned = True
+
+
+def _shapes_of(checkpoint: Checkpoint, names: Iterable[str]) -> dict[str, list[tuple[int, ...]]]:
+    return {name: [array.shape for array in checkpoint.arrays.get(name, ())] for name in names}
 
 
 def _list(folder: Path) -> list[Path]:

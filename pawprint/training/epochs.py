@@ -88,7 +88,8 @@ def run_epochs(
     history: list[dict[str, float]] = []
     timestamps: list[int] = []
     best_epoch, best_weights = 0, []
-    if checkpoints and (kept := checkpoints.load()):
+    shapes = {name: [tuple(variable.shape) for variable in group] for name, group in state.items()}
+    if checkpoints and (kept := checkpoints.load(shapes)):
         logger.info("going on after epoch %d of %d, which an earlier run had reached", len(kept.history), epochs)
         history, timestamps, best_epoch = kept.history, kept.timestamps_ms, kept.best_epoch
         best_weights = list(kept.arrays["best"])

@@ -22,7 +22,9 @@ def test_after_a_kill_of_main_train_ends_and_the_next_run_goes_on(
     processes_of: Callable[[int], dict[psutil.Process, str]],
     tmp_path: Path,
 ) -> None:
-    at = launch()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    at = launch(TMPDIR=str(temporary))
     epochs = 8
     words = ("-P", f"source={tiny_photos(photos=20)}", "-P", f"epochs={epochs}", "-P", "image_size=32")
     words += ("-P", "architecture=baseline", "-P", "patience=0")
@@ -61,6 +63,7 @@ def test_after_a_kill_of_main_train_ends_and_the_next_run_goes_on(
     assert states["train"].info.status == "KILLED"
     orphan = next(run for run in at.runs() if run.data.tags["mlflow.project.entryPoint"] == "main")
     assert orphan.info.status == "RUNNING"
+    assert list(temporary.glob("pawprint-*"))
 
     done = at.run(*words)
     assert at.client.get_run(orphan.info.run_id).info.status == "KILLED"
@@ -72,4 +75,5 @@ def test_after_a_kill_of_main_train_ends_and_the_next_run_goes_on(
     assert [one.step for one in history] == list(range(1, epochs + 1))
     assert history[0].timestamp < again.info.start_time <= history[-1].timestamp
     assert not list(kept.iterdir())
+    assert not list(temporary.glob("pawprint-*"))
     assert not [run for run in at.runs() if run.info.status == "RUNNING"]

@@ -1,8 +1,13 @@
-"""An artifact store that fails: what a step says it has stored is there, whole, or the step has failed."""
+"""An artifact store that fails: what a step says it has stored is there, whole, or the step has failed.
+
+And what it reads from there is what was stored, or it says so.
+"""
 
 import hashlib
+import random
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,27 +19,43 @@ import requests
 from mlflow import MlflowClient
 
 from pawprint.errors import UserError
+from pawprint.lineage import store_errors
+from pawprint.lineage.artifacts import open_artifact, open_location
 from pawprint.lineage.digests import find_damage, groups_of
+from pawprint.lineage.uploads import store_folder
+from pawprint.photos import tries
+from pawprint.photos.transfer import fetch_url
 from steps.download import download
+from steps.preprocess import preprocess
 
 pytestmark = pytest.mark.slow
 
-UPLOADS = "/api/2.0/mlflow-artifacts/artifacts/"
+ARTIFACTS = ("/api/2.0/mlflow-artifacts/artifacts/", "/bucket/")
+"""Where MLflow's server has them, and where the bucket has; what asks for a list has no more than a query after it."""
 FAULTS = ("answers 503", "breaks off", "truncates", "is slow", "refuses")
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Passes all on to a tracking server, but for the first uploads, which go wrong."""
+    """Passes all on to a store, but for the first uploads, or downloads, which go wrong."""
 
     daemon_threads = True
 
     def __init__(self, behind: str) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.behind, self.fault, self.left, self.uploads = behind, "", 0, 0
+        self.behind, self.fault, self.method, self.left, self.tried = behind, "", "", 0, 0
+        self.turn = threading.Lock()
         self.uri = f"http://127.0.0.1:{self.server_address[1]}"
 
-    def fail(self, fault: str, times: int) -> None:
-        self.fault, self.left, self.uploads = fault, times, 0
+    def fail(self, method: str, fault: str, times: int) -> None:
+        self.method, self.fault, self.left, self.tried = method, fault, times, 0
+
+    def choose_fault(self, method: str, path: str) -> str:
+        with self.turn:
+            if method != self.method or not path.startswith(ARTIFACTS) or "?" in path:
+                return ""
+            self.tried += 1
+            self.left -= 1
+            return self.fault if self.left >= 0 else ""
 
     def handle_error(self, *_: Any) -> None:
         """Say nothing of connections that were meant to break."""
@@ -45,17 +66,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def pass_on(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        upload = self.command == "PUT" and self.path.startswith(UPLOADS)
-        fault = ""
-        if upload:
-            self.server.uploads += 1
-            if self.server.left:
-                self.server.left -= 1
-                fault = self.server.fault
+        fault = self.server.choose_fault(self.command, self.path)
+        upload = self.command == "PUT"
         if fault == "refuses":
             self.connection.close()
             return
-        if fault == "breaks off":
+        if fault == "breaks off" and upload:
             self.rfile.read(length // 2)
             self.connection.close()
             return
@@ -63,47 +79,96 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "answers 503":
             self.send_error(503)
             return
-        if fault == "truncates":
+        if fault == "truncates" and upload:
             body = body[: length // 2]
         if fault == "is slow":
             time.sleep(2)
-        headers = {
-            name: value for name, value in self.headers.items() if name.lower() not in {"host", "content-length"}
-        }
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):  # as requests sends an empty file
+            assert self.rfile.readline() + self.rfile.readline() == b"0\r\n\r\n"
+        own = {"host", "content-length", "transfer-encoding"}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in own}
         answer = requests.request(
             self.command, self.server.behind + self.path, data=body, headers=headers, timeout=60, stream=True
         )
         content = answer.raw.read()
+        if fault == "truncates" and not upload:
+            content = content[: len(content) // 2]  # and its length is told as that
+        if fault == "garbles" and self.path.endswith(".zip"):
+            content = bytes([*content[:-1], content[-1] ^ 1])
         self.send_response(answer.status_code)
         for name, value in answer.headers.items():
             if name.lower() not in {"connection", "transfer-encoding", "content-length", "server", "date"}:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header(
+            "Content-Length", answer.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
+        )
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: len(content) // 2] if fault == "breaks off" else content)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815 - http.server calls them so
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815 - http.server calls them so
 
     def log_message(self, *_: Any) -> None:
         """Keep the test's output free of it."""
 
 
 @pytest.fixture
-def proxy(shared_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
-    proxy = FaultyProxy(shared_server.uri)
-    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+def start_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], FaultyProxy]]:
+    proxies: list[FaultyProxy] = []
+
+    def start(behind: str) -> FaultyProxy:
+        proxies.append(FaultyProxy(behind))
+        threading.Thread(target=proxies[-1].serve_forever, daemon=True).start()
+        return proxies[-1]
+
     # Not a checkout: there is no diff to be kept, and the first upload is a photo's.
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
+    monkeypatch.setenv("PAWPRINT_WAIT_MINUTES", "1")
     monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(store_errors, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(store_errors, "LONGEST_PAUSE", 0.4)
+    yield start
+    for proxy in proxies:
+        proxy.shutdown()
+        proxy.server_close()
+
+
+@pytest.fixture
+def proxy(shared_server: Any, start_proxy: Callable[[str], FaultyProxy]) -> Iterator[FaultyProxy]:
+    proxy = start_proxy(shared_server.uri)
     mlflow.set_tracking_uri(proxy.uri)
     yield proxy
     mlflow.set_tracking_uri(None)
-    proxy.shutdown()
-    proxy.server_close()
+
+
+@pytest.fixture
+def bucket(start_proxy: Callable[[str], FaultyProxy], monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    """Amazon's interface, by moto, with a bucket that is called so."""
+    boto3 = pytest.importorskip("boto3")
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    proxy = start_proxy(f"http://{host}:{port}")
+    given = {
+        "MLFLOW_S3_ENDPOINT_URL": proxy.uri,
+        "AWS_ENDPOINT_URL": proxy.uri,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+    client.close()
+    yield proxy
+    server.stop()
 
 
 def run_download(source: Path) -> None:
@@ -116,14 +181,12 @@ def newest_run() -> Any:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_uploads_that_fail_are_sent_again_until_they_are_whole(
-    proxy: FaultyProxy, tiny_photos: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, fault: str
+    proxy: FaultyProxy, tiny_photos: Callable[..., Path], fault: str
 ) -> None:
-    monkeypatch.setenv("PAWPRINT_WAIT_MINUTES", "1")
-    proxy.fail(fault, times=3)
+    proxy.fail("PUT", fault, times=3)
     run_download(tiny_photos())
-    assert proxy.left == 0
     # The zip, the manifest and the list of their digests, and again what had gone wrong.
-    assert proxy.uploads == 3 + (0 if fault == "is slow" else 3)
+    assert proxy.tried == 3 + (0 if fault == "is slow" else 3)
     run = newest_run()
     assert run.info.status == "FINISHED"
     assert set(groups_of(run)) == {"photos"}
@@ -135,7 +198,7 @@ def test_a_step_whose_artifacts_can_t_be_stored_has_failed(
     proxy: FaultyProxy, tiny_photos: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setenv("PAWPRINT_WAIT_MINUTES", "0.05")
-    proxy.fail(fault, times=10**6)
+    proxy.fail("PUT", fault, times=10**6)
     with pytest.raises(UserError, match=r"the artifact \S+ could not be stored whole at mlflow-artifacts:/.*"):
         run_download(tiny_photos())
     run = newest_run()
@@ -144,39 +207,142 @@ def test_a_step_whose_artifacts_can_t_be_stored_has_failed(
     assert not groups_of(run)
 
 
-def test_what_is_read_back_from_a_bucket_is_what_was_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Amazon's interface, by moto: a body that is stored short is found, and sent again."""
-    boto3 = pytest.importorskip("boto3")
-    from moto.server import ThreadedMotoServer
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, bytes]:
+    """What lies in the folder `files`, by path."""
+    contents = {"pixels.bin": bytes(range(256)) * 2000, "inner/more.bin": b"more" * 10_000, "inner/empty.bin": b""}
+    for name, content in contents.items():
+        path = tmp_path / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return contents
 
-    from pawprint.lineage.uploads import store_folder
 
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://{host}:{port}")
+def store_files(folder: Path, contents: dict[str, bytes], location: str) -> None:
+    store_folder(folder, location, {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_downloads_that_fail_are_fetched_again_until_they_are_whole(
+    proxy: FaultyProxy, files: dict[str, bytes], tmp_path: Path, fault: str
+) -> None:
+    with mlflow.start_run() as run:
+        store_files(tmp_path / "files", files, f"{run.info.artifact_uri}/files")
+    proxy.fail("GET", fault, times=5)
+    with open_artifact(f"runs:/{run.info.run_id}/files", expected="files") as folder:
+        assert read_files(folder) == files
+    assert proxy.left <= 0 or fault == "is slow"
+    with open_artifact(f"runs:/{run.info.run_id}/files/pixels.bin", expected="files") as path:
+        assert path.read_bytes() == files["pixels.bin"]
+
+
+@pytest.mark.parametrize("fault", ["answers 503", "breaks off", "truncates"])
+def test_what_can_t_be_fetched_whole_is_not_taken(
+    proxy: FaultyProxy, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    with mlflow.start_run() as run:
+        store_files(tmp_path / "files", files, f"{run.info.artifact_uri}/files")
+    monkeypatch.setenv("PAWPRINT_WAIT_MINUTES", "0.03")
+    proxy.fail("GET", fault, times=10**6)
+    with (
+        pytest.raises(UserError, match=r"runs:/\S+/files can't be fetched \(.+\); expected my files$") as raised,
+        open_artifact(f"runs:/{run.info.run_id}/files", expected="my files"),
+    ):
+        pass
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_not_there_is_not_waited_for(proxy: FaultyProxy, files: dict[str, bytes], tmp_path: Path) -> None:
+    with mlflow.start_run() as run:
+        store_files(tmp_path / "files", files, f"{run.info.artifact_uri}/files")
+    started = time.monotonic()
+    for path in ("files/no.bin", "no", "file"):
+        with (
+            pytest.raises(UserError, match=f"{path} names nothing that is there; expected my files"),
+            open_artifact(f"runs:/{run.info.run_id}/{path}", expected="my files"),
+        ):
+            pass
+    assert time.monotonic() - started < 5
+
+
+def test_a_step_works_on_what_it_was_given_or_not_at_all(proxy: FaultyProxy, tiny_photos: Callable[..., Path]) -> None:
+    """The photos break off, and come again; then one byte of them is another than was stored."""
+    run_download(tiny_photos(photos=12))
+    words = {
+        "photos": f"runs:/{newest_run().info.run_id}/photos",
+        "image_size": "16",
+        "train_images": "0",
+        "test_images": "0",
+        "validation_fraction": "0.25",
+        "seed": "0",
+    }
+    given = [word for name, value in words.items() for word in (f"--{name}", value)]
+    proxy.fail("GET", "breaks off", times=3)
+    preprocess.main(given, standalone_mode=False)
+    assert proxy.left < 0
+    run = newest_run()
+    assert run.info.status == "FINISHED"
+    assert find_damage(run, thorough=True) == []
+    proxy.fail("GET", "garbles", times=10**6)
+    with pytest.raises(UserError, match=r"is not the archive that its manifest describes \(sha256 differs\)"):
+        preprocess.main(given, standalone_mode=False)
+    assert newest_run().info.status == "FAILED"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_bucket_that_fails(bucket: FaultyProxy, files: dict[str, bytes], tmp_path: Path, fault: str) -> None:
+    bucket.fail("PUT", fault, times=3)
+    store_files(tmp_path / "files", files, "s3://bucket/run/files")
+    assert bucket.tried == 3 + (0 if fault == "is slow" else 3)
+    # Of the store's own library each file gets five tries.
+    bucket.fail("GET", fault, times=12)
+    with open_location("s3://bucket/run/files") as folder:
+        assert read_files(folder) == files
+    assert bucket.left < 0 or fault == "is slow"
+
+
+def test_a_bucket_without_credentials_is_not_waited_for(
+    bucket: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # which remembers them
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    bucket = boto3.resource("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="photos")
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "pixels.bin").write_bytes(bytes(range(256)) * 100)
-    digest = hashlib.sha256((tmp_path / "inner" / "pixels.bin").read_bytes()).hexdigest()
-    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    (tmp_path / "file").write_bytes(b"file")
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"can't be fetched .*credentials"), open_location("s3://bucket/run/files"):
+        pass
+    with pytest.raises(UserError, match=r"the artifact file could not be stored whole at s3://.*credentials"):
+        store_folder(tmp_path, "s3://bucket/run", {"file": "0"})
+    assert time.monotonic() - started < 10
 
-    send, times = S3ArtifactRepository.log_artifact, []
 
-    def send_short_at_first(self: Any, local_file: str, artifact_path: str | None = None) -> None:
-        send(self, local_file, artifact_path)
-        times.append(local_file)
-        if len(times) == 1:
-            bucket.Object("run/inner/pixels.bin").put(Body=b"short")
-
-    monkeypatch.setattr(S3ArtifactRepository, "log_artifact", send_short_at_first)
-    try:
-        store_folder(tmp_path, "s3://photos/run", {"inner/pixels.bin": digest})
-        stored = bucket.Object("run/inner/pixels.bin").get()["Body"].read()
-    finally:
-        server.stop()
-    assert len(times) == 2
-    assert hashlib.sha256(stored).hexdigest() == digest
+def test_a_source_in_a_bucket_that_breaks_off(
+    bucket: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than one request's worth of it, so that it breaks off in the middle of one and between two."""
+    boto3 = pytest.importorskip("boto3")
+    photos = tmp_path / "photos.zip"
+    with zipfile.ZipFile(photos, "w") as archive:
+        for name in ("cats/1.jpg", "cats/2.jpg", "dogs/1.jpg"):
+            archive.writestr(name, random.Random(name).randbytes(5_000_000))
+    boto3.client("s3").upload_file(str(photos), "bucket", "photos.zip")
+    monkeypatch.setattr(tries, "PAUSE_SECONDS", 0.1)
+    for fault in ("breaks off", "truncates", "answers 503"):
+        monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / fault))
+        bucket.fail("GET", fault, times=7)
+        fetched = fetch_url("s3://bucket/photos.zip")
+        assert bucket.left < 0, fault
+        assert fetched.path.read_bytes() == photos.read_bytes()
+        assert {path.suffix for path in fetched.path.parent.iterdir()} == {"", ".json", ".lock"}
+    monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "never"))
+    bucket.fail("GET", "truncates", times=10**6)
+    with pytest.raises(UserError, match=r"s3://bucket/photos\.zip"):
+        fetch_url("s3://bucket/photos.zip")
+    assert not [path for path in (tmp_path / "never/downloads").iterdir() if not path.suffix]

@@ -42,7 +42,9 @@ class Place:
         environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"} | {
             "MLFLOW_TRACKING_URI": self.tracking_uri,
             "PAWPRINT_CACHE": str(self.folder / "cache"),
+            "TMPDIR": str(self.temporary),
         }
+        self.temporary.mkdir(exist_ok=True)
         started = [*driver] if driver else ["-m", f"steps.{name}"]
         with self.output.open("wb") as output:
             return subprocess.Popen(
@@ -72,6 +74,10 @@ class Place:
     @property
     def tracking_uri(self) -> str:
         return f"sqlite:///{self.folder}/mlflow.db"
+
+    @property
+    def temporary(self) -> Path:
+        return self.folder / "temporary"
 
     @property
     def output(self) -> Path:
@@ -227,6 +233,10 @@ def test_twenty_random_kills_change_nothing(prepared: Place, expected: dict[str,
             future.result()
     for at in places:
         assert not list((at.folder / "cache" / "checkpoints").iterdir())
+        # The last one has delivered what the killed ones had spooled.
+        assert not list((at.folder / "cache" / "spool").iterdir())
+        assert not list((at.folder / "cache" / "undelivered").glob("*"))
+        assert not list(at.temporary.iterdir())
 
 
 DRIVER = """

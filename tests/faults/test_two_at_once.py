@@ -1,15 +1,18 @@
 """Two runs at once on one cache and one store, and many writers on one sqlite file."""
 
+import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -22,8 +25,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> str:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A store with its tables: two launchers that make a new one at once get in the way of each other's migrations."""
+    monkeypatch.chdir(tmp_path)  # where its artifacts go, too
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     MlflowClient(uri).search_experiments()
     return uri
@@ -37,30 +41,87 @@ def photos_url(tiny_photos: Callable[..., Path], tmp_path: Path) -> Iterator[str
         yield f"{url}/pets.zip"
 
 
+EPOCHS = 3
+WAITS = "another process trains the same; waiting for it to end"
+
+
+def hold_back(launchers: dict[Path, "subprocess.Popen[bytes]"], cache: Path, store: str) -> psutil.Process | None:
+    """Wait until one of the runs trains, and stop it in mid-training, so that the other one has to meet it.
+
+    Returns:
+        Its process; None where the other one waits already.
+    """
+    while all(launcher.poll() is None for launcher in launchers.values()):
+        if any(WAITS in said.read_text() for said in launchers):
+            return None
+        locks = {str(path) for path in (cache / "checkpoints").glob("*.lock")}
+        trains = list((cache / "checkpoints").glob("*/*.checkpoint"))
+        for process in find_trainings(launchers.values()) if trains else []:
+            with contextlib.suppress(psutil.Error):
+                if not locks & {file.path for file in process.open_files()}:
+                    continue
+                process.suspend()
+                # Not while it writes to the store, which would hold up everybody.
+                path = store.removeprefix("sqlite:///")
+                with (
+                    contextlib.suppress(sqlite3.OperationalError),
+                    contextlib.closing(sqlite3.connect(path, timeout=0)) as database,
+                ):
+                    database.execute("BEGIN IMMEDIATE")
+                    database.rollback()
+                    return process
+                process.resume()
+        time.sleep(0.02)
+    return None
+
+
+def find_trainings(launchers: Iterable["subprocess.Popen[bytes]"]) -> list[psutil.Process]:
+    found = []
+    for launcher in launchers:
+        with contextlib.suppress(psutil.Error):
+            family = psutil.Process(launcher.pid).children(recursive=True)
+            found += [one for one in family if one.cmdline()[1:3] == ["-m", "steps.train"]]
+    return found
+
+
 def test_two_runs_at_once_are_both_right(photos_url: str, store: str, tmp_path: Path) -> None:
+    """The same photos, parameters and seed, and so the same checkpoints: one trains, the other waits and goes on."""
+    cache = tmp_path / "cache"
     surroundings = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "NO_PROXY": "127.0.0.1",
-        "PAWPRINT_CACHE": str(tmp_path / "cache"),
+        "PAWPRINT_CACHE": str(cache),
         "MLFLOW_TRACKING_URI": store,
     }
-    words = ("-P", f"source={photos_url}", "-P", "epochs=1", "-P", "image_size=32")
-    launchers = [
-        subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local", *words],
-            cwd=tmp_path,
-            env=surroundings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [launcher.communicate() for launcher in launchers]
-    assert [launcher.returncode for launcher in launchers] == [0, 0], said
-    assert not any("locked" in out + err for out, err in said)
-    runs = MlflowClient(store).search_runs(["0"])
+    words = ["-P", f"source={photos_url}", "-P", f"epochs={EPOCHS}", "-P", "image_size=32", "-P", "patience=0"]
+    launchers = {}
+    for number in (1, 2):
+        with (tmp_path / f"said-{number}.txt").open("wb") as said:
+            launchers[Path(said.name)] = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local", *words],
+                cwd=tmp_path,
+                env=surroundings,
+                stdout=said,
+                stderr=said,
+            )
+    held = hold_back(launchers, cache, store)
+    try:
+        while held and held.is_running() and not any(WAITS in said.read_text() for said in launchers):
+            assert all(launcher.poll() is None for launcher in launchers.values())
+            time.sleep(0.1)
+    finally:
+        if held:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                held.resume()
+    codes = [launcher.wait() for launcher in launchers.values()]
+    texts = [said.read_text() for said in launchers]
+    assert codes == [0, 0], texts
+    assert not any("locked" in text for text in texts)
+    (waited,) = (text for text in texts if WAITS in text)
+    assert re.search(rf"going on after epoch [1-{EPOCHS}] of {EPOCHS}, which an earlier run had reached", waited)
+    client = MlflowClient(store)
+    runs = client.search_runs(["0"])
     assert {run.info.status for run in runs} == {"FINISHED"}
     mains = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     assert len(mains) == 2
@@ -69,6 +130,16 @@ def test_two_runs_at_once_are_both_right(photos_url: str, store: str, tmp_path: 
     assert results[0]
     for tag in ("pawprint.photos_sha256", "pawprint.dataset_digest"):
         assert len({run.data.tags[tag] for run in mains}) == 1
+    trains = [run for run in runs if run.data.tags["mlflow.project.entryPoint"] == "train"]
+    assert len(trains) == 2
+    assert len({run.data.tags["pawprint.model_digest"] for run in trains}) == 1
+    curves = [
+        sorted((one.step, one.value) for one in client.get_metric_history(run.info.run_id, "train_loss"))
+        for run in trains
+    ]
+    assert curves[0] == curves[1]
+    assert [step for step, _ in curves[0]] == list(range(1, EPOCHS + 1))
+    assert not list((cache / "checkpoints").iterdir())
 
 
 WRITER = """

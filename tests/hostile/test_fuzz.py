@@ -33,6 +33,8 @@ from pawprint.photos.places import receive_path
 from pawprint.photos.received import Received
 from pawprint.photos.sniffing import archive_kind
 from pawprint.photos.zips import UnreadableMemberError, list_zip, open_zip, read_member
+from pawprint.training.checkpoint_file import Checkpoint, DamagedCheckpointError, pack, unpack
+from pawprint.training.checkpoints import Checkpoints
 from tests.hostile.fuzzing import fuzz
 from tests.hostile.pictures import PICTURES
 
@@ -267,3 +269,54 @@ def test_files_of_weights(torch_file: Path) -> None:
         load_tensors(torch_file)
 
     fuzz(read, [original], errors=(ValueError,))
+
+
+def checkpoint(epochs: int, side: int = 3) -> Checkpoint:
+    """Where a training with weights of this side stood after so many epochs."""
+    numbers = np.random.default_rng(epochs)
+    weights = [numbers.normal(size=(side, side)).astype(np.float32), np.int64(epochs), np.zeros(0, np.float16)]
+    history = [{"epoch": epoch, "train_loss": 1 / epoch} for epoch in range(1, epochs + 1)]
+    return Checkpoint(history, [1000 * epoch for epoch in range(epochs)], 1, {"learner": weights, "best": weights[:1]})
+
+
+def content_of(data: bytes) -> bytes:
+    """What follows the line that names the format and the one with the sha256."""
+    return data.split(b"\n", 2)[2]
+
+
+@pytest.mark.parametrize("agree", [False, True])
+@pytest.mark.filterwarnings("ignore::Warning")  # NumPy's, of an array's header that an older one may have written
+def test_checkpoints(agree: bool) -> None:
+    seeds = [pack(checkpoint(epochs, side)) for epochs, side in ((1, 3), (7, 3), (2, 8))]
+    start = seeds[0].partition(b"\n")[0] + b"\n"
+
+    def read(data: bytes) -> None:
+        found = unpack(start + sha256(data).encode() + b"\n" + data if agree else data)
+        assert 1 <= found.best_epoch <= len(found.history) == len(found.timestamps_ms)
+        assert found.arrays["best"]
+        assert all(isinstance(value, float | int) for entry in found.history for value in entry.values())
+
+    fuzz(read, [content_of(data) for data in seeds] if agree else seeds, errors=(DamagedCheckpointError,))
+
+
+def test_a_training_goes_on_from_a_checkpoint_that_was_written_or_from_none(tmp_path: Path) -> None:
+    """The newest broken, the one before whole: never one that nobody wrote."""
+    before, newest, other = (pack(checkpoint(*which)) for which in ((2,), (3,), (3, 8)))
+    shapes = {"learner": [(3, 3), (), (0,)], "best": [(3, 3)]}
+    key = "0" * 64
+    (tmp_path / key).mkdir()
+    (tmp_path / key / "000002.checkpoint").write_bytes(before)
+
+    def read(data: bytes) -> None:
+        (tmp_path / key / "000003.checkpoint").write_bytes(data)
+        checkpoints = Checkpoints()
+        checkpoints.open(tmp_path, key)
+        found = checkpoints.load(shapes)
+        assert found is not None
+        assert pack(found) == (newest if data == newest else before)
+        with pytest.raises(InterruptedError), checkpoints:
+            raise InterruptedError  # so that they stay
+
+    read(newest)
+    read(other)
+    fuzz(read, [newest, other], errors=())

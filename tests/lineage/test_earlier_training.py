@@ -12,9 +12,10 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 from pawprint.lineage.digests import log_folder, log_model_folder
 from pawprint.lineage.earlier_training import take_training
 from pawprint.lineage.graph import find_learning
-from pawprint.lineage.model_files import file_digest, overall_digest, write_json
+from pawprint.lineage.model_files import overall_digest, write_json
 from pawprint.lineage.runs import set_tags
 from pawprint.lineage.spool import Spool
+from pawprint.photos.hashes import hash_file
 from pawprint.training.history import write_history
 
 HISTORY = [{"epoch": epoch, "train_loss": 1 / 3 / epoch, "seconds": 0.1} for epoch in (1, 2, 3)]
@@ -29,7 +30,7 @@ def learned(store: Path) -> Run:
     write_history(HISTORY, files / "history.csv")
     (model / "artifacts" / "network.keras").write_bytes(b"weights")
     write_json({"class_names": ["a", "b"], "image_size": 8}, model / "artifacts" / "model.json")
-    digests = {path.name: file_digest(path) for path in (model / "artifacts").iterdir()}
+    digests = {path.name: hash_file(path) for path in (model / "artifacts").iterdir()}
     digest = overall_digest(digests)
     write_json({"schema_version": 1, "files": digests, "digest": digest}, model / "artifacts" / "digests.json")
     client = MlflowClient()

@@ -2,6 +2,7 @@ import ast
 import io
 import json
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,23 @@ def test_the_same_network_gives_the_same_digest_at_any_time(tmp_path: Path) -> N
     time.sleep(2.1)  # a zip counts in steps of two seconds
     assert write(tiny_network(), tmp_path / "b") == first
     assert write(tiny_network(), tmp_path / "c", class_names=("cats", "cows")) != first
+
+
+def test_nor_does_the_digest_tell_where_in_memory_the_network_was(tmp_path: Path) -> None:
+    import keras
+
+    def build() -> keras.Model:
+        policy = keras.DTypePolicy("float32")
+        pixels = keras.Input((4, 4, 3), name="pixels")
+        flat = keras.layers.Flatten(dtype=policy, name="flat")(pixels)
+        return keras.Model(pixels, keras.layers.Dense(2, "softmax", dtype=policy, name="dense")(flat), name="tiny")
+
+    networks = [build(), build()]  # both are there, so that their objects lie in different places
+    networks[1].set_weights(networks[0].get_weights())
+    digests = [write(network, tmp_path / str(number)) for number, network in enumerate(networks)]
+    with zipfile.ZipFile(tmp_path / "0/network.keras") as archive:
+        assert b'"shared_object_id": 0' in archive.read("config.json")
+    assert digests[0] == digests[1]
 
 
 def test_a_repacked_network_answers_as_before(tmp_path: Path) -> None:

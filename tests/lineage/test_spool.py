@@ -17,6 +17,8 @@ from pawprint.errors import UserError
 from pawprint.lineage import deliveries
 from pawprint.lineage import spool as module
 from pawprint.lineage.deliveries import deliver, list_undelivered, open_spool
+from pawprint.lineage.processes import describe_process
+from pawprint.lineage.server import tell_server
 from pawprint.lineage.spool import Spool
 
 EPOCHS = 30
@@ -154,3 +156,51 @@ def test_what_killed_processes_left_is_cleared_once_it_is_old(
     with open_spool(run_id):
         assert not old.exists()
         assert recent.exists()  # a file within was written to
+
+
+def leave_spool(folder: Path, run_id: str, **process: object) -> None:
+    """Leave what a training leaves that is killed after it has spooled a few epochs, the server being away."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Spool, "_send", lambda *_: False)
+        with Spool(folder / "spool" / run_id, run_id) as spool:
+            log_epochs(spool)
+    (folder / "spool" / run_id / "server.txt").write_text(tell_server())
+    told = describe_process() | process | {"started_ms": time.time_ns() // 1_000_000}
+    (folder / "spool" / run_id / "process.json").write_text(json.dumps(told))
+
+
+def test_the_next_training_delivers_what_a_killed_one_had_spooled(
+    store: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
+    alive, elsewhere, own = (MlflowClient().create_run("0").info.run_id for _ in range(3))
+    leave_spool(store, run_id, pid=2**22 + 1)
+    leave_spool(store, alive)
+    leave_spool(store, elsewhere, pid=2**22 + 1, machine="another")
+    assert histories(run_id) != expected()
+    with open_spool(own):
+        assert histories(run_id) == expected()
+        assert {path.name for path in (store / "spool").iterdir()} == {alive, elsewhere, own}
+    assert list_undelivered() == []
+    assert histories(alive) != expected()
+
+
+def test_or_keeps_it_to_be_delivered(
+    store: Path,
+    run_id: str,
+    fail: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
+    monkeypatch.setattr(deliveries, "_LAST_CHANCE_SECONDS", 0.1)
+    leave_spool(store, run_id, pid=2**22 + 1)
+    own = MlflowClient().create_run("0").info.run_id
+    fail(*["before"] * 1000)
+    with open_spool(own):
+        pass
+    assert list_undelivered() == [run_id]
+    assert f"run {run_id} was killed; its results are kept in" in caplog.text
+    fail()
+    assert "metrics delivered" in deliver(run_id)
+    assert histories(run_id) == expected()

@@ -34,6 +34,7 @@ from pawprint.training.head import train_head
 from pawprint.training.loop import train_network
 
 KEY, OTHER = "a" * 64, "b" * 64
+SHAPES = {"learner": [(2, 3), ()], "best": [(2,)]}
 
 
 class KilledError(Exception):
@@ -45,7 +46,10 @@ def checkpoint(epochs=2):
         history=[{"epoch": epoch, "train_loss": 1 / epoch / 3} for epoch in range(1, epochs + 1)],
         timestamps_ms=[1_700_000_000_000 + epoch for epoch in range(epochs)],
         best_epoch=1,
-        arrays={"learner": [np.arange(6, dtype=np.float32).reshape(2, 3) / 7, np.array(3, np.uint32)], "best": []},
+        arrays={
+            "learner": [np.arange(6, dtype=np.float32).reshape(2, 3) / 7, np.array(3, np.uint32)],
+            "best": [np.ones(2)],
+        },
     )
 
 
@@ -107,12 +111,23 @@ def close(checkpoints):
     checkpoints.__exit__(KilledError, KilledError(), None)
 
 
+def test_one_of_another_network_is_said_and_the_one_before_is_used(tmp_path, caplog):
+    checkpoints = opened(tmp_path)
+    for epochs in (1, 2):
+        checkpoints.save(checkpoint(epochs))
+    swapped = dataclasses.replace(checkpoint(2), arrays={"learner": [np.zeros((3, 3))], "best": [np.ones(2)]})
+    write_checkpoint(swapped, tmp_path / KEY / "000002.checkpoint")
+    assert_equal(checkpoints.load(SHAPES), checkpoint(1))
+    assert "000002.checkpoint is damaged (it is of another network); the one before it is used" in caplog.text
+    close(checkpoints)
+
+
 def test_two_are_kept_and_none_of_a_training_that_is_done(tmp_path):
     with opened(tmp_path) as checkpoints:
         for epochs in range(1, 5):
             checkpoints.save(checkpoint(epochs))
         assert sorted(path.name for path in (tmp_path / KEY).iterdir()) == ["000003.checkpoint", "000004.checkpoint"]
-        assert_equal(checkpoints.load(), checkpoint(4))
+        assert_equal(checkpoints.load(SHAPES), checkpoint(4))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -128,10 +143,10 @@ def test_a_damaged_one_is_said_and_the_one_before_is_used(tmp_path, caplog, dama
     else:
         data[len(data) // 2] ^= 1
     newest.write_bytes(data)
-    assert_equal(checkpoints.load(), checkpoint(2))
+    assert_equal(checkpoints.load(SHAPES), checkpoint(2))
     assert re.search(r"000003.checkpoint is damaged \(its sha256", caplog.text)
     checkpoints.save(checkpoint(3))
-    assert_equal(checkpoints.load(), checkpoint(3))
+    assert_equal(checkpoints.load(SHAPES), checkpoint(3))
     close(checkpoints)
 
 
@@ -139,13 +154,13 @@ def test_a_run_that_starts_anew_discards_what_is_there(tmp_path):
     checkpoints = opened(tmp_path)
     checkpoints.save(checkpoint())
     close(checkpoints)
-    assert opened(tmp_path, anew=True).load() is None
+    assert opened(tmp_path, anew=True).load(SHAPES) is None
 
 
 def test_without_a_key_nothing_is_kept(tmp_path):
     checkpoints = opened(tmp_path / "checkpoints", key=None)
     checkpoints.save(checkpoint())
-    assert checkpoints.load() is None
+    assert checkpoints.load(SHAPES) is None
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -160,7 +175,7 @@ def test_where_nothing_can_be_kept_it_is_said_and_training_goes_on(tmp_path, mon
         )
     with opened(folder) as checkpoints:
         checkpoints.save(checkpoint())
-        assert checkpoints.load() is None
+        assert checkpoints.load(SHAPES) is None
     assert "no checkpoints are kept" in caplog.text
 
 
@@ -202,9 +217,9 @@ def test_a_second_one_waits_and_starts_from_what_the_first_came_to(tmp_path, cap
     assert first.returncode == 0
     assert "another process trains the same" in caplog.text
     # The first has removed its checkpoints, as it was done.
-    assert_equal(second.load(), checkpoint(3))
+    assert_equal(second.load(SHAPES), checkpoint(3))
     second.save(checkpoint(4))
-    assert_equal(second.load(), checkpoint(4))
+    assert_equal(second.load(SHAPES), checkpoint(4))
     close(second)
 
 
