@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -21,6 +20,5 @@ def test_it_is_named_while_it_runs(store: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_one_that_no_launcher_made_keeps_its_own(store: Path) -> None:
-    mlflow.set_experiment("other")
     with start_step() as run:
         assert MlflowClient().get_run(run.info.run_id).info.run_name == run.info.run_name
