@@ -18,7 +18,7 @@ from steps.transcript import Transcript
 
 
 class TerminatedError(KeyboardInterrupt):
-    """SIGTERM came: what a Ctrl-C does, with another exit code."""
+    """SIGTERM came, or the terminal was closed: what a Ctrl-C does, with another exit code."""
 
 
 def run_command(command: click.Command, *, keep_console: bool = False) -> None:
@@ -59,9 +59,13 @@ def _run(command: click.Command) -> None:
     """Runs a step's command.
 
     It exits with 1 for a mistake that the message explains, with 2 for a bad parameter, with 130 or 143 where it was
-    interrupted (SIGINT) or terminated (SIGTERM): MLflow then ends the steps that it started, and the runs are KILLED.
+    interrupted (SIGINT) or terminated (SIGTERM, or SIGHUP of a closed terminal): MLflow then ends the steps that it
+    started, and the runs are KILLED.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hang_up and signal.getsignal(hang_up) is signal.SIG_DFL:  # `nohup` has it ignored, and means it
+        signal.signal(hang_up, _terminate)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

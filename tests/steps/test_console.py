@@ -1,8 +1,11 @@
 """What a person sees on the console."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 QUIETLY = "from steps.console import import_tensorflow_quietly as q; q(); import os; os.write(2, b'after ')"
 
@@ -19,3 +22,29 @@ def test_what_tensorflow_says_is_shown_only_when_it_cannot_be_imported(tmp_path:
         done = subprocess.run([sys.executable, "-c", QUIETLY], env=path, capture_output=True, text=True, check=False)
         assert done.stderr.startswith(expected)
     assert "ImportError: broken" in done.stderr
+
+
+STEP = """
+import click, signal, sys, time
+if sys.argv.pop() == "nohup":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from steps.console import run_command
+
+@click.command()
+def work():
+    print("ready", flush=True)
+    signal.raise_signal(signal.SIGHUP)
+    print("goes on", flush=True)
+
+run_command(work)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.parametrize(("how", "code"), [("closed", 143), ("nohup", 0)])
+def test_a_closed_terminal_ends_a_step_in_order_unless_nohup_forbids_it(how: str, code: int) -> None:
+    command = [sys.executable, "-c", STEP, how]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert ("goes on" in done.stdout) == (how == "nohup")
+    assert ("error: terminated; the same command again goes on" in done.stderr) == (how == "closed")
