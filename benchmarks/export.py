@@ -64,6 +64,7 @@ def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
     from pawprint.lineage.model_files import write_network
     from pawprint.lineage.models import open_photo_model
     from pawprint.photos.drawings import KINDS, Drawing, draw_photo
+    from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import write_exports
 
     with ExitStack() as opened:
@@ -77,7 +78,7 @@ def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
         np.save(folder / "photos.npy", photos)
         write_network(network, folder / ENGINES["keras"])
         formats = [engine for engine in ENGINES if engine != "keras"]
-        exports = write_exports(network, folder, formats=formats, images=photos, image_size=side, facts={})
+        exports = write_exports(ask_network(network, photos, side), folder, formats=formats, facts={})
     return side, [export.told for export in exports]
 
 

@@ -10,6 +10,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils import name_utils
 
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import local_path
@@ -106,14 +107,22 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
 
 
 def _name_run(run: mlflow.ActiveRun) -> None:
-    """Gives the run its step's name, so that it is known in MLflow's list.
+    """Gives the run its step's name, so that it is known in MLflow's list, unless `--run-name` has given it another.
 
-    The launcher makes up a name, and replaces it when the step is over, by what main or `--run-name` says; where the
-    step fails, never.
+    MLflow makes up a name for a run whose launcher was told none.
     """
-    name = os.environ.pop(NAME_VARIABLE, None) or run.data.tags.get(ENTRY_POINT_TAG)
+    name = os.environ.pop(NAME_VARIABLE, None)
+    if name is None and _is_made_up(MlflowClient().get_run(run.info.run_id).info.run_name):
+        name = run.data.tags.get(ENTRY_POINT_TAG)
     if name:
         mlflow.set_tag(NAME_TAG, name)
+
+
+def _is_made_up(name: str | None) -> bool:
+    """Whether a name is one of those that MLflow draws, `nimble-lynx-512` say; it does not tell which runs it named."""
+    words = (name or "").split("-")
+    drawn_from = (name_utils._GENERATOR_PREDICATES, name_utils._GENERATOR_NOUNS)
+    return len(words) == 3 and words[0] in drawn_from[0] and words[1] in drawn_from[1] and words[2].isdecimal()
 
 
 def artifact_folder(run: mlflow.ActiveRun) -> list[Path]:

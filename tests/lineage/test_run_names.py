@@ -19,6 +19,15 @@ def test_it_is_named_while_it_runs(store: Path, monkeypatch: pytest.MonkeyPatch,
         assert MlflowClient().get_run(launched.run_id).info.run_name == name
 
 
+@pytest.mark.parametrize("said", ["all of it", "my-pets-2"])
+def test_what_run_name_has_said_stays(store: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    launched = MlflowClient().create_run("0", tags={ENTRY_POINT_TAG: "main"}).info
+    MlflowClient().set_tag(launched.run_id, "mlflow.runName", said)
+    monkeypatch.setenv("MLFLOW_RUN_ID", launched.run_id)
+    with start_step():
+        assert MlflowClient().get_run(launched.run_id).info.run_name == said
+
+
 def test_one_that_no_launcher_made_keeps_its_own(store: Path) -> None:
     with start_step() as run:
         assert MlflowClient().get_run(run.info.run_id).info.run_name == run.info.run_name
