@@ -22,7 +22,7 @@ from tqdm import trange
 
 from pawprint.lineage.cache_keys import CacheKey, build_key
 from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags
-from pawprint.lineage.runs import ENTRY_POINT_TAG, PREFIX
+from pawprint.lineage.tags import ENTRY_POINT_TAG, PREFIX
 
 REPEATS = 5
 

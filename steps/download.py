@@ -23,7 +23,8 @@ def download(source: str, keep_photos: str) -> None:
     from pawprint.lineage.artifacts import open_photos
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.runs import start_step
+    from pawprint.lineage.tags import set_tags
     from pawprint.photos.left_out import tell_left_out
     from pawprint.photos.sources import fetch_photos
 

@@ -42,7 +42,8 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.exports import open_exports
     from pawprint.lineage.models import open_photo_model
-    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.runs import start_step
+    from pawprint.lineage.tags import set_tags
     from pawprint.models.prediction import answer_photos, compile_network
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.checks import check_exports, tell_checks

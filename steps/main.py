@@ -75,7 +75,8 @@ def main(
     from pawprint.lineage.preparation import judge_model, prepare_dataset
     from pawprint.lineage.registry import check_gate
     from pawprint.lineage.results import Repeat, choose_best, find_model, log_summary, read_repeat
-    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.runs import start_step
+    from pawprint.lineage.tags import set_tags
 
     recipe = recipe_for(architecture)
     used = recipe.resolve(
@@ -158,7 +159,7 @@ def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain")
     """Makes a model a version of a registered one, and the champion if it is better; returns what became of it."""
     from pawprint.lineage.preparation import judge_model
     from pawprint.lineage.registry import find_champion, find_evaluation, read_candidate, register
-    from pawprint.lineage.runs import set_tags
+    from pawprint.lineage.tags import set_tags
 
     digest = str(dataset.digest)
     evaluated, champion = find_evaluation(model, digest), find_champion(name)
@@ -189,8 +190,8 @@ def _tell(
     from pawprint.lineage.registry import describe_version
     from pawprint.lineage.report import build_report
     from pawprint.lineage.results import summarize
-    from pawprint.lineage.runs import get_tag
     from pawprint.lineage.suspicions import find_suspicions
+    from pawprint.lineage.tags import get_tag
 
     fallback = dataset.source_fallback
     because = f", because of {fallback}." if fallback else "."

@@ -55,7 +55,8 @@ def predict_source(source: str, model: str) -> None:
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.models import open_photo_model
-    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.runs import start_step
+    from pawprint.lineage.tags import set_tags
     from pawprint.models.prediction import compile_network
     from pawprint.photos.collection import load_photos
     from pawprint.photos.sources import fetch_photos, find_tracked

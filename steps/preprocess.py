@@ -39,7 +39,8 @@ def preprocess(
     from pawprint.lineage.datasets import log_splits
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.runs import artifact_folder, set_tags, start_step
+    from pawprint.lineage.runs import artifact_folder, start_step
+    from pawprint.lineage.tags import set_tags
     from pawprint.photos.collection import load_photos
     from pawprint.photos.space import check_space
 

@@ -68,7 +68,8 @@ def tune(
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.preparation import judge_model, prepare_dataset
     from pawprint.lineage.results import log_summary, read_repeat, summarize
-    from pawprint.lineage.runs import set_tags, start_step
+    from pawprint.lineage.runs import start_step
+    from pawprint.lineage.tags import set_tags
     from pawprint.lineage.trials import find_trial_model, name_study
     from pawprint.training.study import choose_winner, keep_study, open_search
 

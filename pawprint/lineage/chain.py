@@ -14,7 +14,7 @@ from pawprint.lineage.cache_keys import CacheKey, build_key
 from pawprint.lineage.children import run_child
 from pawprint.lineage.resuming import find_learned, training_key
 from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags, log_reuse
-from pawprint.lineage.runs import get_tag
+from pawprint.lineage.tags import get_tag
 
 
 @dataclass(frozen=True)

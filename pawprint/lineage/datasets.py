@@ -21,7 +21,7 @@ from mlflow.entities import LoggedModelInput
 from mlflow.exceptions import MlflowException
 from mlflow.types import Schema, TensorSpec
 
-from pawprint.lineage.runs import PREFIX
+from pawprint.lineage.tags import PREFIX
 
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
 """What MLflow calls each split."""

@@ -8,7 +8,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.lineage.results import Repeat, choose_best
-from pawprint.lineage.runs import NOTE_TAG, get_tag
+from pawprint.lineage.tags import NOTE_TAG, get_tag
 
 _MAX_NOTE = 8000
 

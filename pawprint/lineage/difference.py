@@ -12,7 +12,7 @@ from pawprint.evaluation.comparison import compare_answers
 from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import Lineage, Training, entry_point
 from pawprint.lineage.registry import read_answers
-from pawprint.lineage.runs import get_tag
+from pawprint.lineage.tags import get_tag
 
 LEVEL = 0.05
 _SHOWN = ("test_accuracy", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_log_loss")

@@ -18,7 +18,7 @@ from mlflow.entities import Run
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import local_path, locate, open_location
 from pawprint.lineage.downloads import NothingThereError, list_sizes
-from pawprint.lineage.runs import PREFIX, set_tags
+from pawprint.lineage.tags import PREFIX, set_tags
 from pawprint.lineage.uploads import store_folder, store_text
 from pawprint.photos.hashes import hash_file
 

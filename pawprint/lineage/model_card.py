@@ -24,7 +24,7 @@ from pawprint.lineage.descriptions import code, tell_counts, tell_metrics, tell_
 from pawprint.lineage.graph import Lineage, find_learning
 from pawprint.lineage.replay import tell_command
 from pawprint.lineage.results import Repeat, choose_best
-from pawprint.lineage.runs import get_tag
+from pawprint.lineage.tags import get_tag
 from pawprint.lineage.tree import tell_facts
 from pawprint.models.architectures import recipe_for
 

@@ -10,7 +10,7 @@ import mlflow
 from mlflow.entities import Run
 
 from pawprint.lineage.graph import Lineage, entry_point
-from pawprint.lineage.runs import PARENT_TAG, get_tag
+from pawprint.lineage.tags import PARENT_TAG, get_tag
 
 PRODUCER = "urn:pawprint"
 EVENT_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"

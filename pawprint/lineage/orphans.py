@@ -17,8 +17,8 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.lineage.heartbeat import ALIVE_TAG
 from pawprint.lineage.processes import describe_process, tell_end
-from pawprint.lineage.runs import ENTRY_POINT_TAG, ERROR_TAG, PARENT_TAG, PREFIX, get_tag
 from pawprint.lineage.source_code import PROJECT
+from pawprint.lineage.tags import ENTRY_POINT_TAG, ERROR_TAG, PARENT_TAG, PREFIX, get_tag
 
 logger = logging.getLogger(__name__)
 HOUR_MS = 3_600_000

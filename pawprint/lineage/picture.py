@@ -10,7 +10,7 @@ from mlflow.entities import Run
 
 from pawprint.evaluation.style import shorten
 from pawprint.lineage.graph import Lineage, Training
-from pawprint.lineage.runs import get_tag
+from pawprint.lineage.tags import get_tag
 
 LOCAL_SERVER = "http://127.0.0.1:5000"
 """Where `mlflow server` answers, for a store that is no server by itself."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pawprint.lineage.artifacts import open_photos
 from pawprint.lineage.chain import Chain, Outcome
-from pawprint.lineage.runs import set_tags
+from pawprint.lineage.tags import set_tags
 from pawprint.photos.identity import identify_source
 
 

@@ -22,7 +22,7 @@ from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import find_model_id
 from pawprint.lineage.results import Repeat
 from pawprint.lineage.reuse import FROM_TAG
-from pawprint.lineage.runs import ENTRY_POINT_TAG, PREFIX, get_tag
+from pawprint.lineage.tags import ENTRY_POINT_TAG, PREFIX, get_tag
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LEVEL = 0.05

@@ -15,7 +15,8 @@ from mlflow.entities import Run
 from pawprint.errors import UserError
 from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import entry_point, find_lineage
-from pawprint.lineage.runs import DIFF, PARENT_TAG, get_tag
+from pawprint.lineage.runs import DIFF
+from pawprint.lineage.tags import PARENT_TAG, get_tag
 from pawprint.lineage.uncommitted import MAX_DIFF
 from pawprint.photos.hashes import hash_file
 

@@ -27,7 +27,7 @@ from pawprint.lineage.graph import Lineage, Training, find_learning
 from pawprint.lineage.picture import draw_curves, draw_lineage, run_url
 from pawprint.lineage.replay import tell_command
 from pawprint.lineage.results import Repeat, choose_best
-from pawprint.lineage.runs import get_tag
+from pawprint.lineage.tags import get_tag
 from pawprint.lineage.tree import tell_facts
 from pawprint.training.history import read_history
 

@@ -10,7 +10,7 @@ from mlflow.entities import Run
 
 from pawprint.errors import UserError
 from pawprint.lineage.digests import log_files
-from pawprint.lineage.runs import set_tags
+from pawprint.lineage.tags import set_tags
 
 _SHOWN = ("test_accuracy", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_log_loss")
 

@@ -8,7 +8,7 @@ from mlflow.entities import Run
 
 from pawprint.lineage.cache_keys import build_key
 from pawprint.lineage.reuse import CACHE_TAG, KEY_TAG, TRAINING_TAG, find_whole_run
-from pawprint.lineage.runs import PARENT_TAG
+from pawprint.lineage.tags import PARENT_TAG
 
 
 @dataclass(frozen=True)

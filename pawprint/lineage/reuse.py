@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, Run
 
 from pawprint.lineage.cache_keys import CacheKey
 from pawprint.lineage.digests import find_damage, groups_of
-from pawprint.lineage.runs import ENTRY_POINT_TAG, NOTE_TAG, PARENT_TAG, PREFIX
+from pawprint.lineage.tags import ENTRY_POINT_TAG, NOTE_TAG, PARENT_TAG, PREFIX
 
 KEY_TAG = f"{PREFIX}cache_key"
 PARTS_TAG = f"{PREFIX}cache_parts"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils import name_utils
 
@@ -16,26 +15,26 @@ from pawprint.errors import UserError
 from pawprint.lineage.artifacts import local_path
 from pawprint.lineage.heartbeat import give_signs_of_life
 from pawprint.lineage.locks import wait_for_other_writers
+from pawprint.lineage.orphans import mark_own_orphans
 from pawprint.lineage.processes import end_with_starter
 from pawprint.lineage.scratch import use_scratch
 from pawprint.lineage.server import be_brief, be_patient, check_server, is_reachable, tell_server
 from pawprint.lineage.surroundings import describe_surroundings
+from pawprint.lineage.tags import (
+    ENTRY_POINT_TAG,
+    ERROR_TAG,
+    INTERRUPTED,
+    MOST_CHARACTERS,
+    NAME_TAG,
+    PARENT_TAG,
+    set_tags,
+)
 from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
 from pawprint.lineage.uploads import store_text
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.secrets import hide_secrets
 from pawprint.photos.space import explain_full_disk
 
-PREFIX = "pawprint."
-ERROR_TAG = PREFIX + "error"
-"""The last lines of what made a run fail, for the parent that reports it and the person who opens the page."""
-
-INTERRUPTED = "interrupted"
-"""What that tag says where a person, or the machine, ended the run."""
-
-PARENT_TAG = "mlflow.parentRunId"
-NAME_TAG = "mlflow.runName"
-ENTRY_POINT_TAG = "mlflow.project.entryPoint"
 DIFF = "uncommitted.diff"
 """Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
 CONSOLE = "logs/console.txt"
@@ -45,11 +44,6 @@ KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
 
 NAME_VARIABLE = "PAWPRINT_STEP_NAME"
 """Where main leaves the name of a step's run."""
-
-NOTE_TAG = "mlflow.note.content"
-"""Where MLflow's page takes a run's description from."""
-_MAX_TAG = 8000
-"""What MLflow's stores have room for."""
 
 
 @contextmanager
@@ -68,8 +62,6 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     Under `mlflow run` this is the run that the launcher made (`MLFLOW_RUN_ID`, which is taken by the first
     `start_run` of a process); a step started by hand gets a new one.
     """
-    from pawprint.lineage.orphans import mark_own_orphans  # it reads the tags that are named here
-
     be_patient()
     wait_for_other_writers()
     if KEY_VARIABLE not in os.environ:  # main has asked already
@@ -162,17 +154,6 @@ def log_console(run_id: str, text: str) -> None:
         MlflowClient().log_text(run_id, text, CONSOLE)
 
 
-def set_tags(**tags: object) -> None:
-    """Tags the active run with `pawprint.<name>`; what is None is left out."""
-    mlflow.set_tags({PREFIX + name: str(value)[:_MAX_TAG] for name, value in tags.items() if value is not None})
-
-
-def get_tag(run: Run, name: str) -> str | None:
-    """Returns the value of `pawprint.<name>`, or None."""
-    value: str | None = run.data.tags.get(PREFIX + name)
-    return value
-
-
 def _last_lines(error: BaseException) -> str:
     text = hide_secrets(str(error).strip()) or type(error).__name__
-    return "\n".join(text.splitlines()[-10:])[-_MAX_TAG:]
+    return "\n".join(text.splitlines()[-10:])[-MOST_CHARACTERS:]

@@ -6,7 +6,7 @@ from typing import Any
 from mlflow.entities import Run
 
 from pawprint.lineage.graph import Lineage, Training, entry_point, tell_time
-from pawprint.lineage.runs import get_tag
+from pawprint.lineage.tags import get_tag
 
 _SHORT = 12
 

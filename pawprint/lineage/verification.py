@@ -14,7 +14,8 @@ from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.digests import find_damage, groups_of
 from pawprint.lineage.graph import Lineage, Training, entry_point
 from pawprint.lineage.model_files import read_model_files
-from pawprint.lineage.runs import DIFF, get_tag
+from pawprint.lineage.runs import DIFF
+from pawprint.lineage.tags import get_tag
 from pawprint.photos.hashes import hash_file
 from pawprint.photos.manifest import combine_digests, load_manifest
 from pawprint.photos.recall import recall_archive

@@ -7,7 +7,7 @@ from pathlib import Path
 import mlflow
 
 from pawprint.lineage.datasets import find_photos, log_splits
-from pawprint.lineage.runs import set_tags
+from pawprint.lineage.tags import set_tags
 
 COUNTS = {"train": {"cat": 3, "dog": 2}, "validation": {"cat": 0, "dog": 0}, "test": {"cat": 1, "dog": 1}}
 DIGEST = "0123456789abcdef" * 4

@@ -10,7 +10,8 @@ from mlflow.entities import Run
 from pawprint.lineage.chain import Chain
 from pawprint.lineage.digests import log_files
 from pawprint.lineage.resuming import Start, find_start, training_key
-from pawprint.lineage.runs import KEY_VARIABLE, set_tags, start_step
+from pawprint.lineage.runs import KEY_VARIABLE, start_step
+from pawprint.lineage.tags import set_tags
 
 PARAMETERS = {"architecture": "baseline", "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "patience": 0, "seed": 0}
 DATASET = "d" * 64

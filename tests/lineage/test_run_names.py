@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pawprint.lineage.runs import ENTRY_POINT_TAG, NAME_VARIABLE, start_step
+from pawprint.lineage.runs import NAME_VARIABLE, start_step
+from pawprint.lineage.tags import ENTRY_POINT_TAG
 
 
 @pytest.mark.parametrize(("given", "name"), [("train 2", "train 2"), (None, "train")])
