@@ -22,6 +22,11 @@ import numpy.typing as npt
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
 
+_WRITTEN_WRONG = (
+    *(ValueError, EOFError, AttributeError, KeyError, TypeError, IndexError),
+    *(pickle.UnpicklingError, MemoryError),  # a length that nobody has the memory for
+)
+
 
 @dataclass(frozen=True)
 class _Storage:
@@ -93,7 +98,7 @@ def load_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
             views = _load(file)
             storages = _read_storages(file, {view.storage.key: view.storage for view in views.values()})
             return {str(name): view.of(storages[view.storage.key]) for name, view in views.items()}
-    except (ValueError, EOFError, pickle.UnpicklingError, AttributeError, KeyError, TypeError, IndexError) as error:
+    except _WRITTEN_WRONG as error:
         raise ValueError(f"{path.name} is no file of PyTorch weights that can be read here: {error}") from error
 
 

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ _FACTS = "facts"
 # What NumPy, zipfile and zlib raise for files that have the right digest and are wrong: fuzzing has shown them.
 _WRITTEN_WRONG = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, MemoryError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, TokenError),  # numpy reads an array's header as Python
 )
 
 Arrays = Sequence[npt.NDArray[Any]]
