@@ -61,6 +61,15 @@ def run_project(folder: Path, values: Mapping[str, object], *, entry_point: str 
     )
 
 
+def wait_for_answer(server: "subprocess.Popen[bytes]", url: str) -> None:
+    """Wait until a server answers there, or has ended."""
+    while server.poll() is None:
+        with suppress(requests.RequestException):
+            if requests.get(url, timeout=5).ok:
+                return
+        time.sleep(0.05)
+
+
 @contextmanager
 def serve_store(store: str) -> Iterator[str]:
     """Serve a tracking store on a free port of this machine, and yield the address."""
@@ -80,11 +89,7 @@ def serve_store(store: str) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        while server.poll() is None:
-            with suppress(requests.RequestException):
-                if requests.get(f"{address}/health", timeout=5).ok:
-                    break
-            time.sleep(0.2)
+        wait_for_answer(server, f"{address}/health")
         yield address
     finally:
         # It waits for browsers to hang up, for longer than anybody would.

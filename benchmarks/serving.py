@@ -27,7 +27,7 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.processes import apart
+from benchmarks.processes import apart, wait_for_answer
 
 CLIENTS, REQUESTS = (1, 8, 32), 200
 
@@ -132,11 +132,7 @@ def serve(store: str, uri: str, port: int, manager: str, **variables: str) -> It
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        while server.poll() is None:
-            with suppress(requests.RequestException):
-                if requests.get(f"{address}/ping", timeout=5).ok:
-                    break
-            time.sleep(0.05)
+        wait_for_answer(server, f"{address}/ping")
         yield address
     finally:
         with suppress(ProcessLookupError):
