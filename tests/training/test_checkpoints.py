@@ -1,6 +1,8 @@
 """A training that was killed goes on from its last whole epoch, to the same last digit."""
 
 import dataclasses
+import hashlib
+import io
 import json
 import os
 import re
@@ -8,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from functools import partial
 
 import filelock
@@ -98,6 +101,44 @@ def test_what_needs_unpickling_is_refused_though_its_digest_is_right(monkeypatch
     monkeypatch.setattr(np, "savez", careless)
     with pytest.raises(DamagedCheckpointError, match="allow_pickle"):
         unpack(pack(bad))
+
+
+def forge(content):
+    """The content of a checkpoint under the digest that it then has, as someone would who means harm."""
+    magic = PACKED.partition(b"\n")[0]
+    return b"\n".join([magic, hashlib.sha256(content).hexdigest().encode(), content])
+
+
+CONTENT = PACKED.split(b"\n", 2)[2]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_no_forged_one_is_decompressed(method):
+    """Fuzzing found that each decompressor has errors of its own."""
+    assert_equal(unpack(forge(CONTENT)), checkpoint())
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(CONTENT)) as plain, zipfile.ZipFile(buffer, "w", method) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(DamagedCheckpointError, match="compressed"):
+        unpack(forge(buffer.getvalue()))
+    at = CONTENT.index(b"PK\x01\x02") + 10  # the method in the directory's first entry (APPNOTE 4.3.12)
+    with pytest.raises(DamagedCheckpointError, match="compressed"):
+        unpack(forge(CONTENT[:at] + bytes([method, 0]) + CONTENT[at + 2 :]))
+
+
+def test_a_forged_header_of_an_array_is_damage():
+    """NumPy reads it as Python, and fuzzing found that an open bracket ends its tokenizer."""
+    with zipfile.ZipFile(io.BytesIO(CONTENT)) as plain:
+        members = {name: plain.read(name) for name in plain.namelist()}
+    name = next(name for name in members if name != "facts.npy")
+    members[name] = members[name].replace(b")", b"(", 1)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as forged:
+        for each, data in members.items():
+            forged.writestr(each, data)
+    with pytest.raises(DamagedCheckpointError, match="TokenError"):
+        unpack(forge(buffer.getvalue()))
 
 
 def opened(folder, key=KEY, **how):
