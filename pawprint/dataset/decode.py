@@ -79,10 +79,7 @@ def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     if width * height > MAX_PIXELS:
         raise UnreadablePhoto(f"{width}×{height}: more than {MAX_PIXELS:,} pixels")
     orientation = _read_orientation(image)
-    if image.format in {
-        "JPEG",
-        "MPO",
-    }:  # MPO: a JPEG with more pictures behind the first, as phones make them
+    if image.format in {"JPEG", "MPO"}:  # MPO: a JPEG with more pictures behind it, as phones make them
         # The decoder halves, quarters or eighths a photo while it decodes, by averaging; at least `side` is left.
         image.draft(image.mode, (side, side))
     if image.width * image.height > LARGE_PIXELS:
