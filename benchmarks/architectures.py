@@ -27,6 +27,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from benchmarks.processes import run_project, store_of
 from pawprint.lineage.models import open_photo_model
+from pawprint.lineage.results import find_model
 from pawprint.models.multiply_adds import count_multiply_adds
 
 HEADER = "| architecture | parameters | multiply-adds | px | accuracy | F1 | training | photos/s | utilization |"
@@ -63,8 +64,7 @@ def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> tup
         runs = client.search_runs(["0"], order_by=["attributes.start_time ASC"])
         trainings = [run for run in runs if run.data.tags["mlflow.project.entryPoint"] == "train"]
         evaluations = [run for run in runs if run.data.tags["mlflow.project.entryPoint"] == "evaluate"]
-        model_id = trainings[0].outputs.model_outputs[0].model_id
-        with open_photo_model(f"models:/{model_id}") as model:
+        with open_photo_model(find_model(trainings[0])) as model:
             side, parameters = model.image_size, model.network.count_params()
             multiply_adds = count_multiply_adds(model.network, side=side)
         ensemble = f"`{architecture}`, {judge_together(evaluations)}"

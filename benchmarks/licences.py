@@ -24,14 +24,14 @@ def read_licence(name: str) -> str:
         found = metadata(name)
     except PackageNotFoundError:
         return "(for another platform: not installed here)"
-    if expression := found.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in found:
+        return found["License-Expression"]
     classifiers = [
         line.rpartition(" :: ")[2] for line in found.get_all("Classifier") or [] if line.startswith("License :: ")
     ]
     if classifiers:
         return ", ".join(classifiers)
-    text = str(found.get("License") or "").strip()
+    text = found["License"].strip() if "License" in found else ""
     return text.splitlines()[0][:80] if text else "(not stated in its metadata)"
 
 

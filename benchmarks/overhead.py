@@ -44,6 +44,8 @@ def report(store: str, before: float, after: float) -> None:
     import mlflow
     from mlflow import MlflowClient
 
+    from pawprint.lineage.results import find_model
+
     mlflow.set_tracking_uri(store)
     runs = {
         run.data.tags["mlflow.project.entryPoint"]: run
@@ -54,7 +56,7 @@ def report(store: str, before: float, after: float) -> None:
     work = {
         "preprocess": time_decoding(runs["download"].info.run_id, runs["preprocess"].data.params),
         "train": MlflowClient().get_metric_history(runs["train"].info.run_id, "seconds")[0].value,
-        "evaluate": time_judging(runs["preprocess"].info.run_id, runs["train"].outputs.model_outputs[0].model_id),
+        "evaluate": time_judging(runs["preprocess"].info.run_id, find_model(runs["train"])),
     }
     total = after - before
     print(
@@ -90,7 +92,7 @@ def time_decoding(run_id: str, used: dict[str, str]) -> float:
         return time.perf_counter() - started
 
 
-def time_judging(run_id: str, model_id: str) -> float:
+def time_judging(run_id: str, uri: str) -> float:
     """Return the seconds that evaluate's answers take: on test and validation photos, and on those made worse."""
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.robustness import choose_photos, count_affordable, measure_robustness
@@ -101,7 +103,7 @@ def time_judging(run_id: str, model_id: str) -> float:
 
     with (
         open_artifact(f"runs:/{run_id}/dataset", expected="dataset") as folder,
-        open_photo_model(f"models:/{model_id}") as model,
+        open_photo_model(uri) as model,
     ):
         splits, size = load_dataset(folder).splits, model.image_size
         test = splits["test"]

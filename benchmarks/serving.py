@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -93,7 +94,7 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
         apart_by = np.abs(ways["compiled"](pixels) - ways["layer by layer"](pixels)).max()
         for name, answer in ways.items():
             for number in (1, BATCH):
-                each, busy = _time(lambda answer=answer, number=number: answer(pixels[:number]), 320 // number + 5)
+                each, busy = _time(partial(answer, pixels[:number]), 320 // number + 5)
                 lines.append(
                     f"bare network, {name}, {number} at once: {1000 * each:.1f} ms, {number / each:.0f} photos/s; "
                     f"processor time of a photo {1000 * busy / number:.1f} ms"
