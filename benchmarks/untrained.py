@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import mlflow
 
-from pawprint.lineage.models import LoggedPhotoModel, log_photo_model
+from pawprint.lineage.model_files import write_model_files
+from pawprint.lineage.models import LoggedPhotoModel, log_model_files
 
 if TYPE_CHECKING:
     import keras
@@ -33,10 +34,14 @@ def log_untrained(architecture: str, folder: Path) -> LoggedPhotoModel:
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     experiment = mlflow.create_experiment("benchmark", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        return log_photo_model(
+        files = folder / "network"
+        files.mkdir()
+        write_model_files(
             network,
+            files,
             class_names=("cats", "dogs"),
             image_size=network.input_shape[1],
             architecture=architecture,
             dataset_digest="0" * 64,
         )
+        return log_model_files(files)

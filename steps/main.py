@@ -181,6 +181,7 @@ def _tell(
     import mlflow
 
     from pawprint.evaluation.doubts import format_doubts
+    from pawprint.lineage.active import active_run
     from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
     from pawprint.lineage.digests import log_files
     from pawprint.lineage.graph import find_lineage
@@ -201,7 +202,8 @@ def _tell(
         tell_repeats(done),
         tell_steps(chain.runs),
     )
-    lineage = find_lineage(chain.main.info.run_id)
+    run_id = active_run().info.run_id
+    lineage = find_lineage(run_id)
     doubts = find_suspicions(lineage)
     card = build_model_card(lineage, done, len(doubts))
     log_files(
@@ -215,12 +217,12 @@ def _tell(
         "story",
     )
     if registered := lineage.main and get_tag(lineage.main, "registered"):
-        more = f"The rest is in model_card.md of run {chain.main.info.run_id}."
+        more = f"The rest is in model_card.md of run {run_id}."
         describe_version(registered, strip_front_matter(card), more=more)
     click.echo("\n".join([summarize(done), *notes]))
     if fallback:
         click.echo(f"note: the photos are {dataset.source}, because of {fallback}", err=True)
-    click.echo(f"run {chain.main.info.run_id} at {mlflow.get_tracking_uri()}; its report.html tells the whole story")
+    click.echo(f"run {run_id} at {mlflow.get_tracking_uri()}; its report.html tells the whole story")
 
 
 if __name__ == "__main__":

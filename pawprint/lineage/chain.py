@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import click
-import mlflow
 from mlflow.entities import Run
 
+from pawprint.lineage.active import active_run
 from pawprint.lineage.cache_keys import CacheKey, build_key
 from pawprint.lineage.children import run_child
 from pawprint.lineage.resuming import find_learned, training_key
@@ -111,13 +111,5 @@ class Chain:
         learned = find_learned(key, self._experiment())
         return f", without training again: the model of run {learned.info.run_id} is taken" if learned else ""
 
-    @property
-    def main(self) -> mlflow.ActiveRun:
-        """The active run, which the steps nest under."""
-        run = mlflow.active_run()
-        if run is None:
-            raise RuntimeError("a chain needs an active run to nest its steps under")
-        return run
-
     def _experiment(self) -> str:
-        return str(self.main.info.experiment_id)
+        return str(active_run().info.experiment_id)

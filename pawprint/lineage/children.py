@@ -15,6 +15,7 @@ from mlflow.exceptions import ExecutionException, MlflowException
 from mlflow.projects.submitted_run import LocalSubmittedRun
 
 from pawprint.errors import UserError
+from pawprint.lineage.active import active_run
 from pawprint.lineage.processes import PARENT_VARIABLE, name_this_process
 from pawprint.lineage.runs import KEY_VARIABLE, NAME_VARIABLE
 from pawprint.lineage.server import is_reachable, tell_server
@@ -40,7 +41,7 @@ def run_child(
     Raises:
         UserError: the child failed; the message names it and its run, and carries its last error lines.
     """
-    parent = _find_parent()
+    parent = active_run()
     try:
         submitted = _launch(entry_point, parameters, parent, run_name=run_name, tags=tags, synchronous=True)
     except ExecutionException as error:
@@ -76,12 +77,12 @@ def start_child(
         UserError: it could not be started.
     """
     try:
-        return _launch(entry_point, parameters, _find_parent(), run_name=run_name, tags=tags, synchronous=False)
+        return _launch(entry_point, parameters, active_run(), run_name=run_name, tags=tags, synchronous=False)
     except ExecutionException as error:
         raise UserError(f"{run_name} could not be started: {error}") from error
     except FileNotFoundError as error:
         # MLflow has made the run, and then starts itself by its name.
-        if child := _newest_child(_find_parent()):
+        if child := _newest_child(active_run()):
             MlflowClient().set_terminated(child.info.run_id, "FAILED")
         raise UserError(
             f"{run_name} could not be started: {error.filename!r} is not on the PATH; activate the environment first"
@@ -102,13 +103,6 @@ def end_child(child: LocalSubmittedRun, reason: str) -> None:
     client = MlflowClient()
     client.set_tag(child.run_id, ERROR_TAG, reason)
     client.set_terminated(child.run_id, "KILLED")
-
-
-def _find_parent() -> mlflow.ActiveRun:
-    parent = mlflow.active_run()
-    if parent is None:
-        raise RuntimeError("a child needs an active run to nest under")
-    return parent
 
 
 def _launch(

@@ -21,6 +21,7 @@ from mlflow.entities import LoggedModelInput
 from mlflow.exceptions import MlflowException
 from mlflow.types import Schema, TensorSpec
 
+from pawprint.lineage.active import active_run
 from pawprint.lineage.tags import PREFIX
 
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
@@ -156,10 +157,8 @@ def log_prediction_inputs(*, photos: str, source: str, digest: str, count: int, 
     """
     dataset = PhotosToLabel(ArtifactSource(photos), name=name_photos(source), digest=digest, count=count)
     mlflow.log_input(dataset, context="prediction")
-    run = mlflow.active_run()
-    assert run is not None  # noqa: S101 - log_input has made sure
     # Of mlflow.log_inputs, MLflow lets only Databricks give models; its client lets all.
-    MlflowClient().log_inputs(run.info.run_id, models=[LoggedModelInput(model_id)])
+    MlflowClient().log_inputs(active_run().info.run_id, models=[LoggedModelInput(model_id)])
 
 
 def name_photos(source: str) -> str:

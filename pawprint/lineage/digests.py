@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import mlflow
 from mlflow.entities import Run
 
 from pawprint.errors import UserError
+from pawprint.lineage.active import active_run
 from pawprint.lineage.artifacts import local_path, locate, open_location
 from pawprint.lineage.downloads import NothingThereError, list_sizes
 from pawprint.lineage.tags import PREFIX, set_tags
@@ -37,7 +37,7 @@ def log_folder(folder: Path, path: str = "") -> None:
     Raises:
         UserError: a file could not be stored whole.
     """
-    run = _active_run()
+    run = active_run()
     files = _store(folder, f"{run.info.artifact_uri}/{path}".rstrip("/"))
     _log_digests(path or "files", f"runs:/{run.info.run_id}/{path}".rstrip("/"), files)
 
@@ -52,7 +52,7 @@ def log_files(texts: Mapping[str, str], group: str) -> None:
     Raises:
         UserError: a file could not be stored whole.
     """
-    run = _active_run()
+    run = active_run()
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         for name, text in texts.items():
             Path(scratch, name).write_bytes(text.encode())
@@ -73,13 +73,6 @@ def log_model_folder(folder: Path, model_id: str, location: str) -> None:
     _log_digests("model", f"models:/{model_id}", _store(folder, location))
 
 
-def _active_run() -> Run:
-    run = mlflow.active_run()
-    if run is None:
-        raise RuntimeError("artifacts are logged with their digests inside a run only")
-    return run
-
-
 def _store(folder: Path, location: str) -> dict[str, dict[str, object]]:
     files = digest_folder(folder)
     store_folder(folder, location, {name: str(facts["sha256"]) for name, facts in files.items()})
@@ -89,7 +82,7 @@ def _store(folder: Path, location: str) -> dict[str, dict[str, object]]:
 def _log_digests(name: str, uri: str, files: dict[str, dict[str, object]]) -> None:
     """Log a group's list, and its sha256 as a tag."""
     text = json.dumps({"uri": uri, "files": files}, indent=1, sort_keys=True)
-    set_tags(**{f"digest.{name}": store_text(text, f"digests/{name}.json", _active_run().info.artifact_uri)})
+    set_tags(**{f"digest.{name}": store_text(text, f"digests/{name}.json", active_run().info.artifact_uri)})
 
 
 def digest_folder(folder: Path) -> dict[str, dict[str, object]]:

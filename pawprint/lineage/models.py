@@ -20,6 +20,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from pawprint.errors import UserError
+from pawprint.lineage.active import active_run
 from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.digests import log_model_folder
 from pawprint.lineage.model_files import (
@@ -27,7 +28,6 @@ from pawprint.lineage.model_files import (
     draw_example,
     read_model_files,
     write_model_code,
-    write_model_files,
 )
 from pawprint.lineage.requirements import read_pins
 from pawprint.lineage.uploads import quiet_mlflow
@@ -61,50 +61,10 @@ class OpenPhotoModel:
     digest: str
 
 
-def log_photo_model(
-    network: Any,
-    *,
-    class_names: Sequence[str],
-    image_size: int,
-    architecture: str,
-    dataset_digest: str,
-    parameters: Mapping[str, object] | None = None,
-    name: str = "model",
-    lock: Path = PROJECT / "requirements.txt",
-) -> LoggedPhotoModel:
-    """Log a trained network to the active run as a model that takes photos.
-
-    Args:
-        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
-        class_names: the k classes in the order of the network's outputs.
-        image_size: side in pixels that the network takes.
-        architecture: its name.
-        dataset_digest: of the dataset it was trained on.
-        parameters: what it was trained with, for the model's own page.
-        name: of the LoggedModel.
-        lock: requirements.txt, which the model's own requirements are taken from.
-
-    Raises:
-        UserError: the artifact store did not take it whole.
-    """
-    with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
-        write_model_files(
-            network,
-            Path(scratch),
-            class_names=class_names,
-            image_size=image_size,
-            architecture=architecture,
-            dataset_digest=dataset_digest,
-        )
-        return log_model_files(Path(scratch), parameters=parameters, name=name, lock=lock)
-
-
 def log_model_files(
     files: Path,
     *,
     parameters: Mapping[str, object] | None = None,
-    name: str = "model",
-    lock: Path = PROJECT / "requirements.txt",
 ) -> LoggedPhotoModel:
     """Log to the active run, as a model that takes photos, what `write_model_files` wrote.
 
@@ -114,20 +74,16 @@ def log_model_files(
     Args:
         files: their folder.
         parameters: what it was trained with, for the model's own page.
-        name: of the LoggedModel.
-        lock: requirements.txt, which the model's own requirements are taken from.
 
     Raises:
         UserError: the files are not as they were written, or the artifact store did not take them whole.
     """
     description = read_model_files(files, uri=str(files))
-    requirements = read_pins(lock)
-    run = mlflow.active_run()
-    if run is None:
-        raise RuntimeError("a model is logged inside a run only")
+    requirements = read_pins(PROJECT / "requirements.txt")
+    run = active_run()
     client = MlflowClient()
     model = mlflow.initialize_logged_model(
-        name=name,
+        name="model",
         source_run_id=run.info.run_id,
         params={
             **client.get_run(run.info.run_id).data.params,

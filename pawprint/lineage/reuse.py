@@ -4,10 +4,10 @@ import json
 import time
 from collections.abc import Mapping
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 
+from pawprint.lineage.active import active_run
 from pawprint.lineage.cache_keys import CacheKey
 from pawprint.lineage.digests import find_damage, groups_of
 from pawprint.lineage.tags import ENTRY_POINT_TAG, NOTE_TAG, PARENT_TAG, PREFIX
@@ -92,9 +92,7 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
     It looks like a run of the step (entry point, commit, parameters, metrics with their history, datasets, facts), and
     is marked with the run that it stands for. The model is not its output, and gets no metric twice.
     """
-    parent = mlflow.active_run()
-    if parent is None:
-        raise RuntimeError("a reused step needs an active run to nest under")
+    parent = active_run()
     client = MlflowClient()
     facts = {
         name: value

@@ -14,6 +14,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError, one_line
+from pawprint.lineage.active import active_run
 from pawprint.lineage.cache_keys import build_key, digest_code
 from pawprint.lineage.children import end_child, start_child
 from pawprint.lineage.results import find_model
@@ -110,7 +111,7 @@ def run_trial(
     key = build_key("train", parameters, {"dataset": dataset_digest})
     words = {"dataset": dataset, **parameters}
     name = f"trial {number}"
-    found = find_reusable(key, _parent().info.experiment_id) if cache == "on" else None
+    found = find_reusable(key, active_run().info.experiment_id) if cache == "on" else None
     if found is not None:
         MlflowClient().set_tag(log_reuse(found, words, run_name=name).info.run_id, TRIAL_TAG, str(number))
         on_run(found.info.run_id)
@@ -149,13 +150,6 @@ def find_trial_model(run_id: str) -> tuple[Run, str]:
             f"the winner's run {run_id} or its model is no longer in {mlflow.get_tracking_uri()} ({error}); "
             "say cache=refresh to search again"
         ) from error
-
-
-def _parent() -> mlflow.ActiveRun:
-    run = mlflow.active_run()
-    if run is None:
-        raise RuntimeError("a trial needs an active run to nest under")
-    return run
 
 
 def _report(run_id: str, seen: int, on_epoch: Callable[[int, float], bool]) -> tuple[int, int | None]:

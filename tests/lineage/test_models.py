@@ -17,7 +17,8 @@ import requests
 
 from pawprint.errors import UserError
 from pawprint.lineage.model_files import CODE_FILES, PROJECT, draw_example
-from pawprint.lineage.models import log_photo_model, open_photo_model
+from pawprint.lineage.models import open_photo_model
+from tests.logged_models import log_network
 from tests.stores import make_store
 
 pytestmark = [
@@ -49,7 +50,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory):
     mlflow.set_tracking_uri(make_store(folder))
     experiment = mlflow.create_experiment("models", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        model = log_photo_model(network, class_names=CLASSES, image_size=8, architecture="cnn", dataset_digest="0" * 64)
+        model = log_network(network, class_names=CLASSES, image_size=8)
     yield network, model
     mlflow.set_tracking_uri(before)
 

@@ -16,7 +16,8 @@ import psutil
 import pytest
 import requests
 
-from pawprint.lineage.models import LoggedPhotoModel, log_photo_model
+from pawprint.lineage.models import LoggedPhotoModel
+from tests.logged_models import log_network
 from tests.servers import free_port
 from tests.stores import make_store
 
@@ -67,9 +68,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     mlflow.set_tracking_uri(uri)
     experiment = mlflow.create_experiment("models", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        model = log_photo_model(
-            network, class_names=CLASSES, image_size=SIDE, architecture="cnn", dataset_digest="0" * 64
-        )
+        model = log_network(network, class_names=CLASSES, image_size=SIDE)
     yield Stored(model, uri)
     mlflow.set_tracking_uri(before)
 
