@@ -113,7 +113,8 @@ def _map_shard(path: Path, side: int) -> npt.NDArray[np.uint8]:
     try:
         # Not np.load, which takes what begins as a zip for one.
         shard = np.lib.format.open_memmap(path, mode="r")
-    except (SyntaxError, TokenError, EOFError) as error:  # numpy reads an array's header as Python
+    except (SyntaxError, TokenError, EOFError, OverflowError) as error:
+        # NumPy reads an array's header as Python, and maps as many bytes as it says, a negative number too.
         raise ValueError(f"{path.name} is no array ({error})") from error
     if not isinstance(shard, np.ndarray) or shard.dtype != np.uint8 or shard.shape[1:] != (side, side, 3):
         raise ValueError(f"{path.name} does not hold squares of {side} pixels")

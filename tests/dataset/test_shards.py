@@ -39,3 +39,12 @@ def test_a_shard_that_begins_as_a_zip_is_refused_as_any_other_is(tmp_path: Path)
     path.write_bytes(b"PK\x05\x06" + bytes(60))
     with pytest.raises(ValueError, match="magic string"):
         ShardedImages([path], 16)
+
+
+def test_a_shard_of_a_negative_number_of_bytes_is_refused(tmp_path: Path) -> None:
+    """Fuzzing found what NumPy says of such a header: OverflowError, from the memory map."""
+    with (tmp_path / "forged.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (4, -16, 16, 3)})
+        file.write(bytes(4 * 16 * 16 * 3))
+    with pytest.raises(ValueError, match=r"forged\.npy is no array"):
+        ShardedImages([tmp_path / "forged.npy"], 16)
