@@ -70,12 +70,16 @@ def wait_for_answer(server: "subprocess.Popen[bytes]", url: str) -> None:
         time.sleep(0.05)
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 @contextmanager
 def serve_store(store: str) -> Iterator[str]:
     """Serve a tracking store on a free port of this machine, and yield the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--workers", "1"),

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.processes import apart, wait_for_answer
+from benchmarks.processes import apart, free_port, wait_for_answer
 
 CLIENTS, REQUESTS = (1, 8, 32), 200
 
@@ -49,7 +49,7 @@ def main() -> None:
         for line in apart(time_network, store, uri, photo):
             print(line, flush=True)
         started = time.perf_counter()
-        with serve(store, uri, 5621, "local") as address:
+        with serve(store, uri, "local") as address:
             first = ask(address, photo)
             cold = time.perf_counter() - started
             print(f"local: first answer {cold:.1f} s after the command, the request alone {first:.2f} s", flush=True)
@@ -60,7 +60,7 @@ def main() -> None:
         if arguments.environment:
             for again in ("environment built", "environment there"):
                 started = time.perf_counter()
-                with serve(store, uri, 5622, "uv", MLFLOW_ENV_ROOT=str(folder / "environments")) as address:
+                with serve(store, uri, "uv", MLFLOW_ENV_ROOT=str(folder / "environments")) as address:
                     ask(address, photo)
                     print(f"uv, {again}: first answer after {time.perf_counter() - started:.1f} s", flush=True)
 
@@ -117,8 +117,9 @@ def _time(work: Callable[[], object], times: int) -> tuple[float, float]:
 
 
 @contextmanager
-def serve(store: str, uri: str, port: int, manager: str, **variables: str) -> Iterator[str]:
+def serve(store: str, uri: str, manager: str, **variables: str) -> Iterator[str]:
     """Serve a model, and yield the address once it answers a ping."""
+    port = free_port()  # a new one each time: a server that has just been ended may still answer for a while
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": store, **variables}
     server = subprocess.Popen(
