@@ -3,13 +3,14 @@
     python -m benchmarks.soak --runs 50
 
 Runs the whole chain on a few drawn photos, each time anew (`cache=off`), in the same store, and prints for each run
-its time, the most open files and memory of the step `main`, and the size of the store, of the download cache and of
-what lies in TMPDIR; then the first runs against the last. A folder of MLflow's launcher, which it makes for each
-`mlflow run` and never removes, is counted apart from those of this project.
+its time and the processor's, the most open files and memory of the step `main`, and the size of the store, of the
+download cache and of what lies in TMPDIR; then the first runs against the last. A folder of MLflow's launcher, which it
+makes for each `mlflow run` and never removes, is counted apart from those of this project.
 """
 
 import argparse
 import contextlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -39,6 +40,7 @@ class Seen:
 
     Attributes:
         seconds: from its start to its end.
+        busy: seconds of the processor, of all its processes together; what else the machine does counts less here.
         open_files: the most that `steps.main` had.
         megabytes: the most memory that it had.
         store: megabytes of the tracking store and its artifacts.
@@ -47,6 +49,7 @@ class Seen:
     """
 
     seconds: float
+    busy: float
     open_files: int
     megabytes: float
     store: float
@@ -74,7 +77,7 @@ def run_once(folder: Path) -> Seen:
         (folder / name).mkdir(exist_ok=True)
     surroundings = project_environment(folder, TMPDIR=str(folder / "tmp"), PAWPRINT_CACHE=str(folder / "cache"))
     words = [word for name, value in WORDS.items() for word in ("-P", f"{name}={value}")]
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), children_seconds()
     launcher = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local", *words],
         cwd=folder / "caller",
@@ -92,7 +95,13 @@ def run_once(folder: Path) -> Seen:
     seconds = time.perf_counter() - started
     store = sum(measure(folder / name) for name in ("mlflow.db", "mlruns", "caller"))
     left = sum(1 for _ in (folder / "tmp").rglob("*"))
-    return Seen(seconds, open_files, memory, store, measure(folder / "cache"), left)
+    return Seen(seconds, children_seconds() - busy, open_files, memory, store, measure(folder / "cache"), left)
+
+
+def children_seconds() -> float:
+    """Return the seconds of the processor that children of this process, and theirs, have taken until they ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def watch(pid: int) -> tuple[int, float]:
@@ -114,7 +123,8 @@ def measure(path: Path) -> float:
 def tell(seen: Seen) -> str:
     """Put one run into a line."""
     return (
-        f"{seen.seconds:.1f} s, main: {seen.open_files} open files, {seen.megabytes:.0f} MiB; "
+        f"{seen.seconds:.1f} s, processor {seen.busy:.1f} s; main: {seen.open_files} open files, "
+        f"{seen.megabytes:.0f} MiB; "
         f"store {seen.store:.1f} MiB, cache {seen.cache:.1f} MiB, {seen.left} left in TMPDIR"
     )
 
@@ -123,7 +133,7 @@ def report(seen: list[Seen], scratch: Path) -> None:
     """Print the first ten runs, the one that fills caches left out, against the last ten."""
     some = max(1, min(10, (len(seen) - 1) // 2))
     first, last = seen[1 : 1 + some] or seen, seen[-some:]
-    for name in ("seconds", "open_files", "megabytes"):
+    for name in ("seconds", "busy", "open_files", "megabytes"):
         before, after = (statistics.median(getattr(one, name) for one in group) for group in (first, last))
         print(f"{name}: {before:.1f} at the beginning, {after:.1f} at the end ({after / before - 1:+.1%})")
     for name in ("store", "cache", "left"):
