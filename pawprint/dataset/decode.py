@@ -7,6 +7,7 @@ the same pixels as what it was trained and scored on.
 import io
 import threading
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,13 @@ from PIL import Image, ImageMode, UnidentifiedImageError
 
 MAX_PIXELS = 89_000_000
 """A photo of more pixels is refused: it is a decompression bomb or no photo. Pillow warns a little above this."""
+
+USUAL_BYTES = 5
+"""What a pixel takes at most in the decoders that MAX_PIXELS was measured with."""
+
+DECODER_BYTES = MappingProxyType({"WEBP": 16, "AVIF": 16})
+"""What it takes in those that hold several copies of the whole picture: 34 bytes of WebP could ask for 1.4 GB. Such
+photos may have as many pixels as take the same memory."""
 
 LARGE_PIXELS = 16_000_000
 """A photo of more is shrunk in bands, and one at a time: four bytes a pixel, with copies, would be gigabytes."""
@@ -76,8 +84,9 @@ def decode_photo(data: bytes, side: int) -> npt.NDArray[np.uint8]:
 
 def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise UnreadablePhoto(f"{width}×{height}: more than {MAX_PIXELS:,} pixels")
+    most = MAX_PIXELS * USUAL_BYTES // max(USUAL_BYTES, _decoder_bytes(image))
+    if width * height > most:
+        raise UnreadablePhoto(f"{width}×{height}: more than {most:,} pixels")
     orientation = _read_orientation(image)
     if image.format in {
         "JPEG",
@@ -100,6 +109,12 @@ def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     if orientation in _UPRIGHT:
         square = square.transpose(_UPRIGHT[orientation])
     return np.asarray(square, dtype=np.uint8)
+
+
+def _decoder_bytes(image: Image.Image) -> int:
+    if "progressive" in image.info:  # a JPEG of several scans: each channel's coefficients are held to the last
+        return 2 * len(image.getbands())
+    return DECODER_BYTES.get(str(image.format), USUAL_BYTES)
 
 
 def _describe_unknown(data: bytes) -> str:
