@@ -99,7 +99,7 @@ def load_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
             storages = _read_storages(file, {view.storage.key: view.storage for view in views.values()})
             return {str(name): view.of(storages[view.storage.key]) for name, view in views.items()}
     except _WRITTEN_WRONG as error:
-        raise ValueError(f"{path.name} is no file of PyTorch weights that can be read here: {error}") from error
+        raise ValueError(f"{path.name} is no file of PyTorch weights that can be read here: {error!r}") from error
 
 
 def _load(file: BinaryIO) -> Any:

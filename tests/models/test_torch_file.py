@@ -119,3 +119,12 @@ def test_a_number_of_remembered_objects_beyond_the_file_asks_for_no_memory(tmp_p
     path.write_bytes(b"\x80\x02K\x01r\xff\xff\xff\xff.")  # LONG_BINPUT 4294967295: the unpickler would take 64 GB
     with pytest.raises(ValueError, match="remembers object number 4294967295"):
         load_tensors(path)
+
+
+def test_a_length_that_nobody_has_the_memory_for_is_damage(tmp_path):
+    """Found by fuzzing: three bytes that claim to be 2 ** 62."""
+    claim = pickle.PROTO + b"\x04" + pickle.BINBYTES8 + (2**62).to_bytes(8, "little") + b"abc"
+    head = b"".join(pickle.dumps(one, protocol=2) for one in (MAGIC_NUMBER, PROTOCOL_VERSION, {}))
+    (tmp_path / "weights.pth").write_bytes(head + claim)
+    with pytest.raises(ValueError, match="no file of PyTorch weights that can be read here: MemoryError"):
+        load_tensors(tmp_path / "weights.pth")

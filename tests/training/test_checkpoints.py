@@ -1,6 +1,8 @@
 """A training that was killed goes on from its last whole epoch, to the same last digit."""
 
 import dataclasses
+import hashlib
+import io
 import json
 import os
 import re
@@ -8,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from functools import partial
 
 import filelock
@@ -83,6 +86,18 @@ def test_any_changed_byte_is_noticed(position, flipped):
 def test_a_file_cut_short_is_noticed(length):
     with pytest.raises(DamagedCheckpointError):
         unpack(PACKED[:length])
+
+
+def test_an_array_s_header_that_is_no_python_is_damage_though_its_digest_is_right():
+    """Found by fuzzing: numpy reads the header with Python's tokenizer, which stops at a bracket left open."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        header = b"{'descr': '|u1', 'shape': (3,), ".ljust(117) + b"\n"
+        archive.writestr("facts.npy", np.lib.format.magic(1, 0) + len(header).to_bytes(2, "little") + header + b"abc")
+    digest = hashlib.sha256(content.getvalue()).hexdigest().encode()
+    magic = PACKED.partition(b"\n")[0]
+    with pytest.raises(DamagedCheckpointError, match="TokenError"):
+        unpack(b"\n".join([magic, digest, content.getvalue()]))
 
 
 def test_what_needs_unpickling_is_refused_though_its_digest_is_right(monkeypatch):
