@@ -5,6 +5,7 @@ the same pixels as what it was trained and scored on.
 """
 
 import io
+import math
 import threading
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageMode, UnidentifiedImageError
+from PIL.TiffImagePlugin import BITSPERSAMPLE, ROWSPERSTRIP, TiffImageFile
 
 MAX_PIXELS = 89_000_000
 """A photo of more pixels is refused: it is a decompression bomb or no photo. Pillow warns a little above this."""
@@ -28,6 +30,9 @@ LARGE_PIXELS = 16_000_000
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM")
 """What is tried. A list of its own, since Pillow's includes formats that start other programs (EPS)."""
+
+JPEGS = frozenset({"JPEG", "MPO"})
+"""What Pillow calls a JPEG; MPO is one with more pictures behind the first, as phones make them."""
 
 _BAND_ROWS = 256
 _one_large_at_a_time = threading.Lock()
@@ -88,10 +93,7 @@ def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     if width * height > most:
         raise UnreadablePhoto(f"{width}×{height}: more than {most:,} pixels")
     orientation = _read_orientation(image)
-    if image.format in {
-        "JPEG",
-        "MPO",
-    }:  # MPO: a JPEG with more pictures behind the first, as phones make them
+    if image.format in JPEGS:
         # The decoder halves, quarters or eighths a photo while it decodes, by averaging; at least `side` is left.
         image.draft(image.mode, (side, side))
     if image.width * image.height > LARGE_PIXELS:
@@ -112,8 +114,11 @@ def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
 
 
 def _decoder_bytes(image: Image.Image) -> int:
-    if "progressive" in image.info:  # a JPEG of several scans: each channel's coefficients are held to the last
+    if image.format in JPEGS and "progressive" in image.info:  # each channel's coefficients are held to the last scan
         return 2 * len(image.getbands())
+    if isinstance(image, TiffImageFile):  # unpacked a strip at a time, which may be the whole picture
+        strip = min(1, image.tag_v2.get(ROWSPERSTRIP, image.height) / image.height)
+        return 4 + math.ceil(strip * sum(image.tag_v2.get(BITSPERSAMPLE, (1,))) / 8)
     return DECODER_BYTES.get(str(image.format), USUAL_BYTES)
 
 

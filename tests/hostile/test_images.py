@@ -157,6 +157,17 @@ def test_a_webp_of_too_many_pixels_is_refused() -> None:
         decode_photo(b"RIFF" + struct.pack("<I", len(data)) + data, 16)
 
 
+@pytest.mark.parametrize("rows", [1, 30])
+def test_a_tiff_in_one_strip_may_have_fewer_pixels_than_one_in_many(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(PHOTO.convert("CMYK"), "TIFF", compression="tiff_lzw", tiffinfo={278: rows})
+    monkeypatch.setattr(decode, "MAX_PIXELS", 1300)
+    if rows == 1:
+        assert shown(data).shape == (16, 16, 3)
+        return
+    with pytest.raises(UnreadablePhoto, match="40×30: more than 812 pixels"):
+        decode_photo(data, 16)
+
+
 @pytest.mark.parametrize("name", ["jpeg-rgb", "png-rgb", "jpeg-progressive", "webp-lossless", "avif-rgb"])
 def test_what_takes_more_memory_may_have_fewer_pixels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "MAX_PIXELS", 1300)  # PHOTO has 1,200
