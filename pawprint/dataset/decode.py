@@ -117,8 +117,9 @@ def _decoder_bytes(image: Image.Image) -> int:
     if image.format in JPEGS and "progressive" in image.info:  # each channel's coefficients are held to the last scan
         return 2 * len(image.getbands())
     if isinstance(image, TiffImageFile):  # unpacked a strip at a time, which may be the whole picture
-        strip = min(1, image.tag_v2.get(ROWSPERSTRIP, image.height) / image.height)
-        return 4 + math.ceil(strip * sum(image.tag_v2.get(BITSPERSAMPLE, (1,))) / 8)
+        strip: float = min(1, image.tag_v2.get(ROWSPERSTRIP, image.height) / image.height)
+        bits: int = sum(image.tag_v2.get(BITSPERSAMPLE, (1,)))
+        return 4 + math.ceil(strip * bits / 8)
     return DECODER_BYTES.get(str(image.format), USUAL_BYTES)
 
 
