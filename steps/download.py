@@ -42,7 +42,7 @@ def download(source: str, keep_photos: str) -> None:
             f"Photos from {code(manifest.source)}, kept as {link(f'runs:/{run.info.run_id}/photos')}.",
             f"sha256 {code(manifest.sha256)}",
             tell_counts(manifest.counts),
-            *(f"Not from {code(f['source'])}: {f['reason']}" for f in manifest.fallback),
+            *(f"Not from {code(f['source'])}: {code(f['reason'])}" for f in manifest.fallback),
             *(f"Left out: {code(line)}" for line in left_out),
         )
     for split, classes in manifest.counts.items():

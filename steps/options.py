@@ -6,6 +6,7 @@ included, because MLflow appends a parameter it does not know as `--name value`,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,6 +18,17 @@ from pawprint.models.architectures import check_architecture
 from pawprint.photos.registered import REGISTERED
 from pawprint.photos.sources import check_source
 from pawprint.serving.formats import check_formats
+
+
+class Between(click.FloatRange):
+    """A number in a range; NaN, which click lets into every range since it compares with nothing, is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Returns the number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 class AutoOr(click.ParamType[Any]):
@@ -107,7 +119,7 @@ train_images = _option(
 test_images = _option("test_images", _AT_LEAST_0, "Photos used for the test in all, balanced over the classes. 0: all.")
 validation_fraction = _option(
     "validation_fraction",
-    AutoOr(click.FloatRange(0, 0.9)),
+    AutoOr(Between(0, 0.9)),
     "Share of the training photos held out for choosing. 0: none, and the last weights are taken.",
 )
 architecture = _option(
@@ -117,7 +129,7 @@ architecture = _option(
 )
 epochs = _option("epochs", _AT_LEAST_1, "Passes over the training photos.")
 batch_size = _option("batch_size", AutoOr(click.IntRange(1, 4096)), "Photos in one step of training.")
-learning_rate = _option("learning_rate", AutoOr(click.FloatRange(0, 10, min_open=True)), "Peak learning rate.")
+learning_rate = _option("learning_rate", AutoOr(Between(0, 10, min_open=True)), "Peak learning rate.")
 patience = _option(
     "patience",
     AutoOr(_AT_LEAST_0),
@@ -126,17 +138,17 @@ patience = _option(
 repeats = _option("repeats", _AT_LEAST_1, "Independent trainings, with seeds seed, seed+1, …; results as mean ± std.")
 weight_decay = _option(
     "weight_decay",
-    AutoOr(click.FloatRange(0, 10)),
+    AutoOr(Between(0, 10)),
     "Decoupled decay of the weights: a step takes learning rate x weight_decay of each kernel.",
 )
 augmentation = _option(
     "augmentation",
-    AutoOr(click.FloatRange(0, 2)),
+    AutoOr(Between(0, 2)),
     "Factor on how much the training photos are varied. 0: not at all. 1: as it was measured.",
 )
 width = _option(
     "width",
-    AutoOr(click.FloatRange(0.1, 4)),
+    AutoOr(Between(0.1, 4)),
     "Factor on the layers' channels, rounded to multiples of 8. Pretrained architectures take auto only.",
 )
 seed = _option("seed", click.IntRange(0, 2**31 - 1), "Everything random comes from it.")
@@ -158,9 +170,9 @@ register = _option(
     "than the present one by more than chance on the same test photos. Empty: none.",
 )
 minimum_accuracy = _option(
-    "minimum_accuracy", click.FloatRange(0, 1), "Test accuracy below which main fails and registers nothing. 0: none."
+    "minimum_accuracy", Between(0, 1), "Test accuracy below which main fails and registers nothing. 0: none."
 )
-minimum_f1 = _option("minimum_f1", click.FloatRange(0, 1), "The same for F1.")
+minimum_f1 = _option("minimum_f1", Between(0, 1), "The same for F1.")
 export = _option(
     "export",
     Checked("formats", check_formats),

@@ -5,21 +5,34 @@ the same pixels as what it was trained and scored on.
 """
 
 import io
+import math
 import threading
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageMode, UnidentifiedImageError
+from PIL.TiffImagePlugin import BITSPERSAMPLE, ROWSPERSTRIP, TiffImageFile
 
 MAX_PIXELS = 89_000_000
 """A photo of more pixels is refused: it is a decompression bomb or no photo. Pillow warns a little above this."""
+
+USUAL_BYTES = 5
+"""What a pixel takes at most in the decoders that MAX_PIXELS was measured with."""
+
+DECODER_BYTES = MappingProxyType({"WEBP": 16, "AVIF": 16})
+"""What it takes in those that hold several copies of the whole picture: 34 bytes of WebP could ask for 1.4 GB. Such
+photos may have as many pixels as take the same memory."""
 
 LARGE_PIXELS = 16_000_000
 """A photo of more is shrunk in bands, and one at a time: four bytes a pixel, with copies, would be gigabytes."""
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM")
 """What is tried. A list of its own, since Pillow's includes formats that start other programs (EPS)."""
+
+JPEGS = frozenset({"JPEG", "MPO"})
+"""What Pillow calls a JPEG; MPO is one with more pictures behind the first, as phones make them."""
 
 _BAND_ROWS = 256
 _one_large_at_a_time = threading.Lock()
@@ -76,10 +89,11 @@ def decode_photo(data: bytes, side: int) -> npt.NDArray[np.uint8]:
 
 def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise UnreadablePhoto(f"{width}×{height}: more than {MAX_PIXELS:,} pixels")
+    most = MAX_PIXELS * USUAL_BYTES // max(USUAL_BYTES, _decoder_bytes(image))
+    if width * height > most:
+        raise UnreadablePhoto(f"{width}×{height}: more than {most:,} pixels")
     orientation = _read_orientation(image)
-    if image.format in {"JPEG", "MPO"}:  # MPO: a JPEG with more pictures behind it, as phones make them
+    if image.format in JPEGS:
         # The decoder halves, quarters or eighths a photo while it decodes, by averaging; at least `side` is left.
         image.draft(image.mode, (side, side))
     if image.width * image.height > LARGE_PIXELS:
@@ -97,6 +111,16 @@ def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     if orientation in _UPRIGHT:
         square = square.transpose(_UPRIGHT[orientation])
     return np.asarray(square, dtype=np.uint8)
+
+
+def _decoder_bytes(image: Image.Image) -> int:
+    if image.format in JPEGS and "progressive" in image.info:  # each channel's coefficients are held to the last scan
+        return 2 * len(image.getbands())
+    if isinstance(image, TiffImageFile):  # unpacked a strip at a time, which may be the whole picture
+        strip: float = min(1, image.tag_v2.get(ROWSPERSTRIP, image.height) / image.height)
+        bits: int = sum(image.tag_v2.get(BITSPERSAMPLE, (1,)))
+        return 4 + math.ceil(strip * bits / 8)
+    return DECODER_BYTES.get(str(image.format), USUAL_BYTES)
 
 
 def _describe_unknown(data: bytes) -> str:

@@ -28,7 +28,7 @@ def write_preview(path: Path, photos: Mapping[str, Sequence[tuple[str, npt.NDArr
         by_class: dict[str, list[npt.NDArray[np.uint8]]] = defaultdict(list)
         for label, pixels in labelled:
             by_class[label].append(pixels)
-        rows += [(split, label, by_class[label][:_COLUMNS]) for label in sorted(by_class)[:_MAX_CLASSES]]
+        rows += [(split, _shorten(label), by_class[label][:_COLUMNS]) for label in sorted(by_class)[:_MAX_CLASSES]]
     heading = ImageFont.load_default(15)
     font = ImageFont.load_default(13)
     labels = int(max(font.getlength(label) for _, label, _ in rows)) + 3 * _GAP
@@ -49,3 +49,7 @@ def write_preview(path: Path, photos: Mapping[str, Sequence[tuple[str, npt.NDArr
             canvas.paste(tile, (labels + column * (_TILE + _GAP), y))
         y += _TILE + _GAP
     canvas.save(path)
+
+
+def _shorten(label: str, length: int = 60) -> str:
+    return label if len(label) <= length else f"{label[: length - 1]}…"

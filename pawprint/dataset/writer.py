@@ -92,7 +92,7 @@ def write_dataset(
             )
             class_names = sorted({photo.label for photo in photos.photos})
             chosen, rows = selection.chosen, selection.rows
-            _check_counts(selection, class_names)
+            _check_counts(selection, class_names, num_duplicates=len(left_out))
             # Compressing the picture takes as long as writing all shards, and is done beside it.
             drawn = pool.submit(
                 write_preview,
@@ -167,7 +167,7 @@ def _digest_all(
     return candidates, damaged
 
 
-def _check_counts(selection: Selection, class_names: Sequence[str]) -> None:
+def _check_counts(selection: Selection, class_names: Sequence[str], *, num_duplicates: int) -> None:
     counts = count_classes(selection.chosen)
     needed = {"train": 2, "test": 1}
     for split, minimum in needed.items():
@@ -176,8 +176,9 @@ def _check_counts(selection: Selection, class_names: Sequence[str]) -> None:
             if found < minimum:
                 raise UserError(
                     f"class {label!r} has {found} photos for {split}, at least {minimum} are needed "
-                    f"({len(selection.unreadable)} photos were unreadable, {len(selection.near_left_out)} near "
-                    "duplicates of others were left out); add photos of it or ask for other counts"
+                    f"({len(selection.unreadable)} photos were unreadable, {num_duplicates} duplicates and "
+                    f"{len(selection.near_left_out)} near duplicates of others were left out); add photos of it "
+                    "or ask for other counts"
                 )
 
 

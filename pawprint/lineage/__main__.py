@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from pawprint.errors import UserError
+from pawprint.errors import UserError, one_line
+from pawprint.photos.secrets import hide_secrets
 
 TARGET = click.argument("target")
 _HELP = "TARGET: a run id, models:/<id>, models:/<name>@<alias>, runs:/<run id>/dataset or runs:/<run id>/photos."
@@ -161,7 +162,7 @@ def run() -> None:
         sys.exit(2)
     except UserError as error:
         sys.stdout.flush()
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        click.echo(f"error: {hide_secrets(one_line(error))}", err=True)
         sys.exit(1)
     except click.Abort:
         sys.exit(130)

@@ -1,5 +1,6 @@
 """What a run says of itself in MLflow's page: markdown with links to what went in and what came out."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import mlflow
@@ -42,10 +43,13 @@ def link(uri: str) -> str:
 def code(text: str) -> str:
     """Return text as it is, whatever marks it holds.
 
-    >>> code("a*b"), code("a`b")
-    ('`a*b`', '`` a`b ``')
+    >>> code("a*b"), code("a`b"), code("a``b")
+    ('`a*b`', '`` a`b ``', '``` a``b ```')
     """
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
+    if "`" not in text:
+        return f"`{text}`"
+    fence = "`" * (max(map(len, re.findall("`+", text))) + 1)  # any shorter one, the text itself could end
+    return f"{fence} {text} {fence}"
 
 
 def tell_counts(counts: Mapping[str, Mapping[str, int]]) -> str:

@@ -18,7 +18,7 @@ from pawprint.lineage.locks import wait_for_other_writers
 from pawprint.lineage.orphans import mark_own_orphans
 from pawprint.lineage.processes import end_with_starter
 from pawprint.lineage.scratch import use_scratch
-from pawprint.lineage.server import be_brief, be_patient, check_server, is_reachable, tell_server
+from pawprint.lineage.server import be_brief, be_discreet, be_patient, check_server, is_reachable, tell_server
 from pawprint.lineage.surroundings import describe_surroundings
 from pawprint.lineage.tags import (
     ENTRY_POINT_TAG,
@@ -63,6 +63,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     `start_run` of a process); a step started by hand gets a new one.
     """
     be_patient()
+    be_discreet()
     wait_for_other_writers()
     if KEY_VARIABLE not in os.environ:  # main has asked already
         check_server()

@@ -35,6 +35,12 @@ def be_patient() -> None:
     logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.CRITICAL)
 
 
+def be_discreet() -> None:
+    """Have MLflow print no links to runs where the server's address, which they begin with, holds a password."""
+    if tell_server() != str(mlflow.get_tracking_uri()):
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+
 def be_brief() -> None:
     """Have this process, which is about to end, spend no more time on a server that is away."""
     os.environ |= {RETRIES_VARIABLE: "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_PROBE_SECONDS)}

@@ -15,6 +15,9 @@ from typing import Any
 LARGEST_CONFIG = 16 * 2**20
 """Bytes of config.json, which is read whole; that of the largest keras.applications has 1 MB."""
 
+MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
+"""What a `.keras` file consists of. Others Keras would take for a layer's assets, and unpack to disk."""
+
 ANY = frozenset({"*"})
 ADMITTED = {
     "keras": {"DTypePolicy", "Functional", "Model", "Sequential"},
@@ -54,10 +57,14 @@ def load_network_file(path: Path) -> Any:
         UnsafeNetworkError: it is no such file, or names anything but what is `ADMITTED`; nothing of it was built.
     """
     check_network_file(path)
-    import keras  # here, because steps that only import this room's names must not wait for TensorFlow
+    # Here, because steps that only import this room's names must not wait for TensorFlow.
+    import keras
+    import tensorflow as tf
 
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (MemoryError, tf.errors.OpError) as error:
+        raise UnsafeNetworkError(f"{path.name} asks for more memory than there is ({type(error).__name__})") from error
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, OSError) as error:
         raise UnsafeNetworkError(f"{path.name} is no network that Keras can build ({error})") from error
 
@@ -71,8 +78,11 @@ def check_network_file(path: Path) -> None:
     if path.suffix != ".keras":  # Keras takes the others for formats with weaker walls
         raise UnsafeNetworkError(f"{path.name} is no .keras file, and no other format is loaded")
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("config.json") as file:
-            text = file.read(LARGEST_CONFIG + 1)
+        with zipfile.ZipFile(path) as archive:
+            if foreign := set(archive.namelist()) - MEMBERS:
+                raise UnsafeNetworkError(f"{path.name} holds {min(foreign)!r}, which is no part of a network")
+            with archive.open("config.json") as file:
+                text = file.read(LARGEST_CONFIG + 1)
         if len(text) > LARGEST_CONFIG:
             raise UnsafeNetworkError(f"{path.name} has a config.json of more than {LARGEST_CONFIG // 2**20} MiB")
         for named in _objects(json.loads(text)):

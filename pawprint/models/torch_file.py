@@ -98,7 +98,7 @@ def load_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
     except Exception as error:
         # Of a file that was written wrong, pickle raises "not necessarily limited to" what its documentation names;
         # fuzzing has shown six kinds.
-        raise ValueError(f"{path.name} is no file of PyTorch weights that can be read here: {error}") from error
+        raise ValueError(f"{path.name} is no file of PyTorch weights that can be read here: {error!r}") from error
 
 
 def _load(file: BinaryIO) -> Any:

@@ -5,6 +5,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from pawprint.errors import UserError
 from pawprint.photos.labels import reason_to_ignore, reason_unsafe
@@ -57,14 +58,19 @@ def list_folder(folder: Path) -> tuple[list[str], LeftOut]:
     """Return the photos under a folder as relative names with `/`, and how many other files for which reason.
 
     Linked folders are not followed, as they may lead round in circles.
+
+    Raises:
+        UserError: A folder cannot be read: what lies in it would be missing without a word.
     """
     names = []
     ignored = LeftOut()
-    for parent, _, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_refuse):
+        for name in folders:
+            if Path(parent, name).is_symlink():
+                ignored.add("a linked folder (copy it, or name it as the source)", _relative(parent, name, folder))
         for name in files:
-            path = Path(parent, name)
-            member = path.relative_to(folder).as_posix()
-            reason = reason_to_ignore(member) or _reason_unpackable(path, member)
+            member = _relative(parent, name, folder)
+            reason = reason_to_ignore(member) or _reason_unpackable(folder / member, member)
             if reason is None:
                 names.append(member)
             else:
@@ -148,11 +154,21 @@ def _pack(path: Path, photos: Iterable[tuple[str, bytes]]) -> None:
             archive.writestr(member, data)
 
 
+def _relative(parent: str, name: str, folder: Path) -> str:
+    return Path(parent, name).relative_to(folder).as_posix()
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); mend its permissions or leave it out") from error
+        _refuse(error)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UserError(
+        f"{error.filename} cannot be read ({error.strerror}); mend its permissions or leave it out"
+    ) from error
 
 
 def _reason_unpackable(path: Path, member: str) -> str | None:

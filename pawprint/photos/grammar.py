@@ -149,7 +149,8 @@ def parse_place(text: str, split: str | None = None) -> Place:
         drawn_counts(text)
         return Place("synthetic", text, split, licence="drawn by pawprint: Apache-2.0, as the program")
     scheme, colon, rest = text.partition(":")
-    if not colon or len(scheme) == 1 or _path_exists(text):  # one letter is a Windows drive
+    # One letter is a Windows drive; of file:// the form counts, whether or not something is there.
+    if not colon or len(scheme) == 1 or (scheme != "file" and _path_exists(text)):
         return _parse_path(text, split)
     if scheme in WORDED:
         pattern, expected = WORDED[scheme]
@@ -168,6 +169,8 @@ def _parse_url(text: str, scheme: str, split: str | None) -> Place:
         offered = ", ".join(f"{name}://" for name in SCHEMES)
         raise UserError(f"source {text!r}: {scheme}:// is not offered; the schemes that are: {offered}")
     if scheme == "file":
+        if not text.startswith(("file:///", "file://localhost/")):
+            raise UserError(f"source {text!r} names no file on this machine; expected file:///<path>")
         return Place("path", text, split)
     try:
         url = urlsplit(text)
@@ -176,6 +179,10 @@ def _parse_url(text: str, scheme: str, split: str | None) -> Place:
     kind, owner = ("bucket", "bucket") if scheme in BUCKET_SCHEMES else ("http", "host")
     if not url.hostname:
         raise UserError(f"source {text!r} names no {owner}; expected {scheme}://<{owner}>/<path>")
+    if kind == "bucket" and not url.path.strip("/"):
+        raise UserError(
+            f"source {text!r} names a bucket alone; expected a zip or a tar in it, {scheme}://<bucket>/<path>"
+        )
     return Place(kind, text, split)
 
 

@@ -1,11 +1,14 @@
 """What a server says about a file in its HTTP headers."""
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+# A server may send anything: 5,000 digits are no number to Python, and "²" is a digit.
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_RANGE = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 def read_mark(headers: Mapping[str, str]) -> str | None:
@@ -40,8 +43,17 @@ def read_range(headers: Mapping[str, str]) -> tuple[int, int | None] | None:
     >>> read_range({"Content-Range": "bytes 100-199/5000"}), read_range({"Content-Range": "lines 1-2/3"})
     ((100, 5000), None)
     """
-    found = re.fullmatch(r"\s*bytes\s+(\d+)-(\d+)/(\d+|\*)\s*", headers.get("Content-Range", ""))
+    found = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
     return (int(found[1]), None if found[3] == "*" else int(found[3])) if found else None
+
+
+def read_length(headers: Mapping[str, str]) -> int | None:
+    """Return how many bytes are to come (`Content-Length`), or None where that is not said.
+
+    >>> read_length({"Content-Length": "120"}), read_length({"Content-Length": "²"})
+    (120, None)
+    """
+    return int(length) if _NUMBER.fullmatch(length := headers.get("Content-Length", "")) else None
 
 
 def read_pause(headers: Mapping[str, str]) -> float | None:
@@ -51,7 +63,7 @@ def read_pause(headers: Mapping[str, str]) -> float | None:
     120.0
     """
     text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if _NUMBER.fullmatch(text):
         return float(text)
     moment = _read_date(text)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else None
@@ -82,7 +94,7 @@ def read_digest(headers: Mapping[str, str], *, whole: bool) -> tuple[str, str] |
 def _to_hexadecimal(algorithm: str, text: str) -> tuple[str, str] | None:
     try:
         return algorithm, base64.b64decode(text.strip(), validate=True).hex()
-    except binascii.Error:
+    except ValueError:  # of base64, and of letters that are none of ASCII's
         return None
 
 

@@ -1,6 +1,7 @@
 """Which class and which split each photo belongs to, read from member names alone."""
 
 import re
+import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pawprint.photos.left_out import LeftOut
+from pawprint.photos.limits import DEEPEST_FOLDER, LONGEST_NAME
 
 SPLITS = ("train", "validation", "test")
 
@@ -84,7 +86,9 @@ def reason_unsafe(member: str) -> str | None:
         return "a name that is not UTF-8"
     if any(unicodedata.category(sign) == "Cc" for sign in member):
         return "a name with control characters"
-    return None
+    if len(path) > LONGEST_NAME:
+        return f"a name of more than {LONGEST_NAME:,} characters"
+    return f"more than {DEEPEST_FOLDER} folders deep" if path.count("/") > DEEPEST_FOLDER else None
 
 
 def prefix_label(member: str) -> str | None:
@@ -140,7 +144,8 @@ def label_members(members: Iterable[str]) -> tuple[list[Labelled], LeftOut]:
 def _components(member: str) -> tuple[str, ...]:
     # macOS stores accents decomposed, others composed: the same folder must not become two classes.
     path = unicodedata.normalize("NFC", member.replace("\\", "/"))
-    return tuple(part.strip() for part in path.split("/") if part.strip() not in {"", ".", ".."})
+    # Interned, as the folders of all members are held at once, and are few.
+    return tuple(sys.intern(part.strip()) for part in path.split("/") if part.strip() not in {"", ".", ".."})
 
 
 def _prefixes_decide(paths: Iterable[tuple[str, ...]]) -> bool:

@@ -9,10 +9,11 @@ NAMES_TOLD = 3
 
 
 class LeftOut(Counter[str]):
-    """Counts members by reason, and remembers the first names of each.
+    r"""Counts members by reason, and remembers the first names of each.
 
     Attributes:
-        names: By reason, up to `NAMES_KEPT` names in the order they came.
+        names: By reason, up to `NAMES_KEPT` names in the order they came; bytes that are no text in a name are
+            written as `\udcff`, since the names go into the manifest.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,7 @@ class LeftOut(Counter[str]):
         self[reason] += 1
         kept = self.names.setdefault(reason, [])
         if len(kept) < NAMES_KEPT:
-            kept.append(member)
+            kept.append(member.encode("utf-8", "backslashreplace").decode())
 
     def merge(self, other: "LeftOut") -> None:
         """Count what another archive left out, too."""

@@ -15,6 +15,12 @@ MAX_DIRECTORY_BYTES = 128 * 2**20
 MAX_HEADER_BYTES = 2**20
 """Size of one header of a tar (a long name, extended attributes), which is read whole."""
 
+LONGEST_NAME = 1024
+"""Characters of a member's name: a zip's may have 65,535, and become a class, a column and a label in pictures."""
+
+DEEPEST_FOLDER = 64
+"""Folders that a member may lie in: 40,000 fit into one name, and each is looked at."""
+
 MAX_RATIO = 100
 """How many times its compressed size a member, or a tar, may take. Photos hardly shrink; a bomb does 1,000-fold."""
 

@@ -15,8 +15,13 @@ def confirmation_url(page: str, url: str) -> str | None:
     parser.feed(page)
     if parser.action is None:
         return None
-    address = urljoin(url, parser.action)
-    return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(parser.fields)}"
+    try:
+        address = urljoin(url, parser.action)
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:  # a form that leads to what is no address is not Drive's
+        return None
+    return f"{address}{'&' if parts.query else '?'}{urlencode(parser.fields)}"
 
 
 def page_title(page: str) -> str:

@@ -1,5 +1,6 @@
 """Each kind of place, turned into an archive or a folder at hand."""
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -49,16 +50,22 @@ def receive_path(place: Place) -> Received:
 
     Raises:
         UnreachableError: Nothing is there.
-        UserError: Something is, but no folder, zip or tar.
+        UserError: Something is, but no folder, zip or tar, or it cannot be read.
     """
-    path = local_path(place.text)
-    if not path.exists():
-        raise UnreachableError(f"source {place.text!r} does not exist{_how_to_mend(path)}")
-    path = path.absolute()
     try:
+        path = local_path(place.text)
+        if not path.exists():
+            raise UnreachableError(f"source {place.text!r} does not exist{_how_to_mend(path)}")
+        path = path.absolute()
+        if not path.is_dir() and not path.is_file():  # to read a pipe is to wait for ever
+            raise UserError(f"source {place.text!r} is a pipe or a device; expected a folder, zip or tar")
         kind = archive_kind(path)
         looks = "" if kind else describe_file(path)
+    except RuntimeError as error:
+        raise UnreachableError(f"source {place.text!r} begins with ~ and a name that is nobody's here") from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UnreachableError(f"source {place.text[:80]!r}… does not exist: it is too long for a path") from error
         raise UserError(f"source {place.text!r} cannot be read ({error.strerror}); mend its permissions") from error
     if kind is None:
         raise UserError(f"source {place.text!r} is no archive: it looks like {looks}; expected a folder, zip or tar")

@@ -9,15 +9,21 @@ from urllib.parse import unquote
 
 # Of an address, what stands before the host. A password may hold a slash; `host:8000/me@home.zip` holds none.
 _USERINFO = re.compile(r"(?<=://)(?:(?![^\s/:@]+:\d+(?:/|$))[^\s/@:]*:[^\s@]*|[^\s/?#,@]+)@")
+# A misspelt source is written down all the same: with slashes missing or turned round, blanks in a password.
+_SCHEME = r"(?:https?|ftp|s3|gs|gcs):"
+_ADDRESS = re.compile(rf"://|\b{_SCHEME}[/\\]", re.IGNORECASE)
+_MISSPELT_USERINFO = re.compile(rf"\b{_SCHEME}[/\\]*[^/\\@:,]*:(?!\d+(?:/|$))[^/\\@,]*@", re.IGNORECASE)
 _QUOTED_USERINFO = re.compile(r"(?<=%3A%2F%2F)[^\s%/]*(?:%3A)?[^\s/]*?%40", re.IGNORECASE)
 _REVEALING = (
     r"[^=&;?#\s]*(?:signature|token|secret|passw|pwd|credential|api[_-]?key|access[_-]?key|authorization)[^=&;?#\s]*"
-    r"|sig|auth|jwt|key-pair-id"
+    r"|sig|pass|auth|jwt|key-pair-id|key(?==[\w-]{20})"  # Google's keys; `key=photos.zip` names a file
 )
-_PARAMETER = re.compile(rf"([?&;#](?:{_REVEALING}))=([^&;#\s'\"<>)]*)", re.IGNORECASE)
+# Looked ahead first: a long text without `=` would be gone through once for each word in it.
+_PARAMETER = re.compile(rf"([?&;#](?=[^=&;?#\s]*+=)(?:{_REVEALING}))=([^&;#\s'\"<>)]*)", re.IGNORECASE)
 _QUERY = re.compile(r"\?[^\s'\"<>)]*=[^\s'\"<>)]*")
 _WORDS = re.compile(
-    r"\b([\w-]*(?:password|passwd|pwd|secret|token|api[_-]?key)\s*[=:]\s*|(?:bearer|basic)\s+(?=[\w.~+/=-]{8}))"
+    r"((?<![\w-])[\w-]*(?:password|passwd|pwd|secret|token|api[_-]?key)\s*[=:]\s*"
+    r"|\b(?:bearer|basic)\s+(?=[\w.~+/=-]{8}))"
     r"([^\s'\"<>,;]+)",
     re.IGNORECASE,
 )
@@ -36,12 +42,13 @@ def find_secret(source: str) -> str | None:
     True
     """
     for text in (source, unquote(source)):
-        if "://" not in text:
-            continue
-        if _USERINFO.search(text):
+        if _USERINFO.search(text) or _MISSPELT_USERINFO.search(text):
             return "a name or password before the host"
+        address = _ADDRESS.search(text)
+        if address is None:
+            continue
         # A folder may well be called `?token=1`; only an address has parameters.
-        for found in _PARAMETER.finditer(text, text.index("://")):
+        for found in _PARAMETER.finditer(text, address.start()):
             if found[2]:
                 return f"the parameter {found[1][1:]}"
     return None
@@ -74,7 +81,8 @@ def _own_secrets() -> list[str]:
     found = [value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name.upper())]
     # The places that requests looks at; named, as of the default one Python takes only what nobody else may read.
     for place in [os.environ["NETRC"]] if "NETRC" in os.environ else ["~/.netrc", "~/_netrc"]:
-        with suppress(OSError, RuntimeError, netrc.NetrcParseError):
+        # UnicodeDecodeError: a file in an old encoding.
+        with suppress(OSError, RuntimeError, UnicodeDecodeError, netrc.NetrcParseError):
             found += [password or "" for _, _, password in netrc.netrc(Path(place).expanduser()).hosts.values()]
     # The longest first: one may be part of another.
     return sorted((one for one in set(found) if len(one) >= _SHORTEST_SECRET), key=len, reverse=True)

@@ -27,14 +27,15 @@ class CarefulSession(requests.Session):
 
         Raises:
             UnreachableError: It leads to another scheme, or from https to http.
+            ValueError: What it leads to is no address.
         """
-        target = super().get_redirect_target(resp)
-        if target is not None:
-            try:
+        try:
+            target = super().get_redirect_target(resp)
+            if target is not None:
                 check_next(str(resp.url), urljoin(str(resp.url), target))
-            except UnreachableError:
-                resp.close()
-                raise
+        except (UnreachableError, ValueError):
+            resp.close()
+            raise
         return target
 
 
@@ -43,8 +44,10 @@ def check_next(url: str, following: str) -> None:
 
     Raises:
         UnreachableError: To anything but http and https, or from https to http.
+        ValueError: What follows is no address.
     """
     before, after = urlsplit(url), urlsplit(following)
+    _ = after.port  # looked at, and refused, only when it is asked for
     if after.scheme not in {"http", "https"} or (before.scheme == "https" and after.scheme == "http"):
         raise UnreachableError(
             f"{hide_queries(url)} redirects from {before.scheme}:// to {after.scheme}://{after.hostname or ''}, which "

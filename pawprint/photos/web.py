@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from pawprint.photos.headers import read_digest, read_mark, read_pause, read_range, read_strong_mark
+from pawprint.photos.headers import read_digest, read_length, read_mark, read_pause, read_range, read_strong_mark
 from pawprint.photos.pages import confirmation_url, page_title
 from pawprint.photos.received import BrokeOffError, BusyError, SilentError, UnreachableError
 from pawprint.photos.secrets import hide_queries
@@ -30,6 +30,7 @@ STALL_SECONDS = 30  # without a byte, once the transfer runs
 PIECE_BYTES = 64 * 2**10
 HEAD_BYTES = 512  # enough to tell a page from an archive, and soon there over a slow line
 LARGEST_PAGE = 2**20
+_LONGEST_TEXT = 4000  # characters of an error that are looked through: it may quote a header of 64 KB
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 RANGE_NOT_SATISFIABLE = 416
 
@@ -75,7 +76,7 @@ def kaggle_credentials() -> tuple[str, str] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return str(content["username"]), str(content["key"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         LOG.warning("photos: %s holds no username and key; asking Kaggle without", path)
         return None
 
@@ -104,7 +105,7 @@ def _get(session: requests.Session, url: str, name: str, resume: Resume | None) 
     headers = {"Range": f"bytes={resume.start}-", "If-Range": resume.mark} if resume else {}
     try:
         response = session.get(url, auth=auth, headers=headers, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS))
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # ValueError: of an address that is none
         raise _kind_of(error)(f"{name} cannot be reached: {_words_for(error)}") from error
     if resume and not _goes_on(response, resume):
         # Python takes headers that were cut for whole ones; then nothing comes after them.
@@ -123,15 +124,15 @@ def _get(session: requests.Session, url: str, name: str, resume: Resume | None) 
     return _build_stream(session, response, name, resume)
 
 
-def _kind_of(error: requests.RequestException) -> type[UnreachableError]:
-    if isinstance(error, requests.TooManyRedirects | requests.exceptions.InvalidURL):
+def _kind_of(error: Exception) -> type[UnreachableError]:
+    if isinstance(error, requests.TooManyRedirects | ValueError):
         return UnreachableError
     # It was there, and hung up: another try costs little.
     return BrokeOffError if "Connection aborted" in str(error) else SilentError
 
 
 def _tells_its_end(response: requests.Response) -> bool:
-    return response.headers.get("Content-Length", "").isdigit() or "Transfer-Encoding" in response.headers
+    return read_length(response.headers) is not None or "Transfer-Encoding" in response.headers
 
 
 def _goes_on(response: requests.Response, resume: Resume) -> bool:
@@ -170,14 +171,13 @@ def _build_stream(session: requests.Session, response: requests.Response, name: 
         session.close()
 
     part = response.status_code == http.client.PARTIAL_CONTENT
-    length = response.headers.get("Content-Length", "")
     encoded = "Content-Encoding" in response.headers
     if part and resume:
         num_bytes, start = resume.num_bytes, resume.start
         shown: str | None = resume.mark
         mark = shown
     else:
-        num_bytes, start = int(length) if length.isdigit() and not encoded else None, 0
+        num_bytes, start = None if encoded else read_length(response.headers), 0
         shown = read_mark(response.headers)
         mark = None if encoded else read_strong_mark(response.headers)
     return Stream(
@@ -232,7 +232,9 @@ def _words_for_status(url: str, status: int) -> str:
 
 
 def _words_for(error: Exception) -> str:
-    text = str(error)
+    text = str(error)[:_LONGEST_TEXT]
+    if isinstance(error, UnicodeDecodeError):
+        return "where it redirects to, or your netrc file, is no text in UTF-8"
     if isinstance(error, urllib3.exceptions.ProtocolError):
         return "the transfer was cut"
     if isinstance(error, requests.TooManyRedirects):

@@ -111,6 +111,14 @@ def test_a_class_without_enough_photos_is_named(tiny_photos: TinyPhotos, tmp_pat
         write(folder, tmp_path / "dataset")
 
 
+def test_where_nothing_but_copies_is_left_the_message_says_so(tiny_photos: TinyPhotos, tmp_path: Path) -> None:
+    folder = tiny_photos(photos=5)
+    for path in (folder / "dogs").iterdir():
+        path.write_bytes((folder / "dogs" / "0001.jpg").read_bytes())
+    with pytest.raises(UserError, match=r"class 'dogs' has .* 4 duplicates and 0 near duplicates of others"):
+        write(folder, tmp_path / "dataset")
+
+
 def test_fewer_photos_than_asked_for_are_said(tiny_photos: TinyPhotos, tmp_path: Path) -> None:
     description = write(tiny_photos(photos=20), tmp_path / "dataset", train_images=1500, test_images=500)
     assert description["notes"] == [

@@ -131,6 +131,8 @@ OUT = "a path that leads out of the archive"
         ("cats/\x1b[2Jclear.jpg", "a name with control characters"),
         (zip_info("cats/link.jpg", 0o120777), "a link or a device"),
         (zip_info("cats/device.jpg", 0o020666), "a link or a device"),
+        (f"cats/{'x' * 1016}.jpg", "a name of more than 1,024 characters"),
+        (f"{'d/' * 65}1.jpg", "more than 64 folders deep"),
         ("cats/inner.zip", "archive within the archive"),
         ("cats/inner.tar.gz", "archive within the archive"),
     ],

@@ -157,6 +157,27 @@ def test_a_webp_of_too_many_pixels_is_refused() -> None:
         decode_photo(b"RIFF" + struct.pack("<I", len(data)) + data, 16)
 
 
+@pytest.mark.parametrize("rows", [1, 30])
+def test_a_tiff_in_one_strip_may_have_fewer_pixels_than_one_in_many(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(PHOTO.convert("CMYK"), "TIFF", compression="tiff_lzw", tiffinfo={278: rows})
+    monkeypatch.setattr(decode, "MAX_PIXELS", 1300)
+    if rows == 1:
+        assert shown(data).shape == (16, 16, 3)
+        return
+    with pytest.raises(UnreadablePhoto, match="40×30: more than 812 pixels"):
+        decode_photo(data, 16)
+
+
+@pytest.mark.parametrize("name", ["jpeg-rgb", "png-rgb", "jpeg-progressive", "webp-lossless", "avif-rgb"])
+def test_what_takes_more_memory_may_have_fewer_pixels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MAX_PIXELS", 1300)  # PHOTO has 1,200
+    if name in {"jpeg-rgb", "png-rgb"}:
+        assert shown(PICTURES[name]).shape == (16, 16, 3)
+        return
+    with pytest.raises(UnreadablePhoto, match=r"40×30: more than (1,083|406) pixels"):
+        decode_photo(PICTURES[name], 16)
+
+
 @pytest.mark.parametrize("name", ["png-rgb", "png-16", "png-palette", "webp-lossless", "tiff-cmyk", "gif-animated"])
 def test_a_large_photo_shows_what_a_small_one_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Image.open(io.BytesIO(PICTURES[name])) as image:
@@ -182,6 +203,27 @@ def test_the_largest_photo_of_any_kind_fits_into_the_memory(kind: str) -> None:
         "print(peak_megabytes())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    print(kind, done.stdout)  # noqa: T201 - figures
+    assert float(done.stdout) < 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "side", "options"),
+    [("WEBP", 5270, {"lossless": True, "method": 0}), ("JPEG", 8610, {"progressive": True, "subsampling": 0})],
+)
+def test_the_largest_photo_of_a_greedy_decoder_fits_too(
+    kind: str, side: int, options: dict[str, int], tmp_path: Path
+) -> None:
+    Image.new("RGB", (side, side)).save(tmp_path / "photo", kind, **options)
+    code = (
+        "import sys; from pathlib import Path; from pawprint.dataset.decode import decode_photo\n"
+        "from tests.memory import peak_megabytes\n"
+        "assert decode_photo(Path(sys.argv[1]).read_bytes(), 160).shape == (160, 160, 3)\n"
+        "print(peak_megabytes())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "photo")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     print(kind, done.stdout)  # noqa: T201 - figures
     assert float(done.stdout) < 500
 

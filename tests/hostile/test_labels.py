@@ -110,6 +110,13 @@ def test_an_empty_class_is_none(tmp_path: Path, tiny_photos: Callable[..., Path]
     assert manifest.ignored_names == {"not a photo": ["only text/notes.txt"]}
 
 
+def test_a_class_with_as_long_a_name_as_is_taken_is_shortened_in_the_picture(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path, {"c" * 1000: 12, "dogs": 12})
+    make_dataset(photos, tmp_path / "dataset")
+    with Image.open(tmp_path / "dataset/preview.png") as picture:
+        assert picture.width < 2000
+
+
 @pytest.mark.slow
 def test_500_classes_give_a_dataset_and_pictures_in_bounded_time(tmp_path: Path) -> None:
     started = time.process_time()

@@ -169,6 +169,33 @@ def test_a_config_that_unpacks_to_gigabytes_is_refused(files: Path) -> None:
         check_network_file(files / "network.keras")
 
 
+@pytest.mark.parametrize("name", ["../../poisoned/x", "assets/layer/large.bin", "model.weights.npz"])
+def test_a_file_with_more_in_it_than_a_network_is_refused(files: Path, name: str) -> None:
+    """Keras unpacks assets to disk, and takes weights in other formats where the usual ones are away."""
+    with zipfile.ZipFile(files / "network.keras", "a") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(UnsafeNetworkError, match="no part of a network"):
+        load_network_file(files / "network.keras")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), "ResourceExhaustedError"])
+def test_a_network_that_asks_for_all_the_memory_ends_in_a_line(
+    error: Exception | str, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen with four thousand million units; raised here by hand, since a large machine might have the memory."""
+    import keras
+    import tensorflow as tf
+
+    raised = error if isinstance(error, Exception) else getattr(tf.errors, error)(None, None, "OOM")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(keras.models, "load_model", refuse)
+    with pytest.raises(UserError, match="more memory than there is"):
+        load_network(files / "network.keras")
+
+
 def load_served(files: Path) -> None:
     artifacts = {"network": "network.keras", "description": "model.json", "digests": "digests.json"}
     paths = {key: str(files / name) for key, name in artifacts.items()}

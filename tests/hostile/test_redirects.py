@@ -1,6 +1,7 @@
 """No address but the user's is fetched, and no credential goes to a host that it is not for."""
 
 import io
+import time
 import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -77,6 +78,56 @@ def test_a_redirect_from_https_to_http_is_refused() -> None:
     check_next("http://a.test/x", "https://b.test/x")
 
 
+@pytest.mark.parametrize(
+    "to", ["http://[::1/a", "http://u:p@[1/a", "http://host:port/", "http://a..b/", f"http://{'a' * 300}/", "http://é/"]
+)
+def test_a_redirect_to_what_is_no_address_is_an_error_like_another(to: str, serve: Serve) -> None:
+    url, asked = serve(redirect(to))
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        fetch_url(f"{url}/a.zip")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "value"),
+    [
+        (503, "Retry-After", "²"),
+        (503, "Retry-After", "9" * 400),
+        (200, "Repr-Digest", "sha-256=:é=:"),
+        (200, "Content-MD5", "é"),
+        (200, "x-goog-hash", "md5=é"),
+        (200, "Content-Length", "²"),
+        (200, "Content-Length", "9" * 5000),
+        (206, "Content-Range", f"bytes {'9' * 5000}-2/3"),
+    ],
+)
+def test_headers_of_nonsense_end_in_no_traceback(status: int, name: str, value: str, serve: Serve) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header(name, value)
+        handler.end_headers()
+        handler.close_connection = True
+
+    url, _ = serve(answer)
+    with pytest.raises(UnreachableError):
+        fetch_url(f"{url}/a.zip", busy_seconds=0.01)
+
+
+def test_a_netrc_in_an_old_encoding_is_named(serve: Serve, home: Path) -> None:
+    (home / ".netrc").write_bytes("machine 127.0.0.1 login me password pässwörd\n".encode("latin-1"))
+    assert hide_secrets("a message") == "a message"
+    url, _ = serve(give_zip)
+    with pytest.raises(UnreachableError, match="your netrc file, is no text in UTF-8"):
+        fetch_url(f"{url}/a.zip")
+
+
+def test_long_texts_are_looked_through_in_a_moment() -> None:
+    started = time.process_time()
+    for text in ("?" + "token" * 15_000, "a-" * 30_000, "token-" * 10_000):
+        assert hide_secrets(text) == text
+    assert time.process_time() - started < 2
+
+
 def test_redirects_have_an_end(serve: Serve) -> None:
     url, asked = serve(redirect(f"/round?{SIGNED}"))
     with pytest.raises(UnreachableError, match="redirects round and round") as caught:
@@ -135,6 +186,7 @@ def test_drives_page_leads_only_to_google(serve: Serve, monkeypatch: pytest.Monk
         "train=https://host.test/a.zip?token=PLANTED+test=synthetic",
         "htp://host.test/a.zip?api_key=PLANTED",
         "https://host.test/a.zip?X-Amz-Security-Token=PLANTED",
+        "https://host.test/a.zip?alt=media&key=AIzaPLANTED_0123456789-0123456789",
     ],
 )
 def test_a_source_with_a_secret_is_refused_without_quoting_it(source: str) -> None:
@@ -164,6 +216,23 @@ def test_innocent_sources_are_not_refused_for_secrets(source: str) -> None:
     except UserError as error:
         assert not isinstance(error, SecretError)
         assert source in str(error)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://me:PLANTED and blanks@host.test/a.zip",
+        "https:/me:PLANTED@host.test/a.zip",
+        "https:me:PLANTED@host.test/a.zip",
+        "https:\\\\me:PLANTED@host.test\\a.zip",
+        "synthetic,https:/host.test/a.zip?sig=PLANTED",
+    ],
+)
+def test_a_misspelt_source_with_a_secret_is_refused_as_one(source: str) -> None:
+    """Not as a path that is not there: MLflow has written it down all the same."""
+    with pytest.raises(SecretError) as caught:
+        check_source(source)
+    assert "PLANTED" not in str(caught.value)
 
 
 def test_a_page_that_quotes_credentials_is_told_without_them(

@@ -1,11 +1,14 @@
+from types import SimpleNamespace
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow.entities import Run
 
 from pawprint.lineage.graph import Lineage
-from pawprint.lineage.picture import _Box, _quote_dot, _ticks, draw_curves, draw_lineage, write_dot
+from pawprint.lineage.picture import _Box, _quote_dot, _ticks, draw_curves, draw_lineage, run_url, write_dot
 
 
 def test_a_chain_with_nothing_known_is_still_a_picture() -> None:
@@ -39,3 +42,9 @@ def test_without_validation_there_are_training_curves_alone() -> None:
 def test_a_graph_s_labels_hold_any_text() -> None:
     assert _quote_dot(_Box("source", ('C:\\my "photos"', "second"))) == r'"source\nC:\\my \"photos\"\nsecond"'
     assert write_dot(Lineage()).count("->") == 2
+
+
+def test_a_page_s_links_hold_no_password_of_the_tracking_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlflow.get_tracking_uri", lambda: "https://me:PLANTED@tracking.test/")
+    run = SimpleNamespace(info=SimpleNamespace(experiment_id="1", run_id="2"))
+    assert run_url(cast("Run", run)) == "https://tracking.test/#/experiments/1/runs/2"

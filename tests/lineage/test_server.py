@@ -4,9 +4,10 @@ from functools import partial
 
 import mlflow
 import pytest
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 
 from pawprint.errors import UserError
-from pawprint.lineage.server import check_server
+from pawprint.lineage.server import be_discreet, check_server
 from tests.servers import answering, give
 
 
@@ -51,3 +52,14 @@ def test_a_store_of_ones_own_is_not_asked() -> None:
         check_server()
     finally:
         mlflow.set_tracking_uri(None)
+
+
+@pytest.mark.parametrize(("address", "quiet"), [("https://host.test", False), ("https://me:PLANTED@host.test", True)])
+def test_mlflow_prints_no_links_that_hold_a_password(
+    address: str, quiet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.name, "")  # put back as it was after the test
+    monkeypatch.delenv(MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.name)
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: address)
+    be_discreet()
+    assert MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get() is quiet

@@ -119,3 +119,18 @@ def test_a_number_of_remembered_objects_beyond_the_file_asks_for_no_memory(tmp_p
     path.write_bytes(b"\x80\x02K\x01r\xff\xff\xff\xff.")  # LONG_BINPUT 4294967295: the unpickler would take 64 GB
     with pytest.raises(ValueError, match="remembers object number 4294967295"):
         load_tensors(path)
+
+
+@pytest.mark.parametrize(
+    ("claim", "error"),
+    [
+        # Three bytes that claim to be 2 ** 62, and a frame of more than there are numbers for: found by fuzzing.
+        (pickle.PROTO + b"\x04" + pickle.BINBYTES8 + (2**62).to_bytes(8, "little") + b"abc", "MemoryError"),
+        (pickle.PROTO + b"\x04" + pickle.FRAME + (2**63).to_bytes(8, "little") + b"abc", "OverflowError"),
+    ],
+)
+def test_a_length_that_nobody_has_the_memory_for_is_damage(tmp_path, claim, error):
+    head = b"".join(pickle.dumps(one, protocol=2) for one in (MAGIC_NUMBER, PROTOCOL_VERSION, {}))
+    (tmp_path / "weights.pth").write_bytes(head + claim)
+    with pytest.raises(ValueError, match=f"no file of PyTorch weights that can be read here: {error}"):
+        load_tensors(tmp_path / "weights.pth")

@@ -54,6 +54,8 @@ def run_main(tmp_path: Path, **parameters: str) -> subprocess.CompletedProcess[s
         ({"source": ""}, ["source"]),
         ({"source": "synthetic", "validation_fraction": "0", "patience": "3"}, ["patience=3", "validation"]),
         ({"width": "0"}, ["--width", "0.1"]),
+        ({"learning_rate": "nan"}, ["--learning_rate", "nan", "auto"]),
+        ({"minimum_accuracy": "NaN"}, ["--minimum_accuracy", "NaN", "0<=x<=1"]),
         ({"architecture": "efficientnet_lite0", "width": "0.5"}, ["width=0.5", "efficientnet_lite0", "width=auto"]),
         ({"architecture": "baseline", "weight_decay": "0.1"}, ["weight_decay=0.1", "baseline", "Adam"]),
     ],

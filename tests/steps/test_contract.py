@@ -14,7 +14,7 @@ from mlflow.utils.virtualenv import _PythonEnv
 
 from pawprint.models.adjustment import measured_adjustments
 from pawprint.models.architectures import ARCHITECTURES, recipe_for
-from steps.options import AutoOr, Checked
+from steps.options import AutoOr, Between, Checked
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text("utf-8"))
@@ -36,7 +36,7 @@ def type_of(option: click.Parameter) -> str:
         return "uri"
     if isinstance(option.type, (AutoOr, Checked, click.Choice, click.types.StringParamType, click.types.BoolParamType)):
         return "string"
-    return {click.IntRange: "int", click.FloatRange: "float"}[type(option.type)]
+    return {click.IntRange: "int", Between: "float"}[type(option.type)]
 
 
 def test_there_is_one_file_for_each_entry_point() -> None:
