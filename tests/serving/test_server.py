@@ -55,9 +55,9 @@ def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         pytest.skip("nginx is not installed")
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     site = (PROJECT / "docs" / "nginx.conf").read_text("utf-8")
-    assert site.count("127.0.0.1:5001") == site.count("127.0.0.1:5000") == 1
+    assert site.count("127.0.0.1:5001") == site.count("127.0.0.1:8080") == 1
     site = site.replace("127.0.0.1:5001", server.address.removeprefix("http://"))
-    (folder / "site.conf").write_text(site.replace("127.0.0.1:5000", f"127.0.0.1:{port}"))
+    (folder / "site.conf").write_text(site.replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
     temporary = "".join(f"{name}_temp_path temp;" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     # Started by root, its worker would be nobody, who may not enter pytest's folder.
     user = "user root; " if os.geteuid() == 0 else ""
@@ -167,7 +167,8 @@ def test_the_documented_requests_are_answered(server: Server, tmp_path: Path) ->
     commands = [block for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "/invocations" in block]
     assert len(commands) == 2
     for command in commands:
-        line = command.replace("http://127.0.0.1:5000", server.address)
+        line = command.replace("http://127.0.0.1:5001", server.address)
+        assert line != command
         done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
         (answer,) = json.loads(done.stdout)["predictions"]
         assert answer["error"] == ""
