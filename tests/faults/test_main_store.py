@@ -1,0 +1,81 @@
+"""A whole main run against an artifact store that fails: for a while, now and then, or for good."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from pawprint.lineage.digests import find_damage
+from pawprint.lineage.graph import find_lineage
+from pawprint.lineage.verification import verify_lineage
+from tests.faults.proxies import FaultyProxy, failing
+
+pytestmark = pytest.mark.slow
+
+STEPS = ("main", "download", "preprocess", "train", "evaluate")
+# MLflow's own tries, of which there are seven with pauses of a minute in the end, are not what is tested.
+BRIEF = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0"}
+
+
+@pytest.fixture
+def proxy(server: Any) -> Iterator[FaultyProxy]:
+    with failing(server.uri) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def run_main(
+    proxy: FaultyProxy, start: Callable[..., subprocess.Popen[str]], tiny_photos: Callable[..., Path]
+) -> Callable[..., tuple[int, str]]:
+    def run(**variables: str) -> tuple[int, str]:
+        given = {"source": tiny_photos(photos=20), "architecture": "baseline", "image_size": 32, "epochs": 2}
+        words = [word for name, value in given.items() for word in ("-P", f"{name}={value}")]
+        running = start(*words, MLFLOW_TRACKING_URI=proxy.uri, **BRIEF, **variables)
+        said, _ = running.communicate(timeout=600)
+        return running.returncode, said
+
+    return run
+
+
+def test_a_store_that_fails_now_and_then_costs_nothing(
+    server: Any, proxy: FaultyProxy, run_main: Callable[..., tuple[int, str]]
+) -> None:
+    proxy.fail("PUT|GET", "answers 503", "breaks off", "truncates", "refuses", times=10**6, every=9)
+    code, said = run_main()
+    assert code == 0, said
+    assert "Traceback" not in said
+    assert "trying again" in said
+    proxy.fail("", "", times=0)
+    mlflow.set_tracking_uri(server.uri)
+    for step in STEPS:
+        run = server.newest(step)
+        assert run.info.status == "FINISHED", step
+        assert find_damage(run, thorough=True) == [], step
+    main = server.newest("main").info.run_id
+    assert [check.damage for check in verify_lineage(find_lineage(main)) if check.damage] == []
+    kept = mlflow.artifacts.load_text(f"runs:/{main}/logs/console.txt")
+    assert kept.splitlines()[-1].endswith("its report.html tells the whole story")
+
+
+@pytest.mark.parametrize(
+    ("where", "step"), [("/artifacts/models/", "train"), ("/report.html", "main")], ids=["model", "report"]
+)
+def test_a_store_that_stays_broken_ends_main_in_one_line(
+    server: Any, proxy: FaultyProxy, run_main: Callable[..., tuple[int, str]], where: str, step: str
+) -> None:
+    proxy.fail("PUT", "answers 503", times=10**6, where=where)
+    code, said = run_main(PAWPRINT_WAIT_MINUTES="0.05")
+    assert code != 0
+    assert proxy.tried > 1
+    # Those of MLflow's launcher are its own.
+    assert "pawprint" not in "".join(said.split("Traceback")[1:]), said
+    (line,) = [line for line in said.splitlines() if line.startswith("error: ") and "main" not in line][-1:]
+    assert "could not be stored whole" in line, said
+    for run in (server.newest("main"), server.newest(step)):
+        assert run.info.status == "FAILED"
+        assert "could not be stored whole" in run.data.tags["pawprint.error"]
+    assert re.search(r"error: .*could not be stored whole at mlflow-artifacts:/", said)
