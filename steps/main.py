@@ -178,8 +178,6 @@ def _tell(
     done: "list[Repeat]", chain: "Chain", notes: list[str], *, architecture: str, dataset: "PreparedDataset"
 ) -> None:
     """Says how it went: on the run's page, in report.html, model_card.md and lineage.svg, and at the console."""
-    import mlflow
-
     from pawprint.evaluation.doubts import format_doubts
     from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
     from pawprint.lineage.digests import log_files
@@ -190,6 +188,7 @@ def _tell(
     from pawprint.lineage.registry import describe_version
     from pawprint.lineage.report import build_report
     from pawprint.lineage.results import summarize
+    from pawprint.lineage.server import tell_server
     from pawprint.lineage.suspicions import find_suspicions
     from pawprint.lineage.tags import get_tag
 
@@ -220,7 +219,7 @@ def _tell(
     click.echo("\n".join([summarize(done), *notes]))
     if fallback:
         click.echo(f"note: the photos are {dataset.source}, because of {fallback}", err=True)
-    click.echo(f"run {chain.main.info.run_id} at {mlflow.get_tracking_uri()}; its report.html tells the whole story")
+    click.echo(f"run {chain.main.info.run_id} at {tell_server()}; its report.html tells the whole story")
 
 
 if __name__ == "__main__":

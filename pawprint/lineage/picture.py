@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-import mlflow
 from mlflow.entities import Run
 
 from pawprint.evaluation.style import shorten
 from pawprint.lineage.graph import Lineage, Training
+from pawprint.lineage.server import tell_server
 from pawprint.lineage.tags import get_tag
 
 LOCAL_SERVER = "http://127.0.0.1:5000"
@@ -43,8 +43,8 @@ class _Box:
 
 def run_url(run: Run) -> str:
     """Return the address of a run's page."""
-    uri = mlflow.get_tracking_uri()
-    server = uri.rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL_SERVER
+    address = tell_server()
+    server = address.rstrip("/") if address.startswith(("http://", "https://")) else LOCAL_SERVER
     return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 

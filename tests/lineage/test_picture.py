@@ -1,16 +1,31 @@
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import mlflow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pawprint.lineage.graph import Lineage
-from pawprint.lineage.picture import _Box, _quote_dot, _ticks, draw_curves, draw_lineage, write_dot
+from pawprint.lineage.picture import _Box, _quote_dot, _ticks, draw_curves, draw_lineage, run_url, write_dot
 
 
 def test_a_chain_with_nothing_known_is_still_a_picture() -> None:
     picture = ElementTree.fromstring(draw_lineage(Lineage()))  # noqa: S314 - drawn here
     assert "not known" in "".join(picture.itertext())
+
+
+@pytest.mark.parametrize(
+    ("store", "server"),
+    [
+        ("https://me:pa55word@host.test/mlflow/", "https://host.test/mlflow"),
+        ("postgresql://me:pa55word@host.test/runs", "http://127.0.0.1:5000"),
+    ],
+)
+def test_a_link_to_a_run_holds_no_password(monkeypatch: pytest.MonkeyPatch, store: str, server: str) -> None:
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: store)
+    run = SimpleNamespace(info=SimpleNamespace(experiment_id="7", run_id="ab12"))
+    assert run_url(run) == f"{server}/#/experiments/7/runs/ab12"
 
 
 @given(st.floats(0, 1e4), st.floats(1e-3, 1e4))
