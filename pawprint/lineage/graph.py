@@ -70,9 +70,7 @@ def find_lineage(target: str) -> Lineage:
         run = _original(client, client.get_run(target.removeprefix("runs:/").strip("/").partition("/")[0]))
         return _from_run(client, run)
     except MlflowException as error:
-        raise UserError(
-            f"{target!r} is not known at {tell_server()} ({error.message}); give {TARGETS}"
-        ) from error
+        raise UserError(f"{target!r} is not known at {tell_server()} ({error.message}); give {TARGETS}") from error
 
 
 def find_model_id(client: MlflowClient, uri: str) -> str:

@@ -27,12 +27,13 @@ from pawprint.lineage.tags import (
     MOST_CHARACTERS,
     NAME_TAG,
     PARENT_TAG,
+    SOURCE_TAGS,
     set_tags,
 )
 from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
 from pawprint.lineage.uploads import store_text
 from pawprint.photos.cache import cache_folder
-from pawprint.photos.secrets import hide_secrets
+from pawprint.photos.secrets import drop_userinfo, hide_secrets
 from pawprint.photos.space import explain_full_disk
 
 DIFF = "uncommitted.diff"
@@ -72,6 +73,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
             # A process that this one starts must not take this run for its own.
             os.environ.pop("MLFLOW_RUN_ID", None)
             _name_run(run)
+            _hide_source_secrets(run)
             set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
             if PARENT_TAG not in run.data.tags:
                 _log_uncommitted(read_uncommitted(), run)
@@ -115,6 +117,15 @@ def _is_made_up(name: str | None) -> bool:
     words = (name or "").split("-")
     drawn_from = (name_utils._GENERATOR_PREDICATES, name_utils._GENERATOR_NOUNS)
     return len(words) == 3 and words[0] in drawn_from[0] and words[1] in drawn_from[1] and words[2].isdecimal()
+
+
+def _hide_source_secrets(run: mlflow.ActiveRun) -> None:
+    """Takes the token out of the code's address: clones in CI have one there, and MLflow writes down what it finds."""
+    told = {name: run.data.tags[name] for name in SOURCE_TAGS if name in run.data.tags}
+    bare = {name: drop_userinfo(address) for name, address in told.items()}
+    if bare != told:
+        mlflow.set_tags(bare)
+        run.data.tags.update(bare)  # which reused steps take theirs from
 
 
 def artifact_folder(run: mlflow.ActiveRun) -> list[Path]:
