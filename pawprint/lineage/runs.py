@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils import name_utils
 
@@ -100,16 +101,33 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         ) from error
 
 
-def _name_run(run: mlflow.ActiveRun) -> None:
+def tag_refusal(reason: str) -> None:
+    """Tags the run that `mlflow run` made for this process with what was wrong, where no step has taken it on.
+
+    It would stand in everybody's list under a name that MLflow made up, failed without a word. A server that is away
+    is not waited for.
+    """
+    run_id = os.environ.pop("MLFLOW_RUN_ID", None)
+    if run_id is None:  # a step started by hand, or one that had begun
+        return
+    be_brief()
+    with suppress(MlflowException):
+        client = MlflowClient()
+        _name_run(client.get_run(run_id))
+        client.set_tag(run_id, ERROR_TAG, reason[-MOST_CHARACTERS:])
+
+
+def _name_run(run: Run) -> None:
     """Gives the run its step's name, so that it is known in MLflow's list, unless `--run-name` has given it another.
 
     MLflow makes up a name for a run whose launcher was told none.
     """
     name = os.environ.pop(NAME_VARIABLE, None)
-    if name is None and _is_made_up(MlflowClient().get_run(run.info.run_id).info.run_name):
+    client = MlflowClient()
+    if name is None and _is_made_up(client.get_run(run.info.run_id).info.run_name):
         name = run.data.tags.get(ENTRY_POINT_TAG)
     if name:
-        mlflow.set_tag(NAME_TAG, name)
+        client.set_tag(run.info.run_id, NAME_TAG, name)
 
 
 def _is_made_up(name: str | None) -> bool:
