@@ -60,9 +60,7 @@ def test_a_store_that_fails_now_and_then_costs_nothing(
     assert "its report.html tells the whole story\n" in mlflow.artifacts.load_text(f"runs:/{main}/logs/console.txt")
 
 
-@pytest.mark.parametrize(
-    ("where", "step"), [("/models/", "train"), ("/report.html", "main")], ids=["model", "report"]
-)
+@pytest.mark.parametrize(("where", "step"), [("/models/", "train"), ("/report.html", "main")], ids=["model", "report"])
 def test_a_store_that_stays_broken_ends_main_in_one_line(
     shared_server: Any, proxy: FaultyProxy, run_main: Callable[..., tuple[int, str]], where: str, step: str
 ) -> None:

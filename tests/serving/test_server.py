@@ -109,6 +109,18 @@ def test_what_is_no_photo_leaves_its_neighbour_answered(server: Server) -> None:
     assert good["label"] in CLASSES
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"inputs": {"image": ["abcde", PHOTO]}}, 200, "not a photo"),
+        ({"dataframe_records": [{"image": "abcde"}, {"image": PHOTO}]}, 400, "Incorrect padding"),
+    ],
+)
+def test_a_text_that_is_no_base64(server: Server, body: object, status: int, said: str) -> None:
+    response = post(server, json.dumps(body))
+    assert (response.status_code, said in response.text) == (status, True), response.text
+
+
 def test_the_proxy_refuses_what_the_server_would_choke_on(server: Server, proxy: Server) -> None:
     check_alive(proxy)
     before = server.memory()
