@@ -19,7 +19,15 @@ from pawprint.lineage.locks import wait_for_other_writers
 from pawprint.lineage.orphans import mark_own_orphans
 from pawprint.lineage.processes import end_with_starter
 from pawprint.lineage.scratch import use_scratch
-from pawprint.lineage.server import be_brief, be_patient, check_server, is_reachable, tell_server
+from pawprint.lineage.server import (
+    WAIT_VARIABLE,
+    be_brief,
+    be_patient,
+    check_server,
+    is_reachable,
+    tell_server,
+    wait_seconds,
+)
 from pawprint.lineage.surroundings import describe_surroundings
 from pawprint.lineage.tags import (
     ENTRY_POINT_TAG,
@@ -41,6 +49,8 @@ DIFF = "uncommitted.diff"
 """Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
 CONSOLE = "logs/console.txt"
 """Where main and tune keep what a person saw."""
+LAST_WAIT_SECONDS = 20
+"""That the store may be away while this is written."""
 KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
 """Where main leaves the tags by which a step's run will be found again, as JSON."""
 
@@ -177,10 +187,12 @@ def _log_uncommitted(uncommitted: Uncommitted, run: mlflow.ActiveRun) -> None:
 
 def log_console(run_id: str, text: str) -> None:
     """Logs what a person saw while a run went on, which is over by now."""
+    if not text:
+        return
     # The process is about to end, perhaps because the server is away: it is not waited for as long as for a result.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    if text:
-        MlflowClient().log_text(run_id, text, CONSOLE)
+    os.environ[WAIT_VARIABLE] = str(min(LAST_WAIT_SECONDS, wait_seconds()) / 60)
+    store_text(text, CONSOLE, str(MlflowClient().get_run(run_id).info.artifact_uri))
 
 
 def _last_lines(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from pawprint.errors import UserError
 from pawprint.lineage import store_errors
 from pawprint.lineage.artifacts import open_artifact, open_location
 from pawprint.lineage.digests import find_damage, groups_of
+from pawprint.lineage.runs import log_console
 from pawprint.lineage.uploads import store_folder
 from pawprint.photos import tries
 from pawprint.photos.transfer import fetch_url
@@ -115,6 +116,15 @@ def test_a_step_whose_artifacts_can_t_be_stored_has_failed(
     assert run.info.status == "FAILED"
     assert "could not be stored whole" in run.data.tags["pawprint.error"]
     assert not groups_of(run)
+
+
+@pytest.mark.parametrize("fault", ["breaks off", "truncates"])
+def test_what_a_person_saw_is_kept_whole(proxy: FaultyProxy, fault: str) -> None:
+    with mlflow.start_run() as run:
+        pass
+    proxy.fail("PUT", fault, times=1)
+    log_console(run.info.run_id, "said\n" * 1000)
+    assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/logs/console.txt") == "said\n" * 1000
 
 
 @pytest.fixture
