@@ -113,7 +113,7 @@ def test_what_is_no_photo_leaves_its_neighbour_answered(server: Server) -> None:
     ("body", "status", "said"),
     [
         ({"inputs": {"image": ["abcde", PHOTO]}}, 200, "not a photo"),
-        ({"dataframe_records": [{"image": "abcde"}, {"image": PHOTO}]}, 400, "Incorrect padding"),
+        ({"dataframe_records": [{"image": "abcde"}, {"image": PHOTO}]}, 400, "not compatible with model signature"),
     ],
 )
 def test_a_text_that_is_no_base64(server: Server, body: object, status: int, said: str) -> None:
