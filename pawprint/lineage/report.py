@@ -116,7 +116,8 @@ def tell_variation(main: Run) -> str:
     """Return how the training photos were shown, which the curves are to be read by."""
     # A pretrained network takes no augmentation: there is no such tag then.
     if float(get_tag(main, "used.augmentation") or 0):
-        return "Training photos are varied each time they are shown, validation photos are not: so training can look worse."
+        varied = "Training photos are varied each time they are shown, validation photos are not"
+        return f"{varied}: so training can look worse."
     return "Training photos are shown as they are, like the validation photos."
 
 
