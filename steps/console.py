@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from contextlib import suppress
 
 import click
 from PIL import Image
@@ -121,9 +122,10 @@ def import_tensorflow_quietly() -> None:
 def _refuse(mistake: Exception | str, code: int) -> None:
     message = hide_secrets(one_line(mistake))
     if "MLFLOW_RUN_ID" in os.environ:
-        from pawprint.lineage.runs import tag_refusal
+        with suppress(Exception):  # whatever a store may raise: the mistake itself is to be heard
+            from pawprint.lineage.runs import tag_refusal
 
-        tag_refusal(message)
+            tag_refusal(message)
     _fail(message, code)
 
 

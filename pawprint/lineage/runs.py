@@ -121,10 +121,9 @@ def tag_refusal(reason: str) -> None:
     if run_id is None:  # a step started by hand, or one that had begun
         return
     be_brief()
-    with suppress(MlflowException):
-        client = MlflowClient()
-        _name_run(client.get_run(run_id))
-        client.set_tag(run_id, ERROR_TAG, reason[-MOST_CHARACTERS:])
+    client = MlflowClient()
+    _name_run(client.get_run(run_id))
+    client.set_tag(run_id, ERROR_TAG, reason[-MOST_CHARACTERS:])
 
 
 def _name_run(run: Run) -> None:

@@ -12,7 +12,6 @@ import yaml
 
 from pawprint.errors import UserError
 from steps.main import main
-from steps.predict import predict
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {
@@ -87,11 +86,6 @@ def test_a_mistake_is_one_line_on_stderr_and_an_exit_code(
     assert done.stdout == ""
     assert re.fullmatch("error: .+\n", done.stderr)
     assert not (tmp_path / "mlflow.db").exists()
-
-
-def test_predict_without_photos_says_how_they_are_named() -> None:
-    with pytest.raises(click.UsageError, match=r"^no photos are named; give --source, or photos one by one$"):
-        predict.main(["--model", "models:/m-1"], standalone_mode=False)
 
 
 def test_one_class_and_an_empty_folder_are_known_before_any_run_starts(
