@@ -31,8 +31,14 @@ def proxy(shared_server: Any) -> Iterator[FaultyProxy]:
 def run_main(
     proxy: FaultyProxy, start: Callable[..., subprocess.Popen[str]], tiny_photos: Callable[..., Path]
 ) -> Callable[..., tuple[int, str]]:
-    def run(**variables: str) -> tuple[int, str]:
-        given = {"source": tiny_photos(photos=20), "architecture": "baseline", "image_size": 32, "epochs": 2}
+    def run(cache: str = "on", **variables: str) -> tuple[int, str]:
+        given = {
+            "source": tiny_photos(photos=20),
+            "architecture": "baseline",
+            "image_size": 32,
+            "epochs": 2,
+            "cache": cache,
+        }
         words = [word for name, value in given.items() for word in ("-P", f"{name}={value}")]
         running = start(*words, MLFLOW_TRACKING_URI=proxy.uri, **BRIEF, **variables)
         said, _ = running.communicate(timeout=600)
@@ -60,12 +66,16 @@ def test_a_store_that_fails_now_and_then_costs_nothing(
     assert "its report.html tells the whole story\n" in mlflow.artifacts.load_text(f"runs:/{main}/logs/console.txt")
 
 
-@pytest.mark.parametrize(("where", "step"), [("/models/", "train"), ("/report.html", "main")], ids=["model", "report"])
+@pytest.mark.parametrize(
+    ("where", "step", "cache"),
+    [("/models/", "train", "off"), ("/report.html", "main", "on")],  # for its own report main need train nothing again
+    ids=["model", "report"],
+)
 def test_a_store_that_stays_broken_ends_main_in_one_line(
-    shared_server: Any, proxy: FaultyProxy, run_main: Callable[..., tuple[int, str]], where: str, step: str
+    shared_server: Any, proxy: FaultyProxy, run_main: Callable[..., tuple[int, str]], where: str, step: str, cache: str
 ) -> None:
     proxy.fail("PUT", "answers 503", times=10**6, where=where)
-    code, said = run_main(PAWPRINT_WAIT_MINUTES="0.05")
+    code, said = run_main(cache, PAWPRINT_WAIT_MINUTES="0.05")
     assert code != 0
     assert proxy.tried > 1, said
     # Those of MLflow's launcher are its own.
