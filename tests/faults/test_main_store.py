@@ -47,11 +47,16 @@ def run_main(
     return run
 
 
-def test_a_store_that_fails_now_and_then_costs_nothing(
-    shared_server: Any, proxy: FaultyProxy, run_main: Callable[..., tuple[int, str]]
+@pytest.mark.parametrize(
+    ("when", "cache"),
+    [({"times": 10**6, "every": 9}, "on"), ({"times": 8, "where": "/models/"}, "off")],
+    ids=["now and then", "for a while"],
+)
+def test_a_store_that_fails_and_comes_back_costs_nothing(
+    shared_server: Any, proxy: FaultyProxy, run_main: Callable[..., tuple[int, str]], when: dict[str, Any], cache: str
 ) -> None:
-    proxy.fail("PUT|GET", "answers 503", "breaks off", "truncates", "refuses", times=10**6, every=9)
-    code, said = run_main()
+    proxy.fail("PUT|GET", "answers 503", "breaks off", "truncates", "refuses", **when)
+    code, said = run_main(cache)
     assert code == 0, said
     assert "Traceback" not in said
     assert "trying again" in said
