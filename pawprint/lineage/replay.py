@@ -100,8 +100,8 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
             _git("-C", str(clone), "checkout", "--quiet", commit)
         except UserError as error:
             raise UserError(
-                f"run {main.info.run_id} was made from commit {commit[:12]}, which can't be had from {place} ({error}): "
-                "push it there first"
+                f"run {main.info.run_id} was made from commit {commit[:12]}, which can't be had from {place} "
+                f"({error}): push it there first"
             ) from error
         if get_tag(main, "git_dirty") == "true":
             _apply_diff(main, clone)
