@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from contextlib import suppress
 
 import click
 from PIL import Image
@@ -78,13 +79,13 @@ def _run(command: click.Command) -> None:
     try:
         command.main(standalone_mode=False)
     except click.ClickException as error:
-        _fail(one_line(error.format_message()), 2)
+        _refuse(error.format_message(), 2)
     except SecretError as error:
         from pawprint.lineage.deletion import delete_launched_run
 
         _fail(one_line(f"{error}; {delete_launched_run()}"), 2)
     except UserError as error:
-        _fail(one_line(error), 1)
+        _refuse(error, 1)
     except (click.Abort, KeyboardInterrupt) as error:
         # click makes an Abort of every KeyboardInterrupt.
         terminated = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)
@@ -116,6 +117,16 @@ def import_tensorflow_quietly() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _refuse(mistake: Exception | str, code: int) -> None:
+    message = hide_secrets(one_line(mistake))
+    if "MLFLOW_RUN_ID" in os.environ:
+        with suppress(Exception):  # whatever a store may raise: the mistake itself is to be heard
+            from pawprint.lineage.runs import tag_refusal
+
+            tag_refusal(message)
+    _fail(message, code)
 
 
 def _fail(message: str, code: int) -> None:

@@ -2,7 +2,7 @@
 
 Reads   a source of photos (README, "Your own photos").
 Writes  the artifact photos/: the archive, and manifest.json with its digest, origin and counts.
-Run it  mlflow run . -e download -P source=/path/to/photos.zip
+Run it  mlflow run . --env-manager uv -e download -P source=/path/to/photos.zip
 """
 
 import tempfile

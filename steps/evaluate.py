@@ -1,10 +1,11 @@
-"""Scores a model on the test photos, which have chosen nothing before.
+r"""Scores a model on the test photos, which have chosen nothing before.
 
 Reads   dataset/ of preprocess, its test photos, and a model.
 Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots, suspicious_labels.csv (labels that the
         model, which has not learned from them, doubts), slices.csv and robustness.csv (where it is weak), and
         explanations.png (what it looked at); the test metrics with intervals.
-Run it  mlflow run . -e evaluate -P dataset=runs:/<run id>/dataset -P model=models:/<model id>
+Run it  mlflow run . --env-manager uv -e evaluate \
+            -P dataset=runs:/<run id>/dataset -P model=models:/<model id>
 """
 
 import tempfile

@@ -2,7 +2,7 @@
 
 Reads   a source of photos.
 Writes  four or more child runs, and on its own run the test metrics: as they are, or mean and std over repeats.
-Run it  mlflow run . -P epochs=30
+Run it  mlflow run . --env-manager uv -P epochs=30
 """
 
 from typing import TYPE_CHECKING

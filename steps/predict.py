@@ -1,8 +1,9 @@
-"""Labels photos with a trained model.
+r"""Labels photos with a trained model.
 
 Reads   a source of photos, which need no classes, and a model.
 Writes  the artifact predictions/: predictions.csv, predictions.parquet, contact-sheet.html.
-Run it  mlflow run . -e predict -P model=models:/pawprint@champion -P source=/path/to/photos
+Run it  mlflow run . --env-manager uv -e predict \
+            -P model=models:/pets@champion -P source=/path/to/photos
         python -m steps.predict --model models:/<model id> photo.jpg …
 """
 
@@ -28,7 +29,7 @@ class UnlessPaths(click.Option):
         except click.MissingParameter:
             if ctx.params.get("paths"):
                 return None
-            raise
+            raise click.UsageError("no photos are named; give --source, or photos one by one") from None
 
 
 @step_command()

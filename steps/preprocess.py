@@ -3,7 +3,7 @@
 Reads   photos/ of download.
 Writes  the artifact dataset/: pixel shards, index.csv, dataset.json, quarantine.csv,
         preview.png, near_duplicates.csv and, if there are any, near_duplicates.png.
-Run it  mlflow run . -e preprocess -P photos=runs:/<run id>/photos
+Run it  mlflow run . --env-manager uv -e preprocess -P photos=runs:/<run id>/photos
 """
 
 import tempfile

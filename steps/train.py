@@ -3,7 +3,7 @@
 Reads   dataset/ of preprocess, its train and validation photos.
 Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accuracy by epoch, as they come; on request
         the artifact export/: the network in other formats.
-Run it  mlflow run . -e train -P dataset=runs:/<run id>/dataset
+Run it  mlflow run . --env-manager uv -e train -P dataset=runs:/<run id>/dataset
 """
 
 from collections.abc import Callable, Mapping

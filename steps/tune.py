@@ -2,7 +2,7 @@
 
 Reads   a source of photos.
 Writes  a run of train for each trial, an evaluation of the winner, and study/: trials.csv and the plots.
-Run it  mlflow run . -e tune -P trials=20
+Run it  mlflow run . --env-manager uv -e tune -P trials=20
 
 The validation photos choose; the test photos judge the winner alone, once.
 """

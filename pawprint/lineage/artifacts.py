@@ -7,12 +7,12 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
 from pawprint.lineage.downloads import NothingThereError, fetch
+from pawprint.lineage.server import tell_server
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def locate(uri: str, expected: str) -> str:
         if scheme == "models":
             return _locate_model(client, rest.strip("/"))
     except MlflowException as error:
-        raise UserError(f"{uri} is not known at {mlflow.get_tracking_uri()} ({error}); expected {expected}") from error
+        raise UserError(f"{uri} is not known at {tell_server()} ({error}); expected {expected}") from error
     raise UserError(f"{uri!r} is no URI that passes between steps; expected {expected}")
 
 

@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from pawprint.errors import UserError
 from pawprint.evaluation.comparison import compare_answers
 from pawprint.lineage.artifacts import open_artifact
-from pawprint.lineage.graph import Lineage, Training, entry_point
+from pawprint.lineage.graph import Lineage, Training
 from pawprint.lineage.registry import read_answers
 from pawprint.lineage.tags import get_tag
 
@@ -45,8 +45,9 @@ def tell_difference(first: Lineage, second: Lineage) -> str:
 
 def _main(lineage: Lineage) -> Run:
     if lineage.main is None:
-        step = next((entry_point(run) for run in lineage.runs()), "unknown")
-        raise UserError(f"diff compares two runs of main; one of these is a run of {step}")
+        raise UserError(
+            "diff compares two runs of main; give their run ids, not a model, a dataset or another step's run"
+        )
     return lineage.main
 
 

@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
 from pawprint.lineage.reuse import FROM_TAG
+from pawprint.lineage.server import tell_server
 from pawprint.lineage.tags import ENTRY_POINT_TAG, PARENT_TAG, get_tag
 
 TARGETS = "a run id, models:/<id>, models:/<name>@<alias>, runs:/<run id>/dataset or runs:/<run id>/photos"
@@ -69,9 +70,7 @@ def find_lineage(target: str) -> Lineage:
         run = _original(client, client.get_run(target.removeprefix("runs:/").strip("/").partition("/")[0]))
         return _from_run(client, run)
     except MlflowException as error:
-        raise UserError(
-            f"{target!r} is not known at {client.tracking_uri} ({error.message}); give {TARGETS}"
-        ) from error
+        raise UserError(f"{target!r} is not known at {tell_server()} ({error.message}); give {TARGETS}") from error
 
 
 def find_model_id(client: MlflowClient, uri: str) -> str:

@@ -155,7 +155,8 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
     Raises:
         UserError: nothing is found there, it is no model of this project, or its files are not as they were written.
     """
-    with open_artifact(uri, expected="models:/<model id of train>") as folder:
+    expected = "models:/<model id>, models:/<name>@<alias> or models:/<name>/<version>"
+    with open_artifact(uri, expected=expected) as folder:
         description = read_model_files(folder / "artifacts", uri=uri)
         model_id = Model.load(str(folder)).model_id
         if model_id is None:

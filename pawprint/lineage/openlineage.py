@@ -10,6 +10,7 @@ import mlflow
 from mlflow.entities import Run
 
 from pawprint.lineage.graph import Lineage, entry_point
+from pawprint.lineage.server import tell_server
 from pawprint.lineage.tags import PARENT_TAG, get_tag
 
 PRODUCER = "urn:pawprint"
@@ -118,7 +119,7 @@ def _model_of(run: Run, lineage: Lineage) -> str:
 
 def _namespace() -> str:
     """Return the tracking server, without a password that its address may hold."""
-    return "mlflow:" + re.sub(r"//[^/@]*@", "//", mlflow.get_tracking_uri())
+    return f"mlflow:{tell_server()}"
 
 
 def _facet(facet: str, /, **values: object) -> dict[str, Any]:

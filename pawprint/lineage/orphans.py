@@ -18,11 +18,11 @@ from mlflow.exceptions import MlflowException
 from pawprint.lineage.heartbeat import ALIVE_TAG
 from pawprint.lineage.processes import describe_process, tell_end
 from pawprint.lineage.source_code import PROJECT
-from pawprint.lineage.tags import ENTRY_POINT_TAG, ERROR_TAG, PARENT_TAG, PREFIX, get_tag
+from pawprint.lineage.tags import ENTRY_POINT_TAG, ERROR_TAG, PARENT_TAG, PREFIX, SOURCE_TAGS, get_tag
+from pawprint.photos.secrets import drop_userinfo
 
 logger = logging.getLogger(__name__)
 HOUR_MS = 3_600_000
-_SOURCE_TAGS = ("mlflow.source.name", "mlflow.source.git.repoURL")
 _RUNNING = "attributes.status = 'RUNNING'"
 
 
@@ -120,7 +120,7 @@ def _is_of_this_project(run: Run, ours: set[str], sources: set[str]) -> bool:
     tags = run.data.tags
     if tags.get(ENTRY_POINT_TAG) not in _entry_points():
         return False
-    return tags.get(PARENT_TAG) in ours or any(tags.get(name) in sources for name in _SOURCE_TAGS)
+    return tags.get(PARENT_TAG) in ours or any(drop_userinfo(tags.get(name, "")) in sources for name in SOURCE_TAGS)
 
 
 def _entry_points() -> set[str]:
@@ -130,7 +130,7 @@ def _entry_points() -> set[str]:
 def _known_sources(experiment_id: str) -> set[str]:
     """Return where the code of the experiment's runs came from that our code has tagged."""
     runs = _search(experiment_id, f"tags.`{PREFIX}host` LIKE '%'")
-    return {run.data.tags[name] for run in runs for name in _SOURCE_TAGS if name in run.data.tags}
+    return {run.data.tags[name] for run in runs for name in SOURCE_TAGS if name in run.data.tags}
 
 
 def _heard_of_family(run: Run) -> int:

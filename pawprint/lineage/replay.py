@@ -96,7 +96,13 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
     with tempfile.TemporaryDirectory(prefix="pawprint-replay-") as scratch:
         clone = Path(scratch, "pawprint")
         _git("clone", "--quiet", place.partition("#")[0], str(clone))
-        _git("-C", str(clone), "checkout", "--quiet", commit)
+        try:
+            _git("-C", str(clone), "checkout", "--quiet", commit)
+        except UserError as error:
+            raise UserError(
+                f"run {main.info.run_id} was made from commit {commit[:12]}, which can't be had from {place} "
+                f"({error}): push it there first"
+            ) from error
         if get_tag(main, "git_dirty") == "true":
             _apply_diff(main, clone)
         parameters = {name: _unquote(value) for name, value in main.data.params.items() if name not in _LEFT_OUT}
@@ -164,4 +170,5 @@ def _unquote(value: str) -> str:
 def _git(*words: str) -> None:
     done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S603, S607
     if done.returncode:
-        raise UserError(f"git {words[0]} failed: {done.stderr.strip()}")
+        said = shlex.join(words[2:] if words[0] == "-C" else words)
+        raise UserError(f"git {said} failed: {done.stderr.strip()}")

@@ -93,6 +93,7 @@ def build_report(
             Markup(draw_curves(histories, name, title=f"{name} over the epochs"))  # noqa: S704 - drawn here
             for name in ("loss", "accuracy")
         ],
+        variation=tell_variation(lineage.main),
         confusion=metrics["confusion_matrix"] if len(classes) <= _MOST_CLASSES else None,
         confusion_picture=confusion,
         plots=plots,
@@ -109,6 +110,15 @@ def build_report(
         runs=[(name, run, run_url(run)) for name, run in _name_runs(lineage)],
         links_are_local=run_url(lineage.main).startswith("http://127.0.0.1:5000/"),
     )
+
+
+def tell_variation(main: Run) -> str:
+    """Return how the training photos were shown, which the curves are to be read by."""
+    # A pretrained network takes no augmentation: there is no such tag then.
+    if float(get_tag(main, "used.augmentation") or 0):
+        varied = "Training photos are varied each time they are shown, validation photos are not"
+        return f"{varied}: so training can look worse."
+    return "Training photos are shown as they are, like the validation photos."
 
 
 def _environment() -> Environment:

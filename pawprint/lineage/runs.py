@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils import name_utils
 
@@ -18,7 +19,16 @@ from pawprint.lineage.locks import wait_for_other_writers
 from pawprint.lineage.orphans import mark_own_orphans
 from pawprint.lineage.processes import end_with_starter
 from pawprint.lineage.scratch import use_scratch
-from pawprint.lineage.server import be_brief, be_discreet, be_patient, check_server, is_reachable, tell_server
+from pawprint.lineage.server import (
+    WAIT_VARIABLE,
+    be_brief,
+    be_discreet,
+    be_patient,
+    check_server,
+    is_reachable,
+    tell_server,
+    wait_seconds,
+)
 from pawprint.lineage.surroundings import describe_surroundings
 from pawprint.lineage.tags import (
     ENTRY_POINT_TAG,
@@ -27,18 +37,21 @@ from pawprint.lineage.tags import (
     MOST_CHARACTERS,
     NAME_TAG,
     PARENT_TAG,
+    SOURCE_TAGS,
     set_tags,
 )
 from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
 from pawprint.lineage.uploads import store_text
 from pawprint.photos.cache import cache_folder
-from pawprint.photos.secrets import hide_secrets
+from pawprint.photos.secrets import drop_userinfo, hide_secrets
 from pawprint.photos.space import explain_full_disk
 
 DIFF = "uncommitted.diff"
 """Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
 CONSOLE = "logs/console.txt"
 """Where main and tune keep what a person saw."""
+LAST_WAIT_SECONDS = 20
+"""That the store may be away while this is written."""
 KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
 """Where main leaves the tags by which a step's run will be found again, as JSON."""
 
@@ -73,6 +86,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
             # A process that this one starts must not take this run for its own.
             os.environ.pop("MLFLOW_RUN_ID", None)
             _name_run(run)
+            _hide_source_secrets(run)
             set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
             if PARENT_TAG not in run.data.tags:
                 _log_uncommitted(read_uncommitted(), run)
@@ -99,16 +113,32 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         ) from error
 
 
-def _name_run(run: mlflow.ActiveRun) -> None:
+def tag_refusal(reason: str) -> None:
+    """Tags the run that `mlflow run` made for this process with what was wrong, where no step has taken it on.
+
+    It would stand in everybody's list under a name that MLflow made up, failed without a word. A server that is away
+    is not waited for.
+    """
+    run_id = os.environ.pop("MLFLOW_RUN_ID", None)
+    if run_id is None:  # a step started by hand, or one that had begun
+        return
+    be_brief()
+    client = MlflowClient()
+    _name_run(client.get_run(run_id))
+    client.set_tag(run_id, ERROR_TAG, reason[-MOST_CHARACTERS:])
+
+
+def _name_run(run: Run) -> None:
     """Gives the run its step's name, so that it is known in MLflow's list, unless `--run-name` has given it another.
 
     MLflow makes up a name for a run whose launcher was told none.
     """
     name = os.environ.pop(NAME_VARIABLE, None)
-    if name is None and _is_made_up(MlflowClient().get_run(run.info.run_id).info.run_name):
+    client = MlflowClient()
+    if name is None and _is_made_up(client.get_run(run.info.run_id).info.run_name):
         name = run.data.tags.get(ENTRY_POINT_TAG)
     if name:
-        mlflow.set_tag(NAME_TAG, name)
+        client.set_tag(run.info.run_id, NAME_TAG, name)
 
 
 def _is_made_up(name: str | None) -> bool:
@@ -116,6 +146,15 @@ def _is_made_up(name: str | None) -> bool:
     words = (name or "").split("-")
     drawn_from = (name_utils._GENERATOR_PREDICATES, name_utils._GENERATOR_NOUNS)
     return len(words) == 3 and words[0] in drawn_from[0] and words[1] in drawn_from[1] and words[2].isdecimal()
+
+
+def _hide_source_secrets(run: mlflow.ActiveRun) -> None:
+    """Takes the token out of the code's address: clones in CI have one there, and MLflow writes down what it finds."""
+    told = {name: run.data.tags[name] for name in SOURCE_TAGS if name in run.data.tags}
+    bare = {name: drop_userinfo(address) for name, address in told.items()}
+    if bare != told:
+        mlflow.set_tags(bare)
+        run.data.tags.update(bare)  # which reused steps take theirs from
 
 
 def artifact_folder(run: mlflow.ActiveRun) -> list[Path]:
@@ -149,10 +188,12 @@ def _log_uncommitted(uncommitted: Uncommitted, run: mlflow.ActiveRun) -> None:
 
 def log_console(run_id: str, text: str) -> None:
     """Logs what a person saw while a run went on, which is over by now."""
+    if not text:
+        return
     # The process is about to end, perhaps because the server is away: it is not waited for as long as for a result.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    if text:
-        MlflowClient().log_text(run_id, text, CONSOLE)
+    os.environ[WAIT_VARIABLE] = str(min(LAST_WAIT_SECONDS, wait_seconds()) / 60)
+    store_text(text, CONSOLE, str(MlflowClient().get_run(run_id).info.artifact_uri))
 
 
 def _last_lines(error: BaseException) -> str:

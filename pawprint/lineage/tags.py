@@ -11,6 +11,8 @@ INTERRUPTED = "interrupted"
 """What that tag says where a person, or the machine, ended the run."""
 
 PARENT_TAG = "mlflow.parentRunId"
+SOURCE_TAGS = ("mlflow.source.name", "mlflow.source.git.repoURL")
+"""Where MLflow writes down where the code came from."""
 NAME_TAG = "mlflow.runName"
 ENTRY_POINT_TAG = "mlflow.project.entryPoint"
 NOTE_TAG = "mlflow.note.content"

@@ -19,6 +19,7 @@ from pawprint.lineage.cache_keys import build_key, digest_code
 from pawprint.lineage.children import end_child, start_child
 from pawprint.lineage.results import find_model
 from pawprint.lineage.reuse import TRIAL_TAG, find_reusable, key_tags, log_reuse
+from pawprint.lineage.server import tell_server
 from pawprint.lineage.tags import ENTRY_POINT_TAG, ERROR_TAG, INTERRUPTED
 from pawprint.models.search_space import Range
 
@@ -147,7 +148,7 @@ def find_trial_model(run_id: str) -> tuple[Run, str]:
         return run, find_model(run)
     except (MlflowException, UserError) as error:
         raise UserError(
-            f"the winner's run {run_id} or its model is no longer in {mlflow.get_tracking_uri()} ({error}); "
+            f"the winner's run {run_id} or its model is no longer in {tell_server()} ({error}); "
             "say cache=refresh to search again"
         ) from error
 

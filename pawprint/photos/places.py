@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pawprint.errors import UserError
 from pawprint.photos.clock import now
@@ -92,7 +92,7 @@ def _how_to_mend(path: Path) -> str:
     # MLflow hands on no variable with the caller's folder. Its default store lies there, but a store may be
     # set to lie anywhere: good for a hint, not for reading photos that may be others than those meant.
     store = re.fullmatch(r"sqlite:///(.+)", os.environ.get("MLFLOW_TRACKING_URI", ""))
-    perhaps = Path(store[1]).parent / path if store else None
+    perhaps = Path(unquote(store[1])).parent / path if store else None
     return f"{text} (perhaps {perhaps})" if perhaps is not None and perhaps.exists() else text
 
 

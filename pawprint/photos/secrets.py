@@ -68,6 +68,15 @@ def hide_secrets(text: str) -> str:
     return text
 
 
+def drop_userinfo(address: str) -> str:
+    """Return a web address without what stands before its host; `ssh://git@…` needs its name, and is left as it is.
+
+    >>> drop_userinfo("https://token:pa55word@host.test/pets.git#sub"), drop_userinfo("ssh://git@host.test/pets.git")
+    ('https://host.test/pets.git#sub', 'ssh://git@host.test/pets.git')
+    """
+    return re.sub(r"^(https?://)[^/?#]*@", r"\1", address)
+
+
 def hide_queries(text: str) -> str:
     """Return a library's text without the query of any address: where a redirect led is nobody's to write down.
 

@@ -63,7 +63,7 @@ def write_contact_sheet(
     page.stream(
         model=model,
         source=source,
-        total=outcome.counts.total() + outcome.num_unreadable,
+        headline=tell_headline(outcome.counts.total(), outcome.num_unreadable),
         num_unreadable=outcome.num_unreadable,
         errors=outcome.errors,
         groups=[
@@ -100,6 +100,17 @@ def _environment() -> Environment:
     environment.filters["percent"] = tell_percent
     environment.filters["number"] = lambda number: f"{number:,}"
     return environment
+
+
+def tell_headline(labelled: int, unreadable: int) -> str:
+    """Return what the page holds, in a line.
+
+    >>> tell_headline(1, 0), tell_headline(1200, 0), tell_headline(3, 1)
+    ('1 photo, labelled', '1,200 photos, labelled', '3 of 4 photos labelled')
+    """
+    if unreadable:
+        return f"{labelled:,} of {labelled + unreadable:,} photos labelled"
+    return f"{labelled:,} photo{'s' if labelled != 1 else ''}, labelled"
 
 
 def tell_percent(share: float) -> str:

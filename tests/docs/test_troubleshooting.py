@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import mlflow.projects
 import mlflow.store.tracking
+import mlflow.utils
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -22,8 +23,11 @@ BEFORE_OURS = "Before any code of this project"
 PLACEHOLDER = "\0"
 # Of the operating system, where MLflow asks for a program of that name.
 ELSEWHERE = {"No such file or directory: 'None'": "{}: '{}'"}
-# Of MLflow, after code of ours.
-OF_MLFLOW = {"The run <…> must be in the 'active' state. …": Path(mlflow.store.tracking.__file__).parent}
+# Of MLflow, elsewhere than in its launcher.
+OF_MLFLOW = {
+    "The run <…> must be in the 'active' state. …": Path(mlflow.store.tracking.__file__).parent,
+    "API request to <…> failed with exception …": Path(mlflow.utils.__file__).parent,
+}
 
 
 def find_texts(path: Path) -> Iterator[str]:

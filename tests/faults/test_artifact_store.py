@@ -5,121 +5,34 @@ And what it reads from there is what was stored, or it says so.
 
 import hashlib
 import random
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
-import requests
 from mlflow import MlflowClient
 
 from pawprint.errors import UserError
 from pawprint.lineage import store_errors
 from pawprint.lineage.artifacts import open_artifact, open_location
 from pawprint.lineage.digests import find_damage, groups_of
+from pawprint.lineage.runs import log_console
 from pawprint.lineage.uploads import store_folder
 from pawprint.photos import tries
 from pawprint.photos.transfer import fetch_url
 from steps.download import download
 from steps.preprocess import preprocess
+from tests.faults.proxies import FAULTS, FaultyProxy, failing
 
 pytestmark = pytest.mark.slow
-
-ARTIFACTS = ("/api/2.0/mlflow-artifacts/artifacts/", "/bucket/")
-"""Where MLflow's server has them, and where the bucket has; what asks for a list has no more than a query after it."""
-FAULTS = ("answers 503", "breaks off", "truncates", "is slow", "refuses")
-
-
-class FaultyProxy(ThreadingHTTPServer):
-    """Passes all on to a store, but for the first uploads, or downloads, which go wrong."""
-
-    daemon_threads = True
-
-    def __init__(self, behind: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.behind, self.fault, self.method, self.left, self.tried = behind, "", "", 0, 0
-        self.turn = threading.Lock()
-        self.uri = f"http://127.0.0.1:{self.server_address[1]}"
-
-    def fail(self, method: str, fault: str, times: int) -> None:
-        self.method, self.fault, self.left, self.tried = method, fault, times, 0
-
-    def choose_fault(self, method: str, path: str) -> str:
-        with self.turn:
-            if method != self.method or not path.startswith(ARTIFACTS) or "?" in path:
-                return ""
-            self.tried += 1
-            self.left -= 1
-            return self.fault if self.left >= 0 else ""
-
-    def handle_error(self, *_: Any) -> None:
-        """Say nothing of connections that were meant to break."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: FaultyProxy
-
-    def pass_on(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        fault = self.server.choose_fault(self.command, self.path)
-        upload = self.command == "PUT"
-        if fault == "refuses":
-            self.connection.close()
-            return
-        if fault == "breaks off" and upload:
-            self.rfile.read(length // 2)
-            self.connection.close()
-            return
-        body = self.rfile.read(length)
-        if fault == "answers 503":
-            self.send_error(503)
-            return
-        if fault == "truncates" and upload:
-            body = body[: length // 2]
-        if fault == "is slow":
-            time.sleep(2)
-        if "chunked" in self.headers.get("Transfer-Encoding", ""):  # as requests sends an empty file
-            assert self.rfile.readline() + self.rfile.readline() == b"0\r\n\r\n"
-        own = {"host", "content-length", "transfer-encoding"}
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in own}
-        answer = requests.request(
-            self.command, self.server.behind + self.path, data=body, headers=headers, timeout=60, stream=True
-        )
-        content = answer.raw.read()
-        if fault == "truncates" and not upload:
-            content = content[: len(content) // 2]  # and its length is told as that
-        if fault == "garbles" and self.path.endswith(".zip"):
-            content = bytes([*content[:-1], content[-1] ^ 1])
-        self.send_response(answer.status_code)
-        for name, value in answer.headers.items():
-            if name.lower() not in {"connection", "transfer-encoding", "content-length", "server", "date"}:
-                self.send_header(name, value)
-        self.send_header(
-            "Content-Length", answer.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
-        )
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if fault == "breaks off" else content)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815 - http.server calls them so
-
-    def log_message(self, *_: Any) -> None:
-        """Keep the test's output free of it."""
 
 
 @pytest.fixture
 def start_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], FaultyProxy]]:
-    proxies: list[FaultyProxy] = []
-
-    def start(behind: str) -> FaultyProxy:
-        proxies.append(FaultyProxy(behind))
-        threading.Thread(target=proxies[-1].serve_forever, daemon=True).start()
-        return proxies[-1]
-
     # Not a checkout: there is no diff to be kept, and the first upload is a photo's.
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
@@ -130,10 +43,8 @@ def start_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
     monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(store_errors, "FIRST_PAUSE", 0.1)
     monkeypatch.setattr(store_errors, "LONGEST_PAUSE", 0.4)
-    yield start
-    for proxy in proxies:
-        proxy.shutdown()
-        proxy.server_close()
+    with ExitStack() as opened:
+        yield lambda behind: opened.enter_context(failing(behind))
 
 
 @pytest.fixture
@@ -205,6 +116,15 @@ def test_a_step_whose_artifacts_can_t_be_stored_has_failed(
     assert run.info.status == "FAILED"
     assert "could not be stored whole" in run.data.tags["pawprint.error"]
     assert not groups_of(run)
+
+
+@pytest.mark.parametrize("fault", ["breaks off", "truncates"])
+def test_what_a_person_saw_is_kept_whole(proxy: FaultyProxy, fault: str) -> None:
+    with mlflow.start_run() as run:
+        pass
+    proxy.fail("PUT", fault, times=1)
+    log_console(run.info.run_id, "said\n" * 1000)
+    assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/logs/console.txt") == "said\n" * 1000
 
 
 @pytest.fixture

@@ -85,3 +85,9 @@ def test_a_replay_is_the_same_to_the_last_digit_or_says_what_is_not(store: Path)
     assert not same
     assert "test metrics: 1 of 2 identical to the last digit" in told
     assert "cpu differs: one -> two" in told
+
+
+def test_what_is_no_run_of_main_is_refused_with_what_to_give(store: Path) -> None:
+    model = Lineage(trainings=[Training(logged(), None, [])])
+    with pytest.raises(UserError, match=r"^diff compares two runs of main; give their run ids, not a model"):
+        tell_difference(lineage(epochs=1, right="1" * 8), model)

@@ -1,9 +1,11 @@
+import subprocess
 from pathlib import Path
 
 import mlflow
 import pytest
 
-from pawprint.lineage.replay import tell_command
+from pawprint.errors import UserError
+from pawprint.lineage.replay import replay_main, tell_command
 
 COMMIT = "c" * 40
 
@@ -31,3 +33,12 @@ def test_from_a_folder_it_is_a_clone_and_the_diff_if_there_was_one(store: Path, 
     assert f"git clone /my/pawprint again && git -C again checkout {COMMIT}" in told
     assert ("uncommitted.diff" in told) == (dirty == "true")
     assert told.splitlines()[-1] == "mlflow run again --env-manager uv -P epochs=3"
+
+
+def test_a_commit_that_was_never_pushed_is_named_with_what_to_do(store: Path) -> None:
+    place = store / "origin"
+    subprocess.run(["git", "init", "--quiet", str(place)], check=True)
+    with mlflow.start_run(tags={"mlflow.source.git.commit": COMMIT, "mlflow.source.git.repoURL": str(place)}) as run:
+        pass
+    with pytest.raises(UserError, match=rf"made from commit cccccccccccc, which can't be had from {place} .*: push it"):
+        replay_main(mlflow.get_run(run.info.run_id), env_manager="local")

@@ -5,6 +5,7 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -243,10 +244,14 @@ def test_a_relative_path_of_a_git_run_is_answered_with_why(
         UserError, match=r"give an absolute path: a run started from a git URL runs in MLflow's own clone"
     ):
         check_source("./tiny.zip")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    called_from = tmp_path / "Fotos für mich"
+    called_from.mkdir()
+    tiny_zip.rename(called_from / "tiny.zip")
+    # As MLflow writes it.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{quote(str(called_from))}/mlflow.db")
     with pytest.raises(UserError) as error:
         check_source("./tiny.zip")
-    assert f"(perhaps {tiny_zip})" in str(error.value)
+    assert f"(perhaps {called_from / 'tiny.zip'})" in str(error.value)
 
 
 @pytest.mark.parametrize("keep_photos", ["copy", "reference"])

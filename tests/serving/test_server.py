@@ -55,9 +55,9 @@ def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         pytest.skip("nginx is not installed")
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     site = (PROJECT / "docs" / "nginx.conf").read_text("utf-8")
-    assert site.count("127.0.0.1:5001") == site.count("127.0.0.1:5000") == 1
+    assert site.count("127.0.0.1:5001") == site.count("127.0.0.1:8080") == 1
     site = site.replace("127.0.0.1:5001", server.address.removeprefix("http://"))
-    (folder / "site.conf").write_text(site.replace("127.0.0.1:5000", f"127.0.0.1:{port}"))
+    (folder / "site.conf").write_text(site.replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
     temporary = "".join(f"{name}_temp_path temp;" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     # Started by root, its worker would be nobody, who may not enter pytest's folder.
     user = "user root; " if os.geteuid() == 0 else ""
@@ -107,6 +107,18 @@ def test_what_is_no_photo_leaves_its_neighbour_answered(server: Server) -> None:
     assert bad["label"] is None
     assert "not a photo" in bad["error"]
     assert good["label"] in CLASSES
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"inputs": {"image": ["abcde", PHOTO]}}, 200, "not a photo"),
+        ({"dataframe_records": [{"image": "abcde"}, {"image": PHOTO}]}, 400, "not compatible with model signature"),
+    ],
+)
+def test_a_text_that_is_no_base64(server: Server, body: object, status: int, said: str) -> None:
+    response = post(server, json.dumps(body))
+    assert (response.status_code, said in response.text) == (status, True), response.text
 
 
 def test_the_proxy_refuses_what_the_server_would_choke_on(server: Server, proxy: Server) -> None:
@@ -167,7 +179,8 @@ def test_the_documented_requests_are_answered(server: Server, tmp_path: Path) ->
     commands = [block for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "/invocations" in block]
     assert len(commands) == 2
     for command in commands:
-        line = command.replace("http://127.0.0.1:5000", server.address)
+        line = command.replace("http://127.0.0.1:5001", server.address)
+        assert line != command
         done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
         (answer,) = json.loads(done.stdout)["predictions"]
         assert answer["error"] == ""

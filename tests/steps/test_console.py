@@ -1,12 +1,19 @@
 """What a person sees on the console."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from mlflow import MlflowClient
 
+from tests.stores import make_store
+
+ENTRY_POINTS = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text("utf-8"))["entry_points"]
+DEFAULTS = {name: str(parameter["default"]) for name, parameter in ENTRY_POINTS["main"]["parameters"].items()}
 QUIETLY = "from steps.console import import_tensorflow_quietly as q; q(); import os; os.write(2, b'after ')"
 
 
@@ -48,3 +55,30 @@ def test_a_closed_terminal_ends_a_step_in_order_unless_nohup_forbids_it(how: str
     assert done.returncode == code
     assert ("goes on" in done.stdout) == (how == "nohup")
     assert ("error: terminated; the same command again goes on" in done.stderr) == (how == "closed")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"epochs": "ten"}, "'ten' is not a valid integer"),
+        ({"validation_fraction": "0", "patience": "3"}, "patience=3 needs validation photos"),
+    ],
+)
+def test_a_run_that_came_to_nothing_is_named_and_says_why(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    """What MLflow's launcher has made is all that a colleague finds in the list."""
+    store = make_store(tmp_path)
+    run_id = MlflowClient(store).create_run("0", tags={"mlflow.project.entryPoint": "main"}).info.run_id
+    words = [word for name, value in (DEFAULTS | given).items() for word in (f"--{name}", value)]
+    done = subprocess.run(
+        [sys.executable, "-m", "steps.main", *words],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"MLFLOW_RUN_ID": run_id, "MLFLOW_TRACKING_URI": store},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    run = MlflowClient(store).get_run(run_id)
+    assert said in run.data.tags["pawprint.error"]
+    assert run.info.run_name == "main"
+    assert f"error: {run.data.tags['pawprint.error']}" in done.stderr

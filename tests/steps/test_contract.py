@@ -73,7 +73,7 @@ def test_predict_needs_a_source_or_photos_and_not_both(tmp_path: Path) -> None:
     photo = tmp_path / "rex.jpg"
     photo.touch()
     predict, model = command_of("predict"), ["--model", "models:/m-0"]
-    with pytest.raises(click.MissingParameter, match="source"):
+    with pytest.raises(click.UsageError, match=r"^no photos are named; give --source, or photos one by one$"):
         predict.make_context("predict", list(model))
     assert predict.make_context("predict", [*model, str(photo)]).params["source"] is None
     with pytest.raises(click.UsageError, match="not both"):

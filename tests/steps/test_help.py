@@ -32,7 +32,11 @@ def test_it_says_what_the_step_reads_and_writes_and_gives_an_example(step: str, 
     text = help_of(step)
     lines = text.splitlines()
     assert re.findall(r"^  (Reads|Writes|Run it) ", text, re.MULTILINE) == ["Reads", "Writes", "Run it"]
-    assert re.search(rf"^  Run it  mlflow run \. {'' if step == 'main' else f'-e {step} '}-P ", text, re.MULTILINE)
+    assert re.search(
+        rf"^  Run it  mlflow run \. --env-manager uv {'' if step == 'main' else f'-e {step} '}(\\\n +)?-P ",
+        text,
+        re.MULTILINE,
+    )
     assert max(map(len, lines)) <= 100
     if columns == 80:
         assert len(lines) <= LINES.get(step, SCREEN)
