@@ -12,7 +12,7 @@ RECIPE = Recipe(
     image_size=64,
     validation_fraction=0.1,
     batch_size=32,
-    learning_rate=0.001,
+    learning_rate=0.006,
     patience=0,
     augmentation=Augmentation(
         crop_area=(0.3, 1.0), crop_aspect=4 / 3, rotation=0.03, brightness=0.3, contrast=0.3, saturation=0.3
@@ -20,21 +20,21 @@ RECIPE = Recipe(
     stages=(Stage(0.0, 1.0, 2),),
     schedule="cosine",
     warmup=0.1,
-    optimizer="adamw",
-    weight_decay=0.05,
+    optimizer="muon",
+    weight_decay=0.5,
     label_smoothing=0.1,
     averaging=0.995,
     flip_average=True,
 )
 
-TOKENIZER_WIDTHS = (64, 128)
+TOKENIZER_WIDTHS = (32, 64, 128)
 NUM_BLOCKS = 4
 NUM_HEADS = 4
 DROPOUT = 0.1
 
 
 def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":  # noqa: ARG001 - no position is learned
-    """Build the network: a token for every 4x4 pixels, attention blocks, a learned average of the tokens.
+    """Build the network: a token for every 8x8 pixels, attention blocks, a learned average of the tokens.
 
     Tokens carry no learned position: the borders that the convolutions see give them enough of one, and the network
     takes any side.
