@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pawprint.lineage.artifacts import open_photos
 from pawprint.lineage.chain import Chain, Outcome
 from pawprint.lineage.tags import set_tags
+from pawprint.photos.cache import cache_folder
 from pawprint.photos.identity import identify_source
 
 
@@ -38,8 +39,10 @@ def prepare_dataset(
         parameters: of preprocess, but for the photos; no `auto`.
 
     Raises:
-        UserError: a step failed, or the source is a run's that is not there.
+        UserError: a step failed, the source is a run's that is not there, or the cache's folder can't be made.
     """
+    if not chain.plan:
+        cache_folder()  # train keeps its checkpoints there: where that can't be, it is said before photos are fetched
     downloaded = chain.run_step(
         "download",
         {"source": source, "keep_photos": keep_photos},

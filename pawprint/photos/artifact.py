@@ -235,6 +235,7 @@ def _write_zip(received: Received, path: Path) -> LeftOut:
 def _estimate_bytes(path: Path, kind: str) -> int:
     """Say how much a copy takes: at least, where the photos of a tar are compressed."""
     if kind == "folder":
-        return sum((path / name).stat().st_size for name in list_folder(path)[0])
+        photos = [path / name for name in list_folder(path)[0]]
+        return sum(photo.stat().st_size for photo in photos if photo.exists())  # one that has just gone is told later
     size = path.stat().st_size
     return 2 * size if kind == "tar" else size  # a tar's photos lie beside the zip until they are sorted

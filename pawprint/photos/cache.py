@@ -26,8 +26,18 @@ def cache_folder() -> Path:
 
 
 def cache_location() -> Path:
-    """Return where the cache is, whether or not it is there."""
-    return Path(os.environ.get("PAWPRINT_CACHE") or "~/.cache/pawprint").expanduser().absolute()
+    """Return where the cache is, whether or not it is there.
+
+    Raises:
+        UserError: It lies in the home of somebody who is not known here.
+    """
+    given = os.environ.get("PAWPRINT_CACHE") or "~/.cache/pawprint"
+    try:
+        return Path(given).expanduser().absolute()
+    except RuntimeError as error:
+        raise UserError(
+            f"the download cache {given} cannot be found ({error}); name another folder in PAWPRINT_CACHE"
+        ) from error
 
 
 def keep_made(make: Callable[[Path], object]) -> tuple[Path, str]:

@@ -70,13 +70,14 @@ def kaggle_credentials() -> tuple[str, str] | None:
     name, key = os.environ.get("KAGGLE_USERNAME"), os.environ.get("KAGGLE_KEY")
     if name and key:
         return name, key
-    path = Path(os.environ.get("KAGGLE_CONFIG_DIR") or "~/.kaggle").expanduser() / "kaggle.json"
-    if not path.is_file():
-        return None
+    path = Path(os.environ.get("KAGGLE_CONFIG_DIR") or "~/.kaggle", "kaggle.json")
     try:
+        path = path.expanduser()
+        if not path.is_file():
+            return None
         content = json.loads(path.read_text(encoding="utf-8"))
         return str(content["username"]), str(content["key"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: of `~` and a name not known here
         LOG.warning("photos: %s holds no username and key; asking Kaggle without", path)
         return None
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import pytest
 
 from pawprint.errors import UserError
 from pawprint.photos.archives import list_folder
+from pawprint.photos.cache import cache_folder
+from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Manifest, load_manifest
 from pawprint.photos.received import UnreachableError
 from pawprint.photos.sources import check_source, fetch_photos
+from pawprint.photos.web import kaggle_credentials
 
 ROOT = Path(__file__).parents[2]
 Tiny = Callable[..., Path]
@@ -133,3 +137,23 @@ def test_a_tar_of_nothing_but_such_names_is_refused_with_them(tmp_path: Path) ->
         archive.addfile(info, io.BytesIO(b"x"))
     with pytest.raises(UserError, match=r"1 × a name that is not UTF-8: cats/\\udcff\.jpg"):
         fetch(tmp_path / "photos.tar", tmp_path / "photos", "copy")
+
+
+def test_homes_of_people_who_are_not_known_here(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PAWPRINT_CACHE", "~nosuchuser/cache")
+    with pytest.raises(UserError, match="name another folder in PAWPRINT_CACHE"):
+        cache_folder()
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", "~nosuchuser")
+    monkeypatch.delenv("KAGGLE_KEY", raising=False)
+    assert kaggle_credentials() is None
+    assert "asking Kaggle without" in caplog.text
+
+
+def test_a_photo_that_goes_while_its_folder_is_measured(
+    tiny_photos: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = partial(list_folder, tiny_photos())
+    monkeypatch.setattr("pawprint.photos.artifact.list_folder", lambda _: (["cats/gone.jpg", *found()[0]], LeftOut()))
+    assert fetch(tmp_path / "tiny-photos", tmp_path / "photos", "copy").counts == {"unassigned": {"cats": 6, "dogs": 6}}
