@@ -31,7 +31,7 @@ def proxy(shared_server: Any) -> Iterator[FaultyProxy]:
 def run_main(
     proxy: FaultyProxy, start: Callable[..., subprocess.Popen[str]], tiny_photos: Callable[..., Path]
 ) -> Callable[..., tuple[int, str]]:
-    def run(cache: str = "on", **variables: str) -> tuple[int, str]:
+    def run(cache: str, **variables: str) -> tuple[int, str]:
         given = {
             "source": tiny_photos(photos=20),
             "architecture": "baseline",
