@@ -1,5 +1,7 @@
 """A model to time: the layers of an architecture as they are before training, which take as long as after it."""
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,14 +36,18 @@ def log_untrained(architecture: str, folder: Path) -> LoggedPhotoModel:
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     experiment = mlflow.create_experiment("benchmark", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        files = folder / "network"
-        files.mkdir()
+        return log_network(network, class_names=("cats", "dogs"), architecture=architecture)
+
+
+def log_network(network: "keras.Model", *, class_names: Sequence[str], architecture: str = "cnn") -> LoggedPhotoModel:
+    """Log a network to the active run as train does; the dataset that it names is nowhere."""
+    with tempfile.TemporaryDirectory(prefix="pawprint-") as folder:
         write_model_files(
             network,
-            files,
-            class_names=("cats", "dogs"),
+            Path(folder),
+            class_names=class_names,
             image_size=network.input_shape[1],
             architecture=architecture,
             dataset_digest="0" * 64,
         )
-        return log_model_files(files)
+        return log_model_files(Path(folder))

@@ -120,12 +120,12 @@ def import_tensorflow_quietly() -> None:
 
 
 def _refuse(mistake: Exception | str, code: int) -> None:
-    message = hide_secrets(one_line(mistake))
+    message = one_line(mistake)
     if "MLFLOW_RUN_ID" in os.environ:
         with suppress(Exception):  # whatever a store may raise: the mistake itself is to be heard
             from pawprint.lineage.runs import tag_refusal
 
-            tag_refusal(message)
+            tag_refusal(hide_secrets(message))
     _fail(message, code)
 
 

@@ -1,6 +1,5 @@
 """Web servers of a test's own on 127.0.0.1."""
 
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -9,12 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager

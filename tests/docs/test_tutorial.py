@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.servers import free_port
+from benchmarks.processes import free_port
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,7 +11,7 @@ from typing import Any
 import mlflow
 import pytest
 
-from tests.logged_models import log_network
+from benchmarks.untrained import log_network
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,7 +38,7 @@ def test_loose_photos_are_labelled_tracked_and_led_back_to_the_model(
     layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
     with mlflow.start_run(experiment_id=experiment):
         network = keras.Sequential([keras.Input((16, 16, 3)), *layers])
-        model = log_network(network, class_names=("cats", "dogs"), image_size=16)
+        model = log_network(network, class_names=("cats", "dogs"))
     mlflow.register_model(model.uri, "pets")
     at.client.set_registered_model_alias("pets", "champion", "1")
 

@@ -14,9 +14,9 @@ import requests
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from benchmarks.processes import free_port
 from pawprint.photos import tries, unreached
 from tests.faults.senders import Sender, sending
-from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,6 +16,7 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
+from benchmarks.untrained import log_network
 from pawprint.errors import UserError
 from pawprint.lineage.model_files import overall_digest, write_json, write_model_files
 from pawprint.lineage.models import open_photo_model
@@ -24,7 +25,6 @@ from pawprint.models.network_file import UnsafeNetworkError, check_network_file,
 from pawprint.models.prediction import load_network
 from pawprint.photos.hashes import hash_file
 from pawprint.serving.classifier import PhotoClassifier
-from tests.logged_models import log_network
 from tests.stores import make_store
 
 pytestmark = [
@@ -240,7 +240,7 @@ def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
     mlflow.set_tracking_uri(make_store(tmp_path))
     experiment = mlflow.create_experiment("models", artifact_location=(tmp_path / "store").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        model = log_network(tiny_network(), class_names=FACTS["class_names"], image_size=FACTS["image_size"])
+        model = log_network(tiny_network(), class_names=FACTS["class_names"])
     yield model.uri, Path(mlflow.get_logged_model(model.model_id).artifact_location.removeprefix("file://"))
     mlflow.set_tracking_uri(before)
     assert not (tmp_path / "poisoned").exists()

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 import requests
 
+from benchmarks.untrained import log_network
 from pawprint.errors import UserError
 from pawprint.lineage.model_files import CODE_FILES, PROJECT, draw_example
 from pawprint.lineage.models import open_photo_model
-from tests.logged_models import log_network
 from tests.stores import make_store
 
 pytestmark = [
@@ -50,7 +50,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory):
     mlflow.set_tracking_uri(make_store(folder))
     experiment = mlflow.create_experiment("models", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        model = log_network(network, class_names=CLASSES, image_size=8)
+        model = log_network(network, class_names=CLASSES)
     yield network, model
     mlflow.set_tracking_uri(before)
 

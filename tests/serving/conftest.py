@@ -16,9 +16,9 @@ import psutil
 import pytest
 import requests
 
+from benchmarks.processes import free_port
+from benchmarks.untrained import log_network
 from pawprint.lineage.models import LoggedPhotoModel
-from tests.logged_models import log_network
-from tests.servers import free_port
 from tests.stores import make_store
 
 CLASSES, SIDE = ("cats", "dogs"), 32
@@ -68,7 +68,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     mlflow.set_tracking_uri(uri)
     experiment = mlflow.create_experiment("models", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        model = log_network(network, class_names=CLASSES, image_size=SIDE)
+        model = log_network(network, class_names=CLASSES)
     yield Stored(model, uri)
     mlflow.set_tracking_uri(before)
 

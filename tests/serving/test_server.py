@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import requests
 
+from benchmarks.processes import free_port
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
 from pawprint.evaluation.results import write_predictions
@@ -25,7 +26,6 @@ from pawprint.lineage.models import open_photo_model
 from pawprint.models.prediction import predict_probabilities
 from pawprint.photos.collection import load_photos
 from pawprint.photos.sources import fetch_photos
-from tests.servers import free_port
 from tests.serving.conftest import CLASSES, SIDE, Server, Stored, run_server
 
 pytestmark = [
