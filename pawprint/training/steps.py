@@ -1,5 +1,6 @@
 """The compiled functions of a training: varying a batch, one step of learning, one batch of judging."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,20 +30,21 @@ def build_augmentation(recipe: Recipe) -> Callable[[Batch, int], Varied]:
     Returns:
         A function of (batch, side).
     """
-    compiled: dict[int, Any] = {}
+    # XLA compiles for a GPU only where CUDA's compiler is installed, which TensorFlow itself does not need.
+    by_xla = not tf.config.list_physical_devices("GPU")
+    sizes: Counter[int] = Counter()
 
-    def compile_for(side: int, *parts: Any) -> Any:
-        @tf.function(input_signature=_any_number_of(*parts))
-        def vary(images: Any, draws: Any) -> Any:
-            return augment(images, draws, side=side, augmentation=recipe.augmentation)
-
-        return vary
+    @tf.function(jit_compile=by_xla)
+    def compiled(images: Any, draws: Any, *, side: int) -> Any:
+        return augment(images, draws, side=side, augmentation=recipe.augmentation)
 
     def vary(batch: Batch, side: int) -> Varied:
-        images, draws = tf.constant(batch.images), tf.constant(batch.draws)
-        if side not in compiled:
-            compiled[side] = compile_for(side, images, draws)
-        return Varied(compiled[side](images, draws), tf.constant(batch.labels))
+        # XLA compiles for one number of photos; the last and smaller batch of an epoch is filled up to it.
+        number = len(batch.labels)
+        sizes[side] = max(sizes[side], number)
+        filled = np.arange(sizes[side]) % number
+        pixels = compiled(tf.constant(batch.images[filled]), tf.constant(batch.draws[filled]), side=side)
+        return Varied(pixels[:number], tf.constant(batch.labels))
 
     return vary
 

@@ -5,7 +5,8 @@ import tensorflow as tf
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Augmentation
 from pawprint.training.augmentation import augment
-from pawprint.training.batches import NUM_DRAWS
+from pawprint.training.batches import NUM_DRAWS, Batch
+from pawprint.training.steps import build_augmentation
 
 MIDDLE = 0.5
 """The draw that turns nothing, moves nothing, and swaps neither sides nor top and bottom."""
@@ -95,3 +96,20 @@ def test_compiled_or_not_it_is_the_same_and_within_bounds(name, photos):
     assert eager.max() <= 255
     alone = augment(photos[2:3], table[2:3], side=20, augmentation=augmentation).numpy()
     np.testing.assert_allclose(alone[0], eager[2], atol=0.01)
+
+
+def test_beyond_the_edge_the_photo_is_mirrored(photos):
+    # Zoomed out to twice the side, the photo fills the middle half; a draw just below 1 is the largest zoom.
+    varied = augment(photos, draws(4, c4=1.0), side=32, augmentation=Augmentation(zoom=1.0)).numpy()
+    np.testing.assert_allclose(varied[:, 8:24, :8], varied[:, 8:24, 15:7:-1], atol=0.02)
+    np.testing.assert_allclose(varied[:, 24:], varied[:, 23:15:-1], atol=0.02)
+
+
+def test_a_photo_is_varied_the_same_in_a_smaller_batch_and_in_a_larger_one(photos):
+    table = np.random.default_rng(1).random((4, NUM_DRAWS), dtype=np.float32)
+    labels = np.arange(4)
+    vary = build_augmentation(recipe_for("cnn"))
+    middle, last, whole = (vary(Batch(photos[:n], labels[:n], table[:n]), 20) for n in (3, 2, 4))
+    np.testing.assert_array_equal(whole.labels, labels)
+    np.testing.assert_array_equal(middle.pixels, whole.pixels[:3])
+    np.testing.assert_array_equal(last.pixels, whole.pixels[:2])
