@@ -1,150 +1,25 @@
-"""A training that was killed goes on from its last whole epoch, to the same last digit."""
+"""The folder of a training's checkpoints: which are kept, which are used, and who holds it."""
 
 import dataclasses
-import hashlib
-import io
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
-import zipfile
-from functools import partial
 
 import filelock
-import keras
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pawprint.models.architectures import recipe_for
-from pawprint.models.recipe import Stage
 from pawprint.training import checkpoints as checkpoints_module
 from pawprint.training.checkpoint_file import (
-    Checkpoint,
-    DamagedCheckpointError,
     pack,
-    read_checkpoint,
-    unpack,
     write_checkpoint,
 )
-from pawprint.training.checkpoints import Checkpoints
-from pawprint.training.features import FeatureStore
-from pawprint.training.head import train_head
-from pawprint.training.loop import train_network
+from tests.training.checkpoint_examples import KEY, KilledError, assert_equal, checkpoint, opened
 
-KEY, OTHER = "a" * 64, "b" * 64
+OTHER = "b" * 64
 SHAPES = {"learner": [(2, 3), ()], "best": [(2,)]}
-
-
-class KilledError(Exception):
-    pass
-
-
-def checkpoint(epochs=2):
-    return Checkpoint(
-        history=[{"epoch": epoch, "train_loss": 1 / epoch / 3} for epoch in range(1, epochs + 1)],
-        timestamps_ms=[1_700_000_000_000 + epoch for epoch in range(epochs)],
-        best_epoch=1,
-        arrays={
-            "learner": [np.arange(6, dtype=np.float32).reshape(2, 3) / 7, np.array(3, np.uint32)],
-            "best": [np.ones(2)],
-        },
-    )
-
-
-def assert_equal(one, two):
-    assert dataclasses.replace(one, arrays={}) == dataclasses.replace(two, arrays={})
-    assert list(one.arrays) == list(two.arrays)
-    for name, group in one.arrays.items():
-        for a, b in zip(group, two.arrays[name], strict=True):
-            assert a.dtype == b.dtype
-            np.testing.assert_array_equal(a, b)
-
-
-def test_what_is_written_is_read(tmp_path):
-    write_checkpoint(checkpoint(), tmp_path / "one.checkpoint")
-    assert_equal(read_checkpoint(tmp_path / "one.checkpoint"), checkpoint())
-    assert [path.name for path in tmp_path.iterdir()] == ["one.checkpoint"]
-
-
-PACKED = pack(checkpoint())
-
-
-@given(position=st.integers(0, len(PACKED) - 1), flipped=st.integers(1, 255))
-def test_any_changed_byte_is_noticed(position, flipped):
-    data = bytearray(PACKED)
-    data[position] ^= flipped
-    with pytest.raises(DamagedCheckpointError):
-        unpack(bytes(data))
-
-
-@given(length=st.integers(0, len(PACKED) - 1))
-def test_a_file_cut_short_is_noticed(length):
-    with pytest.raises(DamagedCheckpointError):
-        unpack(PACKED[:length])
-
-
-def test_what_needs_unpickling_is_refused_though_its_digest_is_right(monkeypatch):
-    # `pack` refuses objects too, so that no checkpoint is written which can't be read.
-    bad = dataclasses.replace(checkpoint(), arrays={"learner": [np.array([{}])]})
-    with pytest.raises(ValueError, match="pickle"):
-        pack(bad)
-    savez = np.savez
-
-    def careless(file, *, allow_pickle, **arrays):
-        savez(file, **arrays)
-
-    monkeypatch.setattr(np, "savez", careless)
-    with pytest.raises(DamagedCheckpointError, match="allow_pickle"):
-        unpack(pack(bad))
-
-
-def forge(content):
-    """The content of a checkpoint under the digest that it then has, as someone would who means harm."""
-    magic = PACKED.partition(b"\n")[0]
-    return b"\n".join([magic, hashlib.sha256(content).hexdigest().encode(), content])
-
-
-CONTENT = PACKED.split(b"\n", 2)[2]
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_no_forged_one_is_decompressed(method):
-    """Fuzzing found that each decompressor has errors of its own."""
-    assert_equal(unpack(forge(CONTENT)), checkpoint())
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(CONTENT)) as plain, zipfile.ZipFile(buffer, "w", method) as packed:
-        for name in plain.namelist():
-            packed.writestr(name, plain.read(name))
-    with pytest.raises(DamagedCheckpointError, match="compressed"):
-        unpack(forge(buffer.getvalue()))
-    at = CONTENT.index(b"PK\x01\x02") + 10  # the method in the directory's first entry (APPNOTE 4.3.12)
-    with pytest.raises(DamagedCheckpointError, match="compressed"):
-        unpack(forge(CONTENT[:at] + bytes([method, 0]) + CONTENT[at + 2 :]))
-
-
-def test_a_forged_header_of_an_array_is_damage():
-    """NumPy reads it as Python, and fuzzing found that an open bracket ends its tokenizer."""
-    with zipfile.ZipFile(io.BytesIO(CONTENT)) as plain:
-        members = {name: plain.read(name) for name in plain.namelist()}
-    name = next(name for name in members if name != "facts.npy")
-    members[name] = members[name].replace(b")", b"(", 1)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as forged:
-        for each, data in members.items():
-            forged.writestr(each, data)
-    with pytest.raises(DamagedCheckpointError, match="TokenError"):
-        unpack(forge(buffer.getvalue()))
-
-
-def opened(folder, key=KEY, **how):
-    checkpoints = Checkpoints()
-    checkpoints.open(folder, key, **how)
-    return checkpoints
 
 
 def close(checkpoints):
@@ -276,83 +151,3 @@ def test_what_nobody_went_on_with_is_cleared_but_for_what_is_in_use(tmp_path, mo
         fresh = opened(tmp_path, key="d" * 64)
         close(fresh)
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {OTHER, "d" * 64, "something else"}
-
-
-def without_times(history):
-    return json.dumps([{name: value for name, value in entry.items() if name != "seconds"} for entry in history])
-
-
-@pytest.fixture
-def trainings(small_cnn, make_split, monkeypatch, tmp_path):
-    """By name, a training as a function of what it is told each epoch and its checkpoints."""
-    quick = dataclasses.replace(small_cnn, stages=(Stage(0.0, 1.0, 1),))
-    common = {
-        "class_names": ["a", "b"],
-        "epochs": 4,
-        "batch_size": 8,
-        "learning_rate": 0.005,
-        "patience": 3,
-        "seed": 0,
-        "image_size": 32,
-        "train": make_split(28, side=32),
-        "validation": make_split(10, side=32, seed=1),
-    }
-
-    def tiny(*, num_classes, image_size):
-        pixels = keras.Input((None, None, 3))
-        x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3)(keras.layers.Rescaling(1 / 128)(pixels)))
-        return keras.Model(pixels, keras.layers.Dense(num_classes)(x))
-
-    def head(**changes):
-        monkeypatch.setattr("pawprint.models.efficientnet_lite0.build", tiny)
-        features = FeatureStore(tmp_path / "features", "d1")
-        return train_head(architecture="efficientnet_lite0", features=features, **common | changes)
-
-    return {
-        "cnn": lambda **changes: train_network(architecture="cnn", recipe=quick, **common | changes),
-        "baseline": lambda **changes: train_network(
-            architecture="baseline", recipe=recipe_for("baseline"), **common | changes
-        ),
-        "head": head,
-    }
-
-
-def train_and_resume(train, folder, *, after):
-    """Train whole and, from what a kill after an epoch (None: the last) would have left, once more; return both."""
-    told, told_again = [], []
-
-    def on_epoch(epoch, _, *, timestamp_ms):
-        told.append((epoch, timestamp_ms))
-        if after in {epoch, None}:
-            shutil.rmtree(folder / "killed", ignore_errors=True)
-            shutil.copytree(folder / "whole" / KEY, folder / "killed" / KEY)
-
-    with opened(folder / "whole") as checkpoints:
-        whole = train(on_epoch=on_epoch, checkpoints=checkpoints)
-    with opened(folder / "killed") as checkpoints:
-        resumed = train(
-            on_epoch=lambda epoch, _, *, timestamp_ms: told_again.append((epoch, timestamp_ms)),
-            checkpoints=checkpoints,
-        )
-    assert told_again[:after] == told[:after]
-    assert [epoch for epoch, _ in told_again] == [epoch for epoch, _ in told]
-    return whole, resumed
-
-
-@pytest.mark.parametrize("name", ["cnn", "baseline", "head"])
-def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name):
-    """With Muon and the average of the weights (cnn), with dropout (all but head), after each epoch of a frozen one."""
-    whole, resumed = train_and_resume(trainings[name], tmp_path, after=2)
-    assert len(whole.history) == 4
-    assert without_times(resumed.history) == without_times(whole.history)
-    assert resumed.best_epoch == whole.best_epoch
-    for one, two in zip(resumed.network.get_weights(), whole.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, two)
-
-
-def test_a_training_that_had_ended_early_learns_nothing_more(trainings, tmp_path):
-    train = partial(trainings["cnn"], patience=1, learning_rate=0.5)
-    whole, resumed = train_and_resume(train, tmp_path, after=None)
-    assert len(whole.history) < 4
-    assert without_times(resumed.history) == without_times(whole.history)
-    assert resumed.images_per_second is None
