@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from pawprint.errors import UserError
 from steps import options
 from steps.console import import_tensorflow_quietly, run_command
 from steps.help import step_command
@@ -134,6 +135,11 @@ def predict_source(source: str, model: str) -> None:
             tell_counts({"predicted": counts}),
             unreadable,
         )
+        if outcome.num_unreadable == len(collection.photos):
+            raise UserError(
+                f"none of the {len(collection.photos)} photos could be read; predictions/predictions.csv of run "
+                f"{run.info.run_id} says why, one by one"
+            )
     click.echo("predicted: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     if unreadable:
         click.echo(f"{unreadable}: predictions.csv says why")
@@ -151,15 +157,19 @@ def show_answers(model: str, paths: tuple[Path, ...]) -> None:
     with open_photo_model(model) as photo_model:
         answer = compile_network(photo_model.network, photo_model.image_size)
         width = max(len(str(path)) for path in paths)
+        num_answered = 0
         for path in paths:
             try:
                 pixels = decode_photo(path.read_bytes(), photo_model.image_size)
             except UnreadablePhoto as reason:
                 click.echo(f"{path!s:<{width}}  -  {reason}")
                 continue
+            num_answered += 1
             probabilities = answer(pixels[None])[0]
             told = [f"{photo_model.class_names[at]} {probabilities[at]:.3f}" for at in np.argsort(-probabilities)[:3]]
             click.echo(f"{path!s:<{width}}  {'  '.join(told)}")
+    if not num_answered:
+        raise UserError("no photo could be read")
 
 
 if __name__ == "__main__":

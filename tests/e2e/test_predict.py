@@ -12,6 +12,7 @@ import mlflow
 import pytest
 
 from benchmarks.untrained import log_network
+from pawprint.lineage.models import LoggedPhotoModel
 
 pytestmark = [
     pytest.mark.slow,
@@ -22,23 +23,35 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 
 
+def log_small_model(at: Any, folder: Path) -> LoggedPhotoModel:
+    """Log a model of a few numbers, in an experiment whose artifacts lie in the folder."""
+    import keras
+
+    mlflow.set_tracking_uri(at.tracking_uri)
+    experiment = mlflow.create_experiment("models", artifact_location=(folder / "artifacts").as_uri())
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+    with mlflow.start_run(experiment_id=experiment):
+        network = keras.Sequential([keras.Input((16, 16, 3)), *layers])
+        return log_network(network, class_names=("cats", "dogs"))
+
+
+def command(at: Any, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**at.environment, "MLFLOW_TRACKING_URI": at.tracking_uri}
+    return subprocess.run(
+        [sys.executable, "-m", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
 def test_loose_photos_are_labelled_tracked_and_led_back_to_the_model(
     launch: Callable[..., Any], tiny_photos: Callable[..., Path], tmp_path: Path
 ) -> None:
-    import keras
-
     at = launch()
     loose = tmp_path / "loose"
     loose.mkdir()
     for number, photo in enumerate(sorted(tiny_photos(photos=5).rglob("*.jpg"))):
         photo.rename(loose / f"IMG_{number:04d}.jpg")
     (loose / "broken.jpg").write_bytes(b"no photo")
-    mlflow.set_tracking_uri(at.tracking_uri)
-    experiment = mlflow.create_experiment("models", artifact_location=(tmp_path / "artifacts").as_uri())
-    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
-    with mlflow.start_run(experiment_id=experiment):
-        network = keras.Sequential([keras.Input((16, 16, 3)), *layers])
-        model = log_network(network, class_names=("cats", "dogs"))
+    model = log_small_model(at, tmp_path)
     mlflow.register_model(model.uri, "pets")
     at.client.set_registered_model_alias("pets", "champion", "1")
 
@@ -60,22 +73,32 @@ def test_loose_photos_are_labelled_tracked_and_led_back_to_the_model(
     # The photos stay where they are; what is kept says which they were.
     assert sorted(path.name for path in (folder / "photos").iterdir()) == ["manifest.json", "members.csv"]
 
-    def command(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**at.environment, "MLFLOW_TRACKING_URI": at.tracking_uri}
-        return subprocess.run(
-            [sys.executable, "-m", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-
-    shown = command("pawprint.lineage", "show", run.info.run_id)
+    shown = command(at, "pawprint.lineage", "show", run.info.run_id)
     assert model.uri in shown.stdout, shown.stderr
     assert str(loose) in shown.stdout
-    data = json.loads(command("pawprint.lineage", "show", "--json", run.info.run_id).stdout)
+    data = json.loads(command(at, "pawprint.lineage", "show", "--json", run.info.run_id).stdout)
     assert data["from"]["model"] == model.uri
 
     before = len(at.runs())
-    quick = command("steps.predict", "--model", model.uri, str(loose / "IMG_0003.jpg"), str(loose / "broken.jpg"))
+    quick = command(at, "steps.predict", "--model", model.uri, str(loose / "IMG_0003.jpg"), str(loose / "broken.jpg"))
     first, second = quick.stdout.splitlines()
     assert rows[3]["label"] in first
     assert f"{float(rows[3]['probability']):.3f}" in first
     assert "not a photo" in second
     assert len(at.runs()) == before
+
+
+def test_where_no_photo_can_be_read_it_fails_and_says_why(launch: Callable[..., Any], tmp_path: Path) -> None:
+    at = launch()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "broken.jpg").write_bytes(b"no photo")
+    model = log_small_model(at, tmp_path)
+    quick = command(at, "steps.predict", "--model", model.uri, str(broken / "broken.jpg"))
+    assert (quick.returncode, quick.stderr.splitlines()[-1]) == (1, "error: no photo could be read")
+    assert "not a photo" in quick.stdout
+    at.run("-e", "predict", "-P", f"model={model.uri}", "-P", f"source={broken}", check=False)
+    refused = at.newest("predict")
+    assert refused.info.status == "FAILED"
+    assert "none of the 1 photos could be read" in refused.data.tags["pawprint.error"]
+    assert Path(refused.info.artifact_uri.removeprefix("file://"), "predictions", "predictions.csv").is_file()
