@@ -63,7 +63,7 @@ def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
     from pawprint.dataset.decode import decode_photo
     from pawprint.lineage.model_files import write_network
     from pawprint.lineage.models import open_photo_model
-    from pawprint.photos.drawings import KINDS, Drawing, draw_photo
+    from pawprint.photos.drawn.drawings import KINDS, Drawing, draw_photo
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import write_exports
 

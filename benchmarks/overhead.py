@@ -72,7 +72,7 @@ def report(store: str, before: float, after: float) -> None:
 def time_decoding(run_id: str, used: dict[str, str]) -> float:
     """Return the seconds that making the dataset takes."""
     from pawprint.dataset.writer import write_dataset
-    from pawprint.lineage.artifacts import open_artifact
+    from pawprint.lineage.store.artifacts import open_artifact
     from pawprint.photos.collection import load_photos
 
     with (
@@ -96,8 +96,8 @@ def time_judging(run_id: str, uri: str) -> float:
     """Return the seconds that evaluate's answers take: on test and validation photos, and on those made worse."""
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.robustness import choose_photos, count_affordable, measure_robustness
-    from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.models import open_photo_model
+    from pawprint.lineage.store.artifacts import open_artifact
     from pawprint.models.multiply_adds import count_multiply_adds
     from pawprint.models.prediction import answer_photos, compile_network
 

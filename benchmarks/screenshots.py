@@ -26,7 +26,7 @@ from PIL import Image
 
 from benchmarks.processes import run_project, serve_store, store_of
 from pawprint.lineage.graph import Lineage, find_lineage
-from pawprint.photos.drawings import Drawing, draw_photo
+from pawprint.photos.drawn.drawings import Drawing, draw_photo
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}

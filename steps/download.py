@@ -20,10 +20,10 @@ from steps.help import step_command
 @options.keep_photos
 def download(source: str, keep_photos: str) -> None:
     """Fetch the photos and keep them as they came."""
-    from pawprint.lineage.artifacts import open_photos
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.runs import start_step
+    from pawprint.lineage.store.artifacts import open_photos
     from pawprint.lineage.tags import set_tags
     from pawprint.photos.left_out import tell_left_out
     from pawprint.photos.sources import fetch_photos

@@ -37,13 +37,13 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.results import evaluate_predictions
     from pawprint.evaluation.weaknesses import write_weaknesses
-    from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
     from pawprint.lineage.descriptions import code, describe_run, link, tell_metrics
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.exports import open_exports
     from pawprint.lineage.models import open_photo_model
     from pawprint.lineage.runs import start_step
+    from pawprint.lineage.store.artifacts import open_artifact
     from pawprint.lineage.tags import set_tags
     from pawprint.models.prediction import answer_photos, compile_network
     from pawprint.serving.agreement import ask_network

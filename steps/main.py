@@ -183,13 +183,13 @@ def _tell(
     from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
     from pawprint.lineage.digests import log_files
     from pawprint.lineage.graph import find_lineage
-    from pawprint.lineage.model_card import build_model_card, strip_front_matter
-    from pawprint.lineage.openlineage import write_events
-    from pawprint.lineage.picture import draw_lineage
+    from pawprint.lineage.provenance.model_card import build_model_card, strip_front_matter
+    from pawprint.lineage.provenance.openlineage import write_events
+    from pawprint.lineage.provenance.picture import draw_lineage
+    from pawprint.lineage.provenance.report import build_report
     from pawprint.lineage.registry import describe_version
-    from pawprint.lineage.report import build_report
     from pawprint.lineage.results import summarize
-    from pawprint.lineage.server import tell_server
+    from pawprint.lineage.store.server import tell_server
     from pawprint.lineage.suspicions import find_suspicions
     from pawprint.lineage.tags import get_tag
 

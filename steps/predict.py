@@ -52,12 +52,12 @@ def predict_source(source: str, model: str) -> None:
     """Label all photos of a source, tracked."""
     import mlflow
 
-    from pawprint.lineage.artifacts import open_photos
     from pawprint.lineage.datasets import log_prediction_inputs
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.models import open_photo_model
     from pawprint.lineage.runs import start_step
+    from pawprint.lineage.store.artifacts import open_photos
     from pawprint.lineage.tags import set_tags
     from pawprint.models.prediction import compile_network
     from pawprint.photos.collection import load_photos

@@ -35,11 +35,11 @@ def preprocess(
     """Make a dataset of the photos: choose, decode, split."""
     from pawprint.dataset.shards import pixel_bytes
     from pawprint.dataset.writer import write_dataset
-    from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import log_splits
     from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.runs import artifact_folder, start_step
+    from pawprint.lineage.store.artifacts import open_artifact
     from pawprint.lineage.tags import set_tags
     from pawprint.photos.collection import load_photos
     from pawprint.photos.space import check_space

@@ -59,13 +59,13 @@ def train(
     import_tensorflow_quietly()
 
     from pawprint.dataset.reader import load_dataset
-    from pawprint.lineage.artifacts import open_artifact
     from pawprint.lineage.datasets import find_photos, log_splits
     from pawprint.lineage.deliveries import EXPORT, FILES, MODEL, FinishedTraining, log_training, open_spool
     from pawprint.lineage.descriptions import code, link
     from pawprint.lineage.earlier_training import take_training
     from pawprint.lineage.resuming import find_start
     from pawprint.lineage.runs import artifact_folder, start_step
+    from pawprint.lineage.store.artifacts import open_artifact
     from pawprint.photos.cache import cache_folder, cache_location
     from pawprint.photos.space import check_space
     from pawprint.training.checkpoints import Checkpoints

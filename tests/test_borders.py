@@ -26,10 +26,20 @@ def test_a_room_imports_only_rooms_before_it(room: str) -> None:
     allowed = ROOMS[: ROOMS.index(room) + 1]
     if room == "serving":
         allowed = [other for other in allowed if other != "lineage"]
-    for path in (ROOT / "pawprint" / room).glob("*.py"):
+    for path in (ROOT / "pawprint" / room).rglob("*.py"):
         for module in imported_modules(path):
             if module.startswith("pawprint.") and module != "pawprint.errors":
                 assert module.split(".")[1] in allowed, f"{path} imports {module}"
+
+
+def test_in_lineage_the_store_is_below_and_provenance_above() -> None:
+    room = ROOT / "pawprint" / "lineage"
+    for path in (room / "store").glob("*.py"):
+        inside = {module for module in imported_modules(path) if module.startswith("pawprint.lineage.")}
+        assert all(module.startswith("pawprint.lineage.store.") for module in inside), f"{path} imports {inside}"
+    for path in {*room.glob("*.py")} - {room / "__main__.py"}:
+        above = {module for module in imported_modules(path) if module.startswith("pawprint.lineage.provenance")}
+        assert not above, f"{path} imports {above}"
 
 
 IMPORT = """
@@ -52,8 +62,8 @@ def import_without(heavy: str, modules: list[str]) -> None:
 
 def test_tensorflow_stays_out_of_photos_dataset_and_lineage() -> None:
     rooms = ("photos", "dataset", "lineage")
-    paths = [path for room in rooms for path in (ROOT / "pawprint" / room).glob("*.py")]
-    import_without("tensorflow,keras", [f"pawprint.{path.parent.name}.{path.stem}" for path in paths])
+    paths = [path for room in rooms for path in (ROOT / "pawprint" / room).rglob("*.py")]
+    import_without("tensorflow,keras", [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths])
 
 
 def test_a_step_shows_its_help_without_tensorflow_or_mlflow() -> None:

@@ -37,8 +37,8 @@ def lineage(tracking_uri: str | None) -> None:
 def show(target: str, form: str | None) -> None:
     """Show the chain as a tree, the newest on top."""
     from pawprint.lineage.graph import find_lineage
-    from pawprint.lineage.picture import draw_lineage, write_dot
-    from pawprint.lineage.tree import describe_lineage, tell_lineage
+    from pawprint.lineage.provenance.picture import draw_lineage, write_dot
+    from pawprint.lineage.provenance.tree import describe_lineage, tell_lineage
 
     found = find_lineage(target)
     if form == "json":
@@ -52,7 +52,7 @@ def show(target: str, form: str | None) -> None:
 def verify(target: str) -> None:
     """Read every artifact of the chain again and check digest against digest; exit code 1 if a link is broken."""
     from pawprint.lineage.graph import find_lineage
-    from pawprint.lineage.verification import verify_lineage
+    from pawprint.lineage.provenance.verification import verify_lineage
 
     broken = 0
     for check in verify_lineage(find_lineage(target)):
@@ -70,8 +70,8 @@ def verify(target: str) -> None:
 @click.argument("second")
 def diff(first: str, second: str) -> None:
     """Show what differs between two runs of main, and whether their results differ by more than chance."""
-    from pawprint.lineage.difference import tell_difference
     from pawprint.lineage.graph import find_lineage
+    from pawprint.lineage.provenance.difference import tell_difference
 
     click.echo(tell_difference(find_lineage(first), find_lineage(second)))
 
@@ -82,7 +82,7 @@ def diff(first: str, second: str) -> None:
 @click.option("--env-manager", default="uv", show_default=True, help="Of MLflow, for --run.")
 def replay(target: str, run_it: bool, env_manager: str) -> None:
     """Print the command that makes a model again; with --run, make it and compare."""
-    from pawprint.lineage.replay import compare_runs, find_main, replay_main, tell_command
+    from pawprint.lineage.provenance.replay import compare_runs, find_main, replay_main, tell_command
 
     main = find_main(target)
     if not run_it:
@@ -137,7 +137,7 @@ def deliver(run_id: str | None) -> None:
     import mlflow
 
     from pawprint.lineage.deliveries import deliver, kept_address, list_undelivered
-    from pawprint.lineage.server import be_patient
+    from pawprint.lineage.store.server import be_patient
 
     be_patient()
     chosen = mlflow.is_tracking_uri_set()

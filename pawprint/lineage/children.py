@@ -18,7 +18,7 @@ from pawprint.errors import UserError
 from pawprint.lineage.active import active_run
 from pawprint.lineage.processes import PARENT_VARIABLE, name_this_process
 from pawprint.lineage.runs import KEY_VARIABLE, NAME_VARIABLE
-from pawprint.lineage.server import is_reachable, tell_server
+from pawprint.lineage.store.server import is_reachable, tell_server
 from pawprint.lineage.tags import ERROR_TAG, INTERRUPTED
 
 _GRACE_SECONDS = 20

@@ -26,8 +26,8 @@ from pawprint.lineage.digests import log_folder
 from pawprint.lineage.model_files import write_json
 from pawprint.lineage.models import LoggedPhotoModel, log_model_files
 from pawprint.lineage.processes import describe_process, tell_end
-from pawprint.lineage.server import be_brief, is_reachable, tell_server, wait_seconds
-from pawprint.lineage.spool import Spool
+from pawprint.lineage.store.server import be_brief, is_reachable, tell_server, wait_seconds
+from pawprint.lineage.store.spool import Spool
 from pawprint.lineage.tags import ERROR_TAG, set_tags
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.space import explain_full_disk

@@ -16,10 +16,10 @@ from mlflow.entities import Run
 
 from pawprint.errors import UserError
 from pawprint.lineage.active import active_run
-from pawprint.lineage.artifacts import local_path, locate, open_location
-from pawprint.lineage.downloads import NothingThereError, list_sizes
+from pawprint.lineage.store.artifacts import local_path, locate, open_location
+from pawprint.lineage.store.downloads import NothingThereError, list_sizes
+from pawprint.lineage.store.uploads import store_folder, store_text
 from pawprint.lineage.tags import PREFIX, set_tags
-from pawprint.lineage.uploads import store_folder, store_text
 from pawprint.photos.hashes import hash_file
 
 TAG = f"{PREFIX}digest."

@@ -13,7 +13,7 @@ from pawprint.errors import UserError
 from pawprint.lineage.digests import fetch_files
 from pawprint.lineage.models import fetch_model_files
 from pawprint.lineage.results import find_model
-from pawprint.lineage.spool import Spool
+from pawprint.lineage.store.spool import Spool
 from pawprint.lineage.tags import get_tag
 from pawprint.training.history import read_history
 

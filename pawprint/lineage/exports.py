@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.digests import groups_of
+from pawprint.lineage.store.artifacts import open_artifact
 
 GROUP = "export"
 

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
 from pawprint.lineage.reuse import FROM_TAG
-from pawprint.lineage.server import tell_server
+from pawprint.lineage.store.server import tell_server
 from pawprint.lineage.tags import ENTRY_POINT_TAG, PARENT_TAG, get_tag
 
 TARGETS = "a run id, models:/<id>, models:/<name>@<alias>, runs:/<run id>/dataset or runs:/<run id>/photos"

@@ -21,7 +21,6 @@ from mlflow.types import ColSpec, Schema
 
 from pawprint.errors import UserError
 from pawprint.lineage.active import active_run
-from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.digests import log_model_folder
 from pawprint.lineage.model_files import (
     PROJECT,
@@ -30,7 +29,8 @@ from pawprint.lineage.model_files import (
     write_model_code,
 )
 from pawprint.lineage.requirements import read_pins
-from pawprint.lineage.uploads import quiet_mlflow
+from pawprint.lineage.store.artifacts import open_artifact
+from pawprint.lineage.store.uploads import quiet_mlflow
 from pawprint.models.prediction import load_network
 
 MAX_PHOTOS = 256

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pawprint.lineage.artifacts import open_photos
 from pawprint.lineage.chain import Chain, Outcome
+from pawprint.lineage.store.artifacts import open_photos
 from pawprint.lineage.tags import set_tags
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.identity import identify_source

@@ -18,10 +18,10 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.errors import UserError
 from pawprint.evaluation.comparison import Comparison, compare_answers
-from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import find_model_id
 from pawprint.lineage.results import Repeat
 from pawprint.lineage.reuse import FROM_TAG
+from pawprint.lineage.store.artifacts import open_artifact
 from pawprint.lineage.tags import ENTRY_POINT_TAG, PREFIX, get_tag
 
 CHAMPION, CHALLENGER = "champion", "challenger"

@@ -13,13 +13,13 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils import name_utils
 
 from pawprint.errors import UserError
-from pawprint.lineage.artifacts import local_path
 from pawprint.lineage.heartbeat import give_signs_of_life
-from pawprint.lineage.locks import wait_for_other_writers
 from pawprint.lineage.orphans import mark_own_orphans
 from pawprint.lineage.processes import end_with_starter
 from pawprint.lineage.scratch import use_scratch
-from pawprint.lineage.server import (
+from pawprint.lineage.store.artifacts import local_path
+from pawprint.lineage.store.locks import wait_for_other_writers
+from pawprint.lineage.store.server import (
     WAIT_VARIABLE,
     be_brief,
     be_discreet,
@@ -29,6 +29,7 @@ from pawprint.lineage.server import (
     tell_server,
     wait_seconds,
 )
+from pawprint.lineage.store.uploads import store_text
 from pawprint.lineage.surroundings import describe_surroundings
 from pawprint.lineage.tags import (
     ENTRY_POINT_TAG,
@@ -41,7 +42,6 @@ from pawprint.lineage.tags import (
     set_tags,
 )
 from pawprint.lineage.uncommitted import Uncommitted, read_uncommitted
-from pawprint.lineage.uploads import store_text
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.secrets import drop_userinfo, hide_secrets
 from pawprint.photos.space import explain_full_disk

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from pawprint.evaluation.doubts import Doubt, Predictions, find_doubts, read_predictions
-from pawprint.lineage.artifacts import open_artifact
 from pawprint.lineage.graph import Lineage
+from pawprint.lineage.store.artifacts import open_artifact
 
 FILES = {"test": "predictions.csv", "validation": "validation_predictions.csv"}
 

@@ -19,7 +19,7 @@ from pawprint.lineage.cache_keys import build_key, digest_code
 from pawprint.lineage.children import end_child, start_child
 from pawprint.lineage.results import find_model
 from pawprint.lineage.reuse import TRIAL_TAG, find_reusable, key_tags, log_reuse
-from pawprint.lineage.server import tell_server
+from pawprint.lineage.store.server import tell_server
 from pawprint.lineage.tags import ENTRY_POINT_TAG, ERROR_TAG, INTERRUPTED
 from pawprint.models.search_space import Range
 

@@ -218,7 +218,7 @@ def _refer_folder(received: Received, staging: Path) -> Stored:
 
 def _write_zip(received: Received, path: Path) -> LeftOut:
     if received.path is None:
-        from pawprint.photos.drawings import write_drawings
+        from pawprint.photos.drawn.drawings import write_drawings
 
         photos, seed = drawn_counts(received.location)
         write_drawings(path, photos=photos, seed=seed)

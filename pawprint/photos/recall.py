@@ -39,7 +39,7 @@ def recall_archive(location: str, *, sha256: str) -> Path:
 
 
 def _redraw(location: str, sha256: str) -> Path:
-    from pawprint.photos.drawings import write_drawings
+    from pawprint.photos.drawn.drawings import write_drawings
 
     photos, seed = drawn_counts(location)
     path, found = keep_made(lambda made: write_drawings(made, photos=photos, seed=seed))

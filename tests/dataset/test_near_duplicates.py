@@ -17,7 +17,7 @@ from pawprint.dataset.near_duplicates import MAX_GROUP, NearDuplicates, drop_con
 from pawprint.dataset.splits import Candidate
 from pawprint.dataset.writer import write_dataset
 from pawprint.photos.collection import load_photos
-from pawprint.photos.drawings import KINDS, Drawing, draw_photo
+from pawprint.photos.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.photos.sources import fetch_photos
 
 SIDE = 64

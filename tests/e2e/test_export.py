@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pawprint.lineage.graph import find_lineage
-from pawprint.lineage.verification import verify_lineage
+from pawprint.lineage.provenance.verification import verify_lineage
 from pawprint.serving.demo_page import PAGE
 from pawprint.serving.formats import FILES
 from tests.browsers import opened_browser

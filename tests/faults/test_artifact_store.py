@@ -17,11 +17,11 @@ import pytest
 from mlflow import MlflowClient
 
 from pawprint.errors import UserError
-from pawprint.lineage import store_errors
-from pawprint.lineage.artifacts import open_artifact, open_location
 from pawprint.lineage.digests import find_damage, groups_of
 from pawprint.lineage.runs import log_console
-from pawprint.lineage.uploads import store_folder
+from pawprint.lineage.store import errors as store_errors
+from pawprint.lineage.store.artifacts import open_artifact, open_location
+from pawprint.lineage.store.uploads import store_folder
 from pawprint.photos import tries
 from pawprint.photos.transfer import fetch_url
 from steps.download import download

@@ -11,7 +11,7 @@ import pytest
 
 from pawprint.lineage.digests import find_damage
 from pawprint.lineage.graph import find_lineage
-from pawprint.lineage.verification import verify_lineage
+from pawprint.lineage.provenance.verification import verify_lineage
 from tests.faults.proxies import FaultyProxy, failing
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from pawprint.lineage.digests import log_folder, log_model_folder
 from pawprint.lineage.earlier_training import take_training
 from pawprint.lineage.graph import find_learning
 from pawprint.lineage.model_files import overall_digest, write_json
-from pawprint.lineage.spool import Spool
+from pawprint.lineage.store.spool import Spool
 from pawprint.lineage.tags import set_tags
 from pawprint.photos.hashes import hash_file
 from pawprint.training.history import write_history

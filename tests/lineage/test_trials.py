@@ -12,7 +12,7 @@ from pawprint.errors import UserError
 from pawprint.lineage import trials
 from pawprint.lineage.children import start_child
 from pawprint.lineage.graph import find_lineage
-from pawprint.lineage.replay import find_main
+from pawprint.lineage.provenance.replay import find_main
 from pawprint.lineage.trials import TrialOutcome, name_study, open_trials, run_trial
 from pawprint.models.search_space import Range
 

@@ -9,7 +9,7 @@ from mlflow.entities import Run
 
 from pawprint.errors import UserError
 from pawprint.lineage import uncommitted
-from pawprint.lineage.replay import replay_main, tell_command
+from pawprint.lineage.provenance.replay import replay_main, tell_command
 from pawprint.lineage.runs import start_step
 from pawprint.lineage.uncommitted import is_dirty, read_uncommitted
 

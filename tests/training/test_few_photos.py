@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pawprint.models.architectures import recipe_for
-from pawprint.photos.drawings import KINDS, Drawing, draw_photo
+from pawprint.photos.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.training.features import FeatureStore
 from pawprint.training.head import train_head
 
