@@ -113,3 +113,10 @@ def test_a_photo_is_varied_the_same_in_a_smaller_batch_and_in_a_larger_one(photo
     np.testing.assert_array_equal(whole.labels, labels)
     np.testing.assert_array_equal(middle.pixels, whole.pixels[:3])
     np.testing.assert_array_equal(last.pixels, whole.pixels[:2])
+
+
+def test_where_there_is_a_gpu_the_same_comes_out_without_xla(photos, monkeypatch):
+    batch = Batch(photos, np.arange(4), np.random.default_rng(1).random((4, NUM_DRAWS), dtype=np.float32))
+    by_xla = build_augmentation(recipe_for("cnn"))(batch, 20)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    np.testing.assert_allclose(build_augmentation(recipe_for("cnn"))(batch, 20).pixels, by_xla.pixels, atol=0.01)
