@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import apart
-from pawprint.photos.cores import count_cores
+from pawprint.photos.processor import count_cores
 from steps.console import import_tensorflow_quietly
 
 ARCHITECTURES = ("cnn", "efficientnet_lite0")

@@ -62,6 +62,7 @@ def bare_rate(name: str) -> float:
     import tensorflow as tf
 
     from pawprint.models.architectures import build_model, recipe_for
+    from pawprint.training.devices import multiplies_bfloat16
     from pawprint.training.fused import fused_copy
     from pawprint.training.schedule import stage_at, training_side
     from pawprint.training.steps import build_optimizer
@@ -69,7 +70,7 @@ def bare_rate(name: str) -> float:
     tf.config.experimental.enable_op_determinism()
     recipe = recipe_for(name)
     averaged: keras.Model = build_model(name, num_classes=2, image_size=recipe.image_size, seed=0)
-    network = fused_copy(averaged)
+    network = fused_copy(averaged, bfloat16=recipe.bfloat16 and multiplies_bfloat16())
     optimizer = build_optimizer(network, recipe)
     optimizer.learning_rate.assign(0.0)
 

@@ -149,7 +149,7 @@ augmentation = _option(
 width = _option(
     "width",
     AutoOr(Between(0.1, 4)),
-    "Factor on the layers' channels, rounded to multiples of 8. Pretrained architectures take auto only.",
+    "Factor on the layers' channels, in multiples of 16. Pretrained architectures take auto only.",
 )
 seed = _option("seed", click.IntRange(0, 2**31 - 1), "Everything random comes from it.")
 cache = _option(

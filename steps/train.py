@@ -155,6 +155,7 @@ def train(
                     "dataset_digest": data.digest,
                     "photos_sha256": data.photos_sha256,
                     "training_key": start.key,
+                    "precision": training.precision,
                     "learned_in": earlier and earlier.run_id,
                 },
                 description=(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.photos.collection import Photo, PhotoCollection
-from pawprint.photos.cores import count_cores
+from pawprint.photos.processor import count_cores
 from pawprint.photos.zips import UnreadableMemberError
 
 AHEAD = 3

@@ -27,8 +27,8 @@ from pawprint.dataset.splits import (
 )
 from pawprint.errors import UserError
 from pawprint.photos.collection import Photo, PhotoCollection
-from pawprint.photos.cores import count_cores
 from pawprint.photos.hashes import hash_file
+from pawprint.photos.processor import count_cores
 from pawprint.photos.zips import UnreadableMemberError
 
 

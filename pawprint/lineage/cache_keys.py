@@ -9,7 +9,7 @@ from pawprint.lineage.model_files import CODE_FILES
 from pawprint.lineage.source_code import digest_sources
 from pawprint.lineage.surroundings import digest_lock, name_instruction_set, name_libraries
 from pawprint.models.architectures import ARCHITECTURES
-from pawprint.photos.cores import count_cores
+from pawprint.photos.processor import count_cores
 
 EXPORT_FILES = tuple(
     f"pawprint/serving/demo/{name}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pawprint.lineage.processes import describe_process
 from pawprint.lineage.uncommitted import is_dirty
-from pawprint.photos.cores import count_cores
+from pawprint.photos.processor import count_cores, read_cpuinfo
 
 LOCK = Path("requirements.txt")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow", "scikit-learn", "mlflow")
@@ -50,20 +50,10 @@ def name_libraries() -> str:
 
 def name_cpu() -> str:
     """Return the processor's name."""
-    return _read_cpuinfo("model name") or platform.processor() or platform.machine()
+    return read_cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def name_instruction_set() -> str:
     """Return the architecture and those of `INSTRUCTION_SETS` that the processor has."""
-    flags = set(_read_cpuinfo("flags").split())
+    flags = set(read_cpuinfo("flags").split())
     return " ".join([platform.machine(), *(name for name in INSTRUCTION_SETS if name in flags)])
-
-
-def _read_cpuinfo(key: str) -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith(key):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass  # not Linux
-    return ""

@@ -36,7 +36,7 @@ def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":
     Args:
         num_classes: 2 or more.
         image_size: side of the pictures; the first Dense layer is sized by it.
-        width: factor on the channels of the layers, each rounded to a multiple of 8.
+        width: factor on the channels of the layers, each rounded to a multiple of 16.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].

@@ -24,13 +24,14 @@ RECIPE = Recipe(
     weight_decay=0.5,
     label_smoothing=0.1,
     averaging=0.995,
+    bfloat16=True,
     choose_by="validation_loss",
     flip_average=True,
 )
 
-STEM_WIDTH = 24
-WIDTHS = (24, 48, 96, 192)
-BLOCKS = (1, 2, 2, 1)
+STEM_WIDTH = 32
+WIDTHS = (32, 64, 128, 192)
+BLOCKS = (1, 1, 1, 1)
 EXCITATION_SHARE = 4
 INITIALIZER = "he_normal"
 """For layers that end in ReLU (He et al. 2015)."""
@@ -42,7 +43,7 @@ def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model": 
     Args:
         num_classes: 2 or more.
         image_size: not used; the network is convolutional up to its pooling, so it takes any side from 32 up.
-        width: factor on the channels of the layers, each rounded to a multiple of 8.
+        width: factor on the channels of the layers, each rounded to a multiple of 16.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, side, side, 3], to logits [n, num_classes].

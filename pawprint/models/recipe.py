@@ -73,6 +73,8 @@ class Recipe:
         choose_by: "validation_loss" or "validation_accuracy" (ties go to the lower loss): what the taken epoch
             is best in.
         min_delta: an epoch must be better by more than this to count.
+        bfloat16: the training computes in bfloat16 from weights in float32, where the processor is faster at it. For
+            layers whose widths are multiples of 16: oneDNN normalises others slowly.
         flip_average: the finished network averages its probabilities over the photo and its mirror image.
         frozen: the network comes pretrained and only its last layer learns, from features computed once.
         width: factor on the widths of the layers; a frozen network has the widths it comes with.
@@ -94,6 +96,7 @@ class Recipe:
     averaging: float = 0.0
     choose_by: str = "validation_loss"
     min_delta: float = 0.0
+    bfloat16: bool = False
     flip_average: bool = False
     frozen: bool = False
     width: float = 1.0

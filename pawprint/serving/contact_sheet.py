@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pawprint.dataset.decode import decode_photo
 from pawprint.photos.collection import PhotoCollection
-from pawprint.photos.cores import count_cores
+from pawprint.photos.processor import count_cores
 from pawprint.serving.predictions import Outcome, Prediction
 
 MOST_PHOTOS = 600

@@ -1,8 +1,13 @@
 """What this machine computes with."""
 
+import os
 import time
 from pathlib import Path
 
+from pawprint.photos.processor import read_cpuinfo
+
+BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
+"""Flags of processors that multiply bfloat16; others would take longer with it than with float32."""
 PRODUCT_SIDE = 2048
 PRODUCTS = 8
 
@@ -28,6 +33,15 @@ def unused_gpu(device: Path = Path("/dev/nvidia0")) -> str | None:
         f"a GPU is visible ({device}) but TensorFlow {tf.__version__} computes on the CPU; "
         "the README says how to train on a GPU"
     )
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether training in bfloat16 is faster here: by oneDNN's kernels on such a processor. GPUs were not measured."""
+    import tensorflow as tf
+
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" or tf.config.list_physical_devices("GPU"):
+        return False
+    return not BFLOAT16.isdisjoint(read_cpuinfo("flags").split())
 
 
 def matrix_product_rate() -> float:

@@ -32,6 +32,7 @@ class Training:
             compiling, validation and the epochs of an earlier process that this one went on from are left out. None
             where too little was done to tell.
         flops_per_second: operations of forward and backward pass per second; None where it cannot be told.
+        precision: what the layers computed in while they learned, "float32" or "bfloat16"; None where it was not told.
     """
 
     network: keras.Model
@@ -39,6 +40,7 @@ class Training:
     best_epoch: int
     images_per_second: float | None = None
     flops_per_second: float | None = None
+    precision: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split, num_batches, prepare_ahead, training_batches
 from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
+from pawprint.training.devices import multiplies_bfloat16
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.fused import fused_copy
 from pawprint.training.inference import build_inference_network
@@ -73,7 +74,8 @@ def train_network(
     tf.config.experimental.enable_op_determinism()
     # The network that is judged and kept holds the running average of the learner's weights.
     kept = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed, width=recipe.width)
-    learner = fused_copy(kept)
+    bfloat16 = recipe.bfloat16 and multiplies_bfloat16()
+    learner = fused_copy(kept, bfloat16=bfloat16)
     vary = build_augmentation(recipe)
     optimizer = build_optimizer(learner, recipe)
     train_step = build_training_step(learner, kept, optimizer, recipe, class_weights(train.labels, len(class_names)))
@@ -129,7 +131,8 @@ def train_network(
         history=history,
         best_epoch=best_epoch,
         images_per_second=throughput.images_per_second,
-        flops_per_second=throughput.flops_per_second(lambda side: count_multiply_adds(learner, side=side)),
+        flops_per_second=throughput.flops_per_second(lambda side: count_multiply_adds(kept, side=side)),
+        precision="bfloat16" if bfloat16 else "float32",
     )
 
 

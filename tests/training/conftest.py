@@ -28,9 +28,11 @@ def make_split():
 
 @pytest.fixture(scope="module")
 def small_cnn():
-    """The cnn with one narrow block, and its recipe with two stages of small pictures."""
+    """The cnn with one narrow block, and its recipe with two stages of small pictures, in float32 on any machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cnn, "STEM_WIDTH", 16)
         patch.setattr(cnn, "WIDTHS", (16,))
         patch.setattr(cnn, "BLOCKS", (1,))
-        yield dataclasses.replace(cnn.RECIPE, stages=(Stage(0.0, 0.8, 2), Stage(0.5, 1.0, 1)), averaging=0.9)
+        yield dataclasses.replace(
+            cnn.RECIPE, stages=(Stage(0.0, 0.8, 2), Stage(0.5, 1.0, 1)), averaging=0.9, bfloat16=False
+        )

@@ -1,9 +1,11 @@
 import time
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from pawprint.training.devices import matrix_product_rate, unused_gpu
+from pawprint.training import devices
+from pawprint.training.devices import matrix_product_rate, multiplies_bfloat16, unused_gpu
 
 
 def test_no_gpu_says_nothing(tmp_path):
@@ -17,6 +19,23 @@ def test_a_gpu_that_tensorflow_does_not_use_is_said(tmp_path, monkeypatch):
     assert "computes on the CPU" in unused_gpu(device)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     assert unused_gpu(device) is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "gpus", "onednn", "does"),
+    [
+        ("avx2 avx512_bf16", [], "1", True),
+        ("amx_bf16", [], "1", True),
+        ("avx2 avx512f", [], "1", False),
+        ("amx_bf16", ["one"], "1", False),
+        ("amx_bf16", [], "0", False),
+    ],
+)
+def test_bfloat16_only_where_the_processor_multiplies_it(monkeypatch, flags, gpus, onednn, does):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
+    monkeypatch.setattr(devices, "read_cpuinfo", {"flags": flags}.get)
+    monkeypatch.setattr(tf.config, "list_physical_devices", {"GPU": gpus}.get)
+    assert multiplies_bfloat16() is does
 
 
 def test_the_yardstick_is_what_a_plain_product_reaches():

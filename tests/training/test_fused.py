@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from pawprint.models.architectures import build_model
@@ -22,13 +23,18 @@ def test_one_norm_against_keras():
     np.testing.assert_allclose(fused(x, training=False), plain(x, training=False), atol=1e-5)
 
 
-def test_the_copy_gives_the_same_gradients_and_moving_figures():
+@pytest.fixture
+def model():
     model = build_model("cnn", num_classes=3, image_size=32, seed=0)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.gamma.assign(np.full(layer.gamma.shape, 0.7, np.float32))
+    return model
+
+
+def test_the_copy_gives_the_same_gradients_and_moving_figures(model):
     twin = fused_copy(model)
     assert any(isinstance(layer, FusedBatchNormalization) for layer in twin.layers)
     pixels = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)).astype(np.float32)
@@ -36,3 +42,17 @@ def test_the_copy_gives_the_same_gradients_and_moving_figures():
         np.testing.assert_allclose(one, two, rtol=1e-2, atol=1e-3 * np.abs(one).max())
     for one, two in zip(model.weights, twin.weights, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
+
+
+def test_in_bfloat16_it_learns_from_weights_in_float32_and_to_much_the_same(model):
+    twin = fused_copy(model, bfloat16=True)
+    assert {layer.compute_dtype for layer in twin.layers[1:-1]} == {"bfloat16"}
+    assert twin.layers[-1].compute_dtype == "float32"
+    assert {weight.dtype for weight in twin.weights} == {"float32"}
+    pixels = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)).astype(np.float32)
+    exact, rounded = (np.concatenate([g.ravel() for g in gradients(each, pixels)]) for each in (model, twin))
+    assert rounded.dtype == np.float32
+    assert exact @ rounded > 0.95 * np.linalg.norm(exact) * np.linalg.norm(rounded)
+    # Rounded to 8 bits on the way, not on the way to the figures: these are means over the batch in float32.
+    for one, two in zip(model.weights, twin.weights, strict=True):
+        np.testing.assert_allclose(one, two, rtol=0.02, atol=0.01)

@@ -47,7 +47,12 @@ def trainings(small_cnn, make_split, monkeypatch, tmp_path):
         features = FeatureStore(tmp_path / "features", "d1")
         return train_head(architecture="efficientnet_lite0", features=features, **common | changes)
 
+    def in_bfloat16(**changes):
+        monkeypatch.setattr("pawprint.training.loop.multiplies_bfloat16", lambda: True)
+        return train_network(architecture="cnn", recipe=dataclasses.replace(quick, bfloat16=True), **common | changes)
+
     return {
+        "cnn in bfloat16": in_bfloat16,
         "cnn": lambda **changes: train_network(architecture="cnn", recipe=quick, **common | changes),
         "baseline": lambda **changes: train_network(
             architecture="baseline", recipe=recipe_for("baseline"), **common | changes
@@ -78,7 +83,7 @@ def train_and_resume(train, folder, *, after):
     return whole, resumed
 
 
-@pytest.mark.parametrize("name", ["cnn", "baseline", "head"])
+@pytest.mark.parametrize("name", ["cnn", "cnn in bfloat16", "baseline", "head"])
 def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name):
     """With Muon and the average of the weights (cnn), with dropout (all but head), after each epoch of a frozen one."""
     whole, resumed = train_and_resume(trainings[name], tmp_path, after=2)

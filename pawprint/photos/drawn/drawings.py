@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 from tqdm import tqdm
 
-from pawprint.photos.cores import count_cores
 from pawprint.photos.drawn.animals import POSES, draw_animal
 from pawprint.photos.drawn.colours import choose
 from pawprint.photos.drawn.scenes import draw_foreground, draw_scene
 from pawprint.photos.drawn.shapes import Pen
+from pawprint.photos.processor import count_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
