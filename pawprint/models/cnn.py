@@ -17,7 +17,7 @@ RECIPE = Recipe(
     augmentation=Augmentation(
         crop_area=(0.2, 1.0), crop_aspect=4 / 3, rotation=0.03, brightness=0.3, contrast=0.3, saturation=0.3
     ),
-    stages=(Stage(0.0, 0.4, 2), Stage(0.4, 0.6, 2), Stage(0.8, 0.8, 2)),
+    stages=(Stage(0.0, 0.4, 3), Stage(0.4, 0.6, 3), Stage(0.8, 0.8, 3)),
     schedule="cosine",
     warmup=0.05,
     optimizer="muon",
