@@ -5,11 +5,11 @@ import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import DEEPEST_FOLDER, LONGEST_NAME
+from pawprint.photos.readings import Labelled
 
 SPLITS = ("train", "validation", "test")
 
@@ -42,15 +42,6 @@ CAMERA_PREFIXES = (
 )
 DRIVE = re.compile(r"[A-Za-z]:/")
 PREFIX = re.compile(r"(?P<label>[^\W\d_](?:.*?[^\W_])?)[._ -]+\d+", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A member of an archive with its class, and its split where a folder names one."""
-
-    member: str
-    label: str
-    split: str | None
 
 
 def reason_to_ignore(member: str) -> str | None:
