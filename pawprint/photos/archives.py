@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from pawprint.errors import UserError
-from pawprint.photos.labels import reason_to_ignore, reason_unsafe
+from pawprint.photos.companions import is_companion, largest_companion
+from pawprint.photos.labels import may_be_photo, reason_to_ignore, reason_unsafe
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
-from pawprint.photos.sniffing import archive_kind, describe_file
+from pawprint.photos.sniffing import archive_kind, describe_file, starts_as_photo
 from pawprint.photos.tars import TAR_ERRORS, member_name, open_tar, reason_unpackable
 from pawprint.photos.zips import UnreadableMemberError, judge_members, list_zip, open_zip, read_member
 
@@ -62,24 +63,34 @@ def list_folder(folder: Path) -> tuple[list[str], LeftOut]:
     Raises:
         UserError: A folder cannot be read: what lies in it would be missing without a word.
     """
-    names = []
-    ignored = LeftOut()
+    photos, _, left_out = sort_folder(folder)
+    return photos, left_out
+
+
+def sort_folder(folder: Path) -> tuple[list[str], list[str], LeftOut]:
+    """Return the photos and the companions under a folder, each sorted, and what is left out, as `list_folder` does."""
+    photos: list[str] = []
+    companions: list[str] = []
+    left_out = LeftOut()
     for parent, folders, files in os.walk(folder, onerror=_refuse):
         for name in folders:
             if Path(parent, name).is_symlink():
-                ignored.add("a linked folder (copy it, or name it as the source)", _relative(parent, name, folder))
+                left_out.add("a linked folder (copy it, or name it as the source)", _relative(parent, name, folder))
         for name in files:
             member = _relative(parent, name, folder)
-            reason = reason_to_ignore(member) or _reason_unpackable(folder / member, member)
-            if reason is None:
-                names.append(member)
+            companion = is_companion(member)
+            reason = _reason_to_leave_out(folder / member, member, companion=companion)
+            if reason is not None:
+                left_out.add(reason, member)
             else:
-                ignored.add(reason, member)
-    return sorted(names), ignored
+                (companions if companion else photos).append(member)
+    return sorted(photos), sorted(companions), left_out
 
 
 def pack_folder(folder: Path, path: Path) -> LeftOut:
-    """Pack the photos of a folder into a stored zip: the same photos give the same bytes, on any machine.
+    """Pack the photos of a folder, and what lies beside them to say what they show, into a stored zip.
+
+    The same files give the same bytes, on any machine.
 
     Args:
         folder: Where the photos lie.
@@ -88,7 +99,8 @@ def pack_folder(folder: Path, path: Path) -> LeftOut:
     Returns:
         How many files were ignored, by reason.
     """
-    names, ignored = list_folder(folder)
+    photos, companions, ignored = sort_folder(folder)
+    names = sorted([*photos, *companions])
     if len(names) > MAX_MEMBERS:
         raise UserError(
             f"{folder} holds {len(names):,} photos, and an archive at most {MAX_MEMBERS:,}; "
@@ -99,7 +111,7 @@ def pack_folder(folder: Path, path: Path) -> LeftOut:
 
 
 def pack_tar(tar: Path, path: Path) -> LeftOut:
-    """Pack the photos of a tar, compressed or not, into a stored zip with sorted names and fixed dates.
+    """Pack the photos of a tar and their companions, compressed or not, into a stored zip with sorted names.
 
     A compressed tar can only be read from end to end, so its photos go, in the order they come, through a
     temporary file beside the zip. Links, devices and names that lead out of the archive are left out.
@@ -121,11 +133,17 @@ def pack_tar(tar: Path, path: Path) -> LeftOut:
             with open_tar(tar) as archive:
                 for member in archive:
                     name = member_name(member)
-                    reason = reason_to_ignore(name) or reason_unpackable(member)
+                    companion = is_companion(name)
+                    unknown = may_be_photo(name)
+                    reason = None if companion or unknown else reason_to_ignore(name)
+                    largest = largest_companion(name) if companion else LARGEST_PHOTO
+                    reason = reason or reason_unpackable(member, largest=largest)
+                    data = b"" if reason else archive.read(member)
+                    if unknown and not starts_as_photo(data[:64]):
+                        reason = reason_to_ignore(name)
                     if reason is not None:
                         ignored.add(reason, name)
                         continue
-                    data = archive.read(member)
                     if name in where:
                         ignored.add("a name given twice", name)  # the last counts, as tar does
                     where[name] = (spool.tell(), len(data))
@@ -171,7 +189,24 @@ def _refuse(error: OSError) -> NoReturn:
     ) from error
 
 
-def _reason_unpackable(path: Path, member: str) -> str | None:
+def _reason_to_leave_out(path: Path, member: str, *, companion: bool) -> str | None:
+    unknown = may_be_photo(member)
+    reason = None if companion or unknown else reason_to_ignore(member)
+    reason = reason or _reason_unpackable(path, member, largest_companion(member) if companion else LARGEST_PHOTO)
+    if unknown and (reason is not None or not starts_as_photo(_read_head(path))):
+        return reason_to_ignore(member)
+    return reason
+
+
+def _read_head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        _refuse(error)
+
+
+def _reason_unpackable(path: Path, member: str, largest: int) -> str | None:
     if reason := reason_unsafe(member):
         return reason
     try:
@@ -180,4 +215,4 @@ def _reason_unpackable(path: Path, member: str) -> str | None:
         return "a broken link"
     if not path.is_file():
         return "a link or a device"
-    return f"larger than {mebibytes(LARGEST_PHOTO)}" if size > LARGEST_PHOTO else None
+    return f"larger than {mebibytes(largest)}" if size > largest else None

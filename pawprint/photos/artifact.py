@@ -4,21 +4,27 @@ import csv
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pawprint.errors import UserError
 from pawprint.photos.archives import list_folder, pack_folder, pack_tar
 from pawprint.photos.cache import keep_made
-from pawprint.photos.collection import Photo, count_photos
+from pawprint.photos.choice import LAYOUT, choose_reading
+from pawprint.photos.collection import count_photos
+from pawprint.photos.contents import Contents, build_listing, join_readings, list_contents, locate_photos
 from pawprint.photos.grammar import drawn_counts
 from pawprint.photos.hashes import hash_file
-from pawprint.photos.labels import UNLABELLED, label_members
 from pawprint.photos.left_out import LeftOut, tell_left_out
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, write_manifest
+from pawprint.photos.photo_table import FILE_NAME, write_photo_table
+from pawprint.photos.readings import Reading
 from pawprint.photos.received import Received
 from pawprint.photos.space import check_space
-from pawprint.photos.zips import list_zip
+
+NO_READING = Reading("", "", ())
+"""Of photos that a model is to label."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ def write_artifact(
     requested: str,
     keep_photos: str,
     fallback: list[dict[str, str]],
+    labels: str = "auto",
     labelled: bool = True,
 ) -> Manifest:
     """Write the `photos/` artifact.
@@ -49,13 +56,14 @@ def write_artifact(
         requested: The whole `source` parameter.
         keep_photos: "copy" or "reference".
         fallback: Sources tried before, with reasons.
+        labels: How the classes are read (`choice.py`).
         labelled: False for photos to be labelled by a model: they need no classes.
 
     Returns:
         The manifest written; it counts the photos that have a class.
 
     Raises:
-        UserError: No photos, photos of one class only, or damaged archives: nothing is left behind then.
+        UserError: No photos, classes that can't be told or of one only, or damaged archives: nothing is left behind.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
@@ -67,13 +75,23 @@ def write_artifact(
         staging.mkdir()
         # What can be listed before it is copied is, so that one class only is known before 50 GB are moved.
         listable = [one for one in received if one.kind in {"zip", "folder"}]
-        check_classes(listable, partial=len(listable) < len(received), labelled=labelled)
+        check_classes(listable, labels=labels, partial=len(listable) < len(received), labelled=labelled)
         stored = [_store(one, staging, keep_photos) for one in received]
-        photos, ignored = _label(stored)
-        if labelled:
-            check_photos(photos, ignored, name=source)
+        contents = [list_contents(one.path, one.archive.split) for one in stored]
+        ignored = LeftOut()
+        for left_out in (*(one.ignored for one in stored), *(one.left_out for one in contents)):
+            ignored.merge(left_out)
+        earlier = [one.reading for one in received if one.reading is not None]
+        if not labelled:
+            check_any(contents, ignored, name=source)
+            reading = NO_READING
+        elif labels == "auto" and len(earlier) == len(received):
+            reading = join_readings(earlier, contents)
         else:
-            check_any(len(photos) + ignored[UNLABELLED], ignored, name=source)
+            reading = read_labels(contents, labels, ignored, name=source)
+        ignored.merge(reading.left_out)
+        photos = locate_photos(reading, contents)
+        write_photo_table(photos, reading.columns, staging / FILE_NAME)
         archives = tuple(one.archive for one in stored)
         urls = list(dict.fromkeys(one.url for one in received if one.url))
         licences = sorted({one.licence for one in received if one.licence})
@@ -85,89 +103,97 @@ def write_artifact(
             bytes=sum(archive.bytes for archive in archives),
             retrieved_at=max(one.retrieved_at for one in received),
             archives=archives,
-            counts=count_photos(photos),
+            counts=count_photos([photo for photo in photos if photo.label]),
             ignored=dict(sorted(ignored.items())),
             ignored_names=dict(sorted(ignored.names.items())),
             fallback=fallback,
             url=" ".join(urls) or None,
             licence="; ".join(licences) or None,
+            unlabelled=tuple(sorted(reading.left_out)),
+            labels=reading.labels,
+            labels_sha256=hash_file(staging / FILE_NAME),
+            explanation=reading.explanation,
+            notes=reading.notes,
+            columns=reading.columns,
+            groups=reading.groups,
         )
         write_manifest(manifest, staging)
         staging.replace(folder)
     return manifest
 
 
-def check_photos(photos: list[Photo], ignored: LeftOut, *, name: str) -> None:
-    """Check that there are photos, and of two classes at least.
+def read_labels(contents: Sequence[Contents], labels: str, ignored: LeftOut, *, name: str) -> Reading:
+    """Read the classes of the photos, and check that there are two at least.
+
+    Args:
+        contents: What the archives and folders hold.
+        labels: How the classes are read (`choice.py`).
+        ignored: What has been left out so far.
+        name: The source's, for errors.
 
     Raises:
         UserError: With what was found instead.
     """
-    classes = sorted({photo.label for photo in photos})
-    if len(classes) > 1:
-        return
-    found = _tell_ignored(ignored)
-    layout = "expected a folder for each class (cats/1.jpg, dogs/1.jpg), or names that begin with it (cat.1.jpg)"
-    if not classes:
+    if not any(one.photos for one in contents):
         if ignored["encrypted"]:
-            raise UserError(f"{name} holds no photos that can be read{found}; expected an archive without a password")
-        raise UserError(f"{name} holds no labelled photos{found}; {layout}")
-    raise UserError(f"{name} holds photos of one class only, {classes[0]!r}, and a classifier needs two; {layout}")
+            raise UserError(
+                f"{name} holds no photos that can be read{_format_ignored(ignored)}; "
+                "expected an archive without a password"
+            )
+        raise UserError(f"{name} holds no labelled photos{_format_ignored(ignored)}; {LAYOUT}")
+    try:
+        return choose_reading(build_listing(contents), labels)
+    except UserError as error:
+        raise UserError(f"{name} {error}") from error
 
 
-def check_any(photos: int, ignored: LeftOut, *, name: str) -> None:
+def check_any(contents: Sequence[Contents], ignored: LeftOut, *, name: str) -> None:
     """Check that there are photos, of whatever class or of none.
 
     Raises:
         UserError: With what was found instead.
     """
-    if not photos:
-        raise UserError(f"{name} holds no photos{_tell_ignored(ignored)}; expected JPEG, PNG, WebP or other photos")
+    if not any(one.photos for one in contents):
+        raise UserError(f"{name} holds no photos{_format_ignored(ignored)}; expected JPEG, PNG, WebP or other photos")
 
 
-def check_classes(received: list[Received], *, partial: bool = False, labelled: bool = True) -> None:
-    """Check the zips and folders among what was received, reading names only.
+def check_classes(
+    received: list[Received], *, labels: str = "auto", partial: bool = False, labelled: bool = True
+) -> Reading | None:
+    """Check the zips and folders among what was received, by names and by tables beside the photos.
 
     Args:
         received: Zips and folders.
-        partial: True where other archives of the source come later: one class is then no mistake yet.
+        labels: How the classes are read.
+        partial: True where other archives of the source come later: what is missing is then no mistake yet.
         labelled: False where the photos need no classes.
 
+    Returns:
+        What was read; None where that is known later, or not needed.
+
     Raises:
-        UserError: No photos, or photos of one class only.
+        UserError: No photos, photos of one class only, or classes that can't be told.
     """
-    photos: list[Photo] = []
+    known = [one.path for one in received if one.path is not None]
+    contents = [list_contents(path, one.split) for path, one in zip(known, received, strict=True)]
     ignored = LeftOut()
-    for position, one in enumerate(received):
-        assert one.path is not None  # noqa: S101 - for mypy: zips and folders have a path
-        members, left_out = list_folder(one.path) if one.kind == "folder" else list_zip(one.path)
-        known, unknown = label_members(members)
-        photos += [Photo(position, each.member, each.label, each.split) for each in known]
-        ignored.merge(left_out)
-        ignored.merge(unknown)
-    name = " and ".join(str(one.path) for one in received)
-    if received and not labelled and not partial:
-        check_any(len(photos) + ignored[UNLABELLED], ignored, name=name)
-    elif received and labelled and not (partial and photos):
-        check_photos(photos, ignored, name=name)
+    for one in contents:
+        ignored.merge(one.left_out)
+    name = " and ".join(map(str, known))
+    if not received or partial:
+        return None
+    if not labelled:
+        check_any(contents, ignored, name=name)
+        return None
+    earlier = [one.reading for one in received if one.reading is not None]
+    if labels == "auto" and len(earlier) == len(received):
+        return join_readings(earlier, contents)
+    return read_labels(contents, labels, ignored, name=name)
 
 
-def _tell_ignored(ignored: LeftOut) -> str:
+def _format_ignored(ignored: LeftOut) -> str:
     others = "; ".join(tell_left_out(ignored, ignored.names))
     return f" ({others})" if others else ""
-
-
-def _label(stored: list[Stored]) -> tuple[list[Photo], LeftOut]:
-    photos: list[Photo] = []
-    ignored = LeftOut()
-    for position, one in enumerate(stored):
-        members, left_out = list_folder(one.path) if one.path.is_dir() else list_zip(one.path)
-        labelled, unlabelled = label_members(members)
-        split = one.archive.split
-        photos += [Photo(position, each.member, each.label, split or each.split) for each in labelled]
-        for others in (one.ignored, left_out, unlabelled):
-            ignored.merge(others)
-    return photos, ignored
 
 
 def _store(received: Received, staging: Path, keep_photos: str) -> Stored:

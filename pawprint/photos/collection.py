@@ -6,26 +6,20 @@ import os
 import threading
 import zipfile
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pawprint.errors import UserError
 from pawprint.photos.hashes import hash_file
-from pawprint.photos.labels import label_members, reason_unsafe
+from pawprint.photos.labels import reason_unsafe
+from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
+from pawprint.photos.photo_table import FILE_NAME, Photo, read_photo_table
+from pawprint.photos.readings import Labelled, Reading
 from pawprint.photos.recall import recall_archive
-from pawprint.photos.zips import list_zip, open_zip, read_member
+from pawprint.photos.zips import open_zip, read_member
 
-
-@dataclass(frozen=True)
-class Photo:
-    """One photo: the position of its archive, its name there, its class ("" for none), and its split if named."""
-
-    archive: int
-    member: str
-    label: str
-    split: str | None
+__all__ = ["Photo", "PhotoCollection", "count_photos", "load_photos", "load_readings"]
 
 
 class PhotoCollection:
@@ -37,11 +31,13 @@ class PhotoCollection:
     Attributes:
         manifest: What the artifact says of itself.
         photos: Sorted by name.
+        columns: Names of what a table says of each photo besides its class (`Photo.columns`).
     """
 
     def __init__(self, manifest: Manifest, paths: list[Path], photos: list[Photo], digests: dict[str, str]) -> None:
         self.manifest = manifest
         self.photos = photos
+        self.columns = manifest.columns
         self._paths = paths
         self._digests = digests  # of photos in folders kept by reference, by path
         self._open: dict[tuple[int, int], zipfile.ZipFile] = {}
@@ -101,29 +97,46 @@ def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
     """
     manifest = load_manifest(folder)
     paths: list[Path] = []
-    photos: list[Photo] = []
-    others: list[Photo] = []
     digests: dict[str, str] = {}
-    for position, archive in enumerate(manifest.archives):
+    for archive in manifest.archives:
         if archive.members is not None:
             path = Path(str(archive.location))
-            members, found = _load_members(folder / archive.members, archive)
+            found = _load_members(folder / archive.members, archive)
             digests.update({str(path / member): digest for member, digest in found.items()})
         else:
             path = _find_archive(folder, archive)
-            members, _ = list_zip(path)
-        known, _ = label_members(members)
         paths.append(path)
-        photos += [Photo(position, one.member, one.label, archive.split or one.split) for one in known]
-        others += [
-            Photo(position, member, "", archive.split) for member in set(members) - {one.member for one in known}
-        ]
-    if combine_digests(manifest.archives) != manifest.sha256 or count_photos(photos) != manifest.counts:
+    photos = _load_table(folder, manifest)
+    known = [photo for photo in photos if photo.label]
+    if combine_digests(manifest.archives) != manifest.sha256 or count_photos(known) != manifest.counts:
         raise UserError(f"{folder / 'manifest.json'} does not agree with the photos beside it; run download again")
-    if not labelled:
-        photos += others
-    photos.sort(key=lambda photo: (photo.member, photo.archive))
-    return PhotoCollection(manifest, paths, photos, digests)
+    return PhotoCollection(manifest, paths, known if labelled else photos, digests)
+
+
+def load_readings(folder: Path) -> list[Reading]:
+    """Return what was read of the photos of each archive of a `photos/` artifact, as `labels=auto` keeps it.
+
+    Raises:
+        UserError: No photos artifact, or its table is not the one that download wrote.
+    """
+    manifest = load_manifest(folder)
+    photos = [photo for photo in _load_table(folder, manifest) if photo.label]
+    left_out = LeftOut()
+    for reason in manifest.unlabelled:
+        left_out[reason] = manifest.ignored.get(reason, 0)
+        left_out.names[reason] = manifest.ignored_names.get(reason, [])
+    return [
+        Reading(
+            manifest.labels,
+            manifest.explanation,
+            tuple(Labelled(one.member, one.label, one.split, one.columns) for one in photos if one.archive == position),
+            left_out if position == 0 else LeftOut(),  # counted by source, not by archive
+            manifest.columns,
+            manifest.groups,
+            manifest.notes,
+        )
+        for position in range(len(manifest.archives))
+    ]
 
 
 def count_photos(photos: list[Photo]) -> dict[str, dict[str, int]]:
@@ -146,7 +159,17 @@ def _find_archive(folder: Path, archive: Archive) -> Path:
     return path
 
 
-def _load_members(path: Path, archive: Archive) -> tuple[list[str], dict[str, str]]:
+def _load_table(folder: Path, manifest: Manifest) -> list[Photo]:
+    path = folder / FILE_NAME
+    try:
+        if hash_file(path) != manifest.labels_sha256:
+            raise ValueError("its sha256 is not the manifest's")
+        return read_photo_table(path, archives=len(manifest.archives))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} is not the table that download wrote ({error}); run download again") from error
+
+
+def _load_members(path: Path, archive: Archive) -> dict[str, str]:
     if not path.is_file() or hash_file(path) != archive.sha256:
         raise UserError(f"{path} is missing or not what its manifest describes; run download again")
     try:
@@ -161,4 +184,4 @@ def _load_members(path: Path, archive: Archive) -> tuple[list[str], dict[str, st
             f"the photos were kept by reference in {archive.location}, which is not there (any more, "
             "or on this machine); put it back, or run download with keep_photos=copy where it is"
         )
-    return list(digests), digests
+    return digests

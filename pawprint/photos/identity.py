@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pawprint.errors import UserError
-from pawprint.photos.archives import list_folder
+from pawprint.photos.archives import sort_folder
 from pawprint.photos.grammar import Alternative, Place, drawn_counts, parse_source
 from pawprint.photos.hashes import hash_file
 from pawprint.photos.manifest import load_manifest
@@ -61,7 +61,8 @@ def _identify_place(
         return f"synthetic:{photos}:{seed}"
     if place.kind == "runs":
         try:
-            return load_manifest(resolve_uri(place.text)).sha256
+            manifest = load_manifest(resolve_uri(place.text))
+            return f"{manifest.sha256} {manifest.labels_sha256}"
         except UserError as error:
             raise UnreachableError(str(error)) from error
     from pawprint.photos.places import find_url
@@ -71,13 +72,14 @@ def _identify_place(
 
 
 def hash_folder(folder: Path) -> str:
-    """Digest the names and the bytes of a folder's photos.
+    """Digest the names and the bytes of a folder's photos and of what lies beside them to say what they show.
 
     Raises:
         UserError: a photo cannot be read.
     """
     digest = hashlib.sha256()
-    for member in sorted(list_folder(folder)[0]):
+    photos, companions, _ = sort_folder(folder)
+    for member in sorted([*photos, *companions]):
         try:
             digest.update(f"{hash_file(folder / member)}  {member}\n".encode("utf-8", "surrogateescape"))
         except OSError as error:

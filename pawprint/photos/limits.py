@@ -6,6 +6,12 @@ The limit on a photo's pixels is `pawprint.dataset.decode.MAX_PIXELS`, which tra
 LARGEST_PHOTO = 128 * 2**20
 """Bytes of a photo's file; it is read whole, and a larger "photo" is a mistake or a bomb."""
 
+LARGEST_TABLE = 256 * 2**20
+"""Bytes of a table beside the photos; a larger one is left out."""
+
+LARGEST_NOTE = 32 * 2**20
+"""The same for an index file or an annotation."""
+
 MAX_MEMBERS = 250_000
 """Members of an archive, folders included: the list of a zip's members takes about a kilobyte for each."""
 

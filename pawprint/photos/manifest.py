@@ -9,7 +9,7 @@ from typing import Any
 from pawprint.errors import UserError
 
 FILE_NAME = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ class Manifest:
         fallback: The sources tried before, each as `{"source": …, "reason": …}`.
         url: Where the photos can be had, if there is such a place.
         licence: What is known of it.
+        unlabelled: Of the reasons in `ignored`, those of photos that have no class by the reading.
+        labels: Value of the parameter `labels` that chooses the reading of the classes; "" where none was needed.
+        labels_sha256: Of `photos.csv`, which holds what was read.
+        explanation: Why the classes are read so.
+        notes: What is to be known of them, in sentences.
+        columns: Names of the table's other columns.
+        groups: Values of the parameter `group` that the layout suggests.
     """
 
     source: str
@@ -65,6 +72,13 @@ class Manifest:
     url: str | None = None
     licence: str | None = None
     ignored_names: dict[str, list[str]] = field(default_factory=dict)
+    unlabelled: tuple[str, ...] = ()
+    labels: str = ""
+    labels_sha256: str = ""
+    explanation: str = ""
+    notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def tell_fallback(self) -> str | None:
@@ -115,14 +129,17 @@ def load_manifest(folder: Path) -> Manifest:
 
 def _build_manifest(content: dict[str, Any]) -> Manifest:
     archives = tuple(Archive(**archive) for archive in content.pop("archives"))
-    manifest = Manifest(archives=archives, **content)
+    lists = {name: tuple(content.pop(name)) for name in ("unlabelled", "notes", "columns", "groups")}
+    manifest = Manifest(archives=archives, **lists, **content)
     for archive in archives:
         for name in (archive.file, archive.members):
             if name is not None and (not isinstance(name, str) or PurePath(name).name != name):
                 raise ValueError(f"{name!r} is no name of a file beside it")
         _check_text(archive.sha256)
         _check_text(archive.location or "")
-    for text in (manifest.source, manifest.requested, manifest.sha256, manifest.retrieved_at):
+    words = (*manifest.notes, *manifest.columns, *manifest.groups)
+    told = (manifest.labels, manifest.labels_sha256, manifest.explanation, *words)
+    for text in (manifest.source, manifest.requested, manifest.sha256, manifest.retrieved_at, *told):
         _check_text(text)
     if not all(
         isinstance(number, int) for split in manifest.counts.values() for number in (*split.values(), manifest.bytes)

@@ -11,6 +11,7 @@ from pawprint.errors import UserError
 from pawprint.photos.clock import now
 from pawprint.photos.grammar import Place, drawn_counts, local_path
 from pawprint.photos.manifest import Archive, Manifest, load_manifest
+from pawprint.photos.readings import Reading
 from pawprint.photos.received import Received, UnreachableError
 from pawprint.photos.sniffing import archive_kind, describe_file
 
@@ -97,6 +98,8 @@ def _how_to_mend(path: Path) -> str:
 
 
 def _receive_run(place: Place, resolve_uri: Callable[[str], Path]) -> list[Received]:
+    from pawprint.photos.collection import load_readings
+
     try:
         folder = resolve_uri(place.text)
     except UserError as error:
@@ -106,10 +109,16 @@ def _receive_run(place: Place, resolve_uri: Callable[[str], Path]) -> list[Recei
         raise UserError(
             f"source {place.text!r} holds a train and a test archive already; give it without {place.split}="
         )
-    return [_received_of_run(archive, folder, manifest, place.split) for archive in manifest.archives]
+    readings = load_readings(folder)
+    return [
+        _received_of_run(archive, folder, manifest, place.split, reading)
+        for archive, reading in zip(manifest.archives, readings, strict=True)
+    ]
 
 
-def _received_of_run(archive: Archive, folder: Path, manifest: Manifest, split: str | None) -> Received:
+def _received_of_run(
+    archive: Archive, folder: Path, manifest: Manifest, split: str | None, reading: Reading
+) -> Received:
     from pawprint.photos.recall import recall_archive
 
     kind, name, location = "zip", "photos.zip", str(archive.location)
@@ -130,6 +139,7 @@ def _received_of_run(archive: Archive, folder: Path, manifest: Manifest, split: 
         licence=manifest.licence,
         # The folder may be a temporary copy of the other run's artifact: nothing to refer to.
         keep=archive.file is not None,
+        reading=reading,
     )
 
 

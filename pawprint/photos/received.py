@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pawprint.errors import UserError
+from pawprint.photos.readings import Reading
 from pawprint.photos.secrets import hide_secrets
 
 
@@ -50,6 +51,7 @@ class Received:
         retrieved_at: ISO 8601 in UTC.
         split: The split all its photos belong to, where the source says so.
         url: The public address, where there is one.
+        reading: Of another run's photos, what was read of them there.
         keep: True where only a copy in the artifact lasts: it is copied even with `keep_photos=reference`.
     """
 
@@ -62,3 +64,4 @@ class Received:
     url: str | None = None
     licence: str | None = None
     keep: bool = False
+    reading: Reading | None = None

@@ -20,6 +20,21 @@ MAGIC = (
 )
 
 
+def starts_as_photo(head: bytes) -> bool:
+    r"""Return whether the first bytes (16 or more) are those of a photo of a kind that is decoded.
+
+    >>> starts_as_photo(b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0"), starts_as_photo(b"BM, said the text")
+    (True, False)
+    """
+    return (
+        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"))
+        or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
+        or (head.startswith(b"BM") and head[6:10] == bytes(4))
+        or (head[4:8] == b"ftyp" and head[8:12] in {b"avif", b"avis"})
+        or (head[:2] in {b"P5", b"P6"} and head[2:3].isspace())
+    )
+
+
 def looks_like_html(head: bytes) -> bool:
     r"""Return whether the first bytes are those of a web page.
 

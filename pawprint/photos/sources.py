@@ -9,6 +9,7 @@ from pawprint.photos.artifact import check_classes, write_artifact
 from pawprint.photos.grammar import Alternative, parse_source
 from pawprint.photos.manifest import Manifest
 from pawprint.photos.places import receive_path, receive_place
+from pawprint.photos.readings import Reading
 from pawprint.photos.received import UnreachableError
 from pawprint.photos.streams import WAIT_SECONDS
 from pawprint.photos.tries import patience_for
@@ -18,15 +19,19 @@ LOG = logging.getLogger(__name__)
 KEEP_PHOTOS = ("copy", "reference")
 
 
-def check_source(source: str, *, labelled: bool = True) -> None:
+def check_source(source: str, *, labels: str = "auto", labelled: bool = True) -> Reading | None:
     """Check all that can be known of a `source` without a network and without reading photos.
 
     That is how it reads, whether local paths are there, whether they are archives, and whether the names in
-    zips and folders give two classes.
+    zips and folders, or the tables in them, give two classes.
 
     Args:
         source: As for `fetch_photos`.
+        labels: How the classes are read.
         labelled: False where any photos will do.
+
+    Returns:
+        What is read of the first source, if it lies on this machine.
 
     Raises:
         UserError: Not to be used. Of a list, a path that is not there is no error while there is another
@@ -34,13 +39,15 @@ def check_source(source: str, *, labelled: bool = True) -> None:
     """
     alternatives = parse_source(source)
     missing = []
+    found: list[Reading | None] = []
     for alternative in alternatives:
         try:
-            _check_alternative(alternative, labelled=labelled)
+            found.append(_check_alternative(alternative, labels=labels, labelled=labelled))
         except UnreachableError as error:
             missing.append(error)
     if len(missing) == len(alternatives):
         raise missing[0]
+    return found[0]
 
 
 def find_tracked(source: str) -> str | None:
@@ -55,7 +62,13 @@ def find_tracked(source: str) -> str | None:
 
 
 def fetch_photos(
-    source: str, folder: Path, *, keep_photos: str, resolve_uri: Callable[[str], Path], labelled: bool = True
+    source: str,
+    folder: Path,
+    *,
+    keep_photos: str,
+    resolve_uri: Callable[[str], Path],
+    labels: str = "auto",
+    labelled: bool = True,
 ) -> Manifest:
     """Get the photos of the first source that can be reached and write the `photos/` artifact.
 
@@ -68,6 +81,7 @@ def fetch_photos(
         folder: Where the artifact goes: not there yet, or empty.
         keep_photos: "copy", or "reference" to write the manifest and digests only.
         resolve_uri: Turns `runs:/…` into a local folder; raises UserError where it cannot.
+        labels: How the classes are read (`choice.py`). Of another run's photos `auto` is as they were read there.
         labelled: False for photos that a model is to label: no classes are asked for.
 
     Returns:
@@ -109,13 +123,14 @@ def fetch_photos(
             requested=source,
             keep_photos=keep_photos,
             fallback=fallback,
+            labels=labels,
             labelled=labelled,
         )
     reasons = "; ".join(f"{one['source']} ({one['reason']})" for one in fallback)
     raise UserError(f"none of the sources can be used: {reasons}")
 
 
-def _check_alternative(alternative: Alternative, *, labelled: bool) -> None:
+def _check_alternative(alternative: Alternative, *, labels: str, labelled: bool) -> Reading | None:
     local = [receive_path(place) for place in alternative.places if place.kind == "path"]
     listable = [one for one in local if one.kind in {"zip", "folder"}]
-    check_classes(listable, partial=len(listable) < len(alternative.places), labelled=labelled)
+    return check_classes(listable, labels=labels, partial=len(listable) < len(alternative.places), labelled=labelled)

@@ -91,14 +91,14 @@ def is_tar(path: Path) -> bool:
         return False
 
 
-def reason_unpackable(member: tarfile.TarInfo) -> str | None:
+def reason_unpackable(member: tarfile.TarInfo, *, largest: int = LARGEST_PHOTO) -> str | None:
     """Return why a member is left out whatever its name says it is, or None."""
     # Sparse: a few bytes that claim to be many, which photos never are.
     if member.issparse() or not member.isreg():
         return "a link or a device"
     if reason := reason_unsafe(member.name):
         return reason
-    return f"larger than {mebibytes(LARGEST_PHOTO)}" if member.size > LARGEST_PHOTO else None
+    return f"larger than {mebibytes(largest)}" if member.size > largest else None
 
 
 def member_name(member: tarfile.TarInfo) -> str:

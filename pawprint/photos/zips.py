@@ -8,7 +8,8 @@ import zlib
 from pathlib import Path
 
 from pawprint.errors import UserError
-from pawprint.photos.labels import reason_to_ignore, reason_unsafe
+from pawprint.photos.companions import is_companion, largest_companion
+from pawprint.photos.labels import may_be_photo, reason_to_ignore, reason_unsafe
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import (
     LARGEST_PHOTO,
@@ -19,7 +20,7 @@ from pawprint.photos.limits import (
     READ_SIZE,
     mebibytes,
 )
-from pawprint.photos.sniffing import describe_file
+from pawprint.photos.sniffing import describe_file, starts_as_photo
 
 READABLE_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Those of which zipfile unpacks no more than it is asked for: of bzip2, 300 bytes become 256 MB at once."""
@@ -92,9 +93,9 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def list_zip(path: Path) -> tuple[list[str], LeftOut]:
-    """Return the names of a zip's members that can be read, and how many others there are for which reason.
+    """Return the names of a zip's photos that can be read, and how many other members there are for which reason.
 
-    Only the directory at the end of the zip is read.
+    Only the directory at the end of the zip is read, and the first bytes of members whose names say nothing.
 
     Raises:
         UserError: The file is no zip, or its directory is damaged or larger than the limits.
@@ -104,42 +105,61 @@ def list_zip(path: Path) -> tuple[list[str], LeftOut]:
 
 
 def judge_members(archive: zipfile.ZipFile) -> tuple[list[str], LeftOut]:
-    """Return the names that can be read, sorted, and what is left out, by the zip's directory alone."""
+    """Return the names of the photos that can be read, sorted, and what is left out; companions are neither."""
+    photos, _, left_out = sort_members(archive)
+    return photos, left_out
+
+
+def sort_members(archive: zipfile.ZipFile) -> tuple[list[str], list[str], LeftOut]:
+    """Return the photos and the companions that can be read, each sorted, and what is left out."""
     members = archive.infolist()
     overlapping = _find_overlaps(members)
-    names: list[str] = []
+    photos: list[str] = []
+    companions: list[str] = []
     left_out = LeftOut()
     for member in members:
-        if member.filename.endswith("/"):  # is_dir() trips over an empty name
+        name = member.filename
+        if name.endswith("/"):  # is_dir() trips over an empty name
             continue
-        reason = reason_to_ignore(member.filename) or reason_unsafe(member.filename)
+        companion = is_companion(name)
+        unknown = may_be_photo(name)
+        reason = (None if companion or unknown else reason_to_ignore(name)) or reason_unsafe(name)
         if reason is None and member.header_offset in overlapping:
             reason = "bytes shared with another member"
-        reason = reason or _reason_unreadable(member, end=archive.start_dir)
+        largest = largest_companion(name) if companion else LARGEST_PHOTO
+        reason = reason or _reason_unreadable(member, end=archive.start_dir, largest=largest)
         # Of a name given twice the last one counts, as when it is unpacked.
-        if reason is None and archive.NameToInfo[member.filename] is not member:
+        if reason is None and archive.NameToInfo[name] is not member:
             reason = "a name given twice"
-        if reason is None:
-            names.append(member.filename)
+        if unknown and (reason is not None or not starts_as_photo(_read_head(archive, member))):
+            reason = reason_to_ignore(name)
+        if reason is not None:
+            left_out.add(reason, name)
         else:
-            left_out.add(reason, member.filename)
-    return sorted(names), left_out
+            (companions if companion else photos).append(name)
+    return sorted(photos), sorted(companions), left_out
 
 
-def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+def read_member(archive: zipfile.ZipFile, name: str, *, largest: int | None = None) -> bytes:
     """Read one member, piece by piece: what its header claims is not what memory is given to.
 
+    Args:
+        archive: The zip.
+        name: The member's.
+        largest: Bytes that are read at most; None: those of a photo.
+
     Raises:
-        UnreadableMemberError: It is damaged, or larger than the largest photo.
+        UnreadableMemberError: It is damaged, or larger than that.
     """
+    largest = LARGEST_PHOTO if largest is None else largest
     try:
         member = archive.getinfo(name)
         content = io.BytesIO()
         with archive.open(member) as file:
             while data := file.read(READ_SIZE):
                 content.write(data)
-                if content.tell() > LARGEST_PHOTO:
-                    raise UnreadableMemberError(f"larger than {mebibytes(LARGEST_PHOTO)}")
+                if content.tell() > largest:
+                    raise UnreadableMemberError(f"larger than {mebibytes(largest)}")
         return content.getvalue()
     except DAMAGE as error:
         raise UnreadableMemberError(f"damaged in its archive: {error}") from error
@@ -161,7 +181,15 @@ def _find_overlaps(members: list[zipfile.ZipInfo]) -> set[int]:
     return overlapping
 
 
-def _reason_unreadable(member: zipfile.ZipInfo, *, end: int) -> str | None:
+def _read_head(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    try:
+        with archive.open(member) as file:
+            return file.read(64)
+    except DAMAGE:
+        return b""
+
+
+def _reason_unreadable(member: zipfile.ZipInfo, *, end: int, largest: int) -> str | None:
     if member.flag_bits & 0x1:
         return "encrypted"
     if member.create_system == 3 and stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG}:
@@ -170,12 +198,12 @@ def _reason_unreadable(member: zipfile.ZipInfo, *, end: int) -> str | None:
         return "compressed by another method than deflate"
     if not 0 <= member.header_offset <= end - LOCAL_HEADER - member.compress_size:
         return "an entry that points outside the archive"
-    return _reason_too_large(member)
+    return _reason_too_large(member, largest)
 
 
-def _reason_too_large(member: zipfile.ZipInfo) -> str | None:
-    if member.file_size > LARGEST_PHOTO:
-        return f"larger than {mebibytes(LARGEST_PHOTO)}"
+def _reason_too_large(member: zipfile.ZipInfo, largest: int) -> str | None:
+    if member.file_size > largest:
+        return f"larger than {mebibytes(largest)}"
     if member.file_size > max(MEMBER_RATIO_FROM, MAX_RATIO * member.compress_size):
         return f"compressed more than {MAX_RATIO} to 1"
     return None

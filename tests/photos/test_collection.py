@@ -104,8 +104,8 @@ def test_a_manifest_of_another_schema_or_edited(tiny_zip: Path, tmp_path: Path) 
     folder = fetch(tiny_zip, tmp_path / "photos")
     path = folder / "manifest.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "schema_version": 2}))
-    with pytest.raises(UserError, match="schema version 2; this version of pawprint reads 1"):
+    path.write_text(json.dumps({**content, "schema_version": 1}))
+    with pytest.raises(UserError, match="schema version 1; this version of pawprint reads 2"):
         load_photos(folder)
     path.write_text(json.dumps({**content, "counts": {"train": {"cats": 12}}}))
     with pytest.raises(UserError, match="does not agree"):

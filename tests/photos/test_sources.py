@@ -45,7 +45,11 @@ def test_a_zip_is_kept_as_it_came(tiny_zip: Path, tmp_path: Path) -> None:
     assert manifest.counts == {"unassigned": {"cats": 6, "dogs": 6}}
     assert manifest.source == manifest.requested == str(tiny_zip)
     assert manifest.fallback == []
-    assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == ["manifest.json", "tiny.zip"]
+    assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == [
+        "manifest.json",
+        "photos.csv",
+        "tiny.zip",
+    ]
 
 
 @pytest.mark.parametrize("keep_photos", ["copy", "reference"])
@@ -285,7 +289,7 @@ def test_keep_photos_of_another_kind(tiny_zip: Path, tmp_path: Path) -> None:
 def test_the_manifest_is_plain_json(tiny_zip: Path, tmp_path: Path) -> None:
     fetch(tiny_zip, tmp_path / "photos")
     content = json.loads((tmp_path / "photos" / "manifest.json").read_text())
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert {"source", "url", "sha256", "bytes", "licence", "retrieved_at", "counts"} <= set(content)
 
 

@@ -1,0 +1,108 @@
+"""What the archives and folders of one source hold together, as the one listing that labels are read from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pawprint.errors import UserError
+from pawprint.photos.archives import sort_folder
+from pawprint.photos.companions import largest_companion
+from pawprint.photos.left_out import LeftOut
+from pawprint.photos.limits import LARGEST_PHOTO
+from pawprint.photos.photo_table import Photo
+from pawprint.photos.readings import Listing, Reading
+from pawprint.photos.zips import UnreadableMemberError, open_zip, read_member, sort_members
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an archive or a folder holds.
+
+    Attributes:
+        path: The zip or the folder.
+        split: The split that all its photos belong to, where the source says so.
+        photos: Names of the photos that can be read, sorted.
+        companions: Names of the files that may say something of them, sorted.
+        left_out: The others.
+    """
+
+    path: Path
+    split: str | None
+    photos: list[str]
+    companions: list[str]
+    left_out: LeftOut
+
+
+def list_contents(path: Path, split: str | None) -> Contents:
+    """List a zip or a folder.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    if path.is_dir():
+        return Contents(path, split, *sort_folder(path))
+    with open_zip(path) as archive:
+        return Contents(path, split, *sort_members(archive))
+
+
+def build_listing(contents: Sequence[Contents]) -> Listing:
+    """Return one listing of all: where a source names the split of an archive, its members lie below that folder."""
+    photos = [_name(one, member) for one in contents for member in one.photos]
+    companions = [_name(one, member) for one in contents for member in one.companions]
+    return Listing(tuple(sorted(photos)), tuple(sorted(companions)), _reader(contents))
+
+
+def locate_photos(reading: Reading, contents: Sequence[Contents]) -> list[Photo]:
+    """Return every photo of the contents with the class and split that a reading gives it, if any."""
+    known = {one.member: one for one in reading.photos}
+    photos = []
+    for position, one in enumerate(contents):
+        for member in one.photos:
+            labelled = known.get(_name(one, member))
+            split = one.split or (labelled.split if labelled else None)
+            label, columns = (labelled.label, labelled.columns) if labelled else ("", ())
+            photos.append(Photo(position, member, label, split, columns))
+    return photos
+
+
+def join_readings(readings: Sequence[Reading], contents: Sequence[Contents]) -> Reading:
+    """Return one reading of several archives, each of which was read in an earlier run."""
+    first = readings[0]
+    left_out = LeftOut()
+    photos = []
+    for reading, one in zip(readings, contents, strict=True):
+        left_out.merge(reading.left_out)
+        photos += [replace(photo, member=_name(one, photo.member)) for photo in reading.photos]
+    if any(reading.columns != first.columns for reading in readings):
+        photos = [replace(photo, columns=()) for photo in photos]
+        first = replace(first, columns=())
+    notes = dict.fromkeys(note for reading in readings for note in reading.notes)
+    return replace(first, photos=tuple(photos), left_out=left_out, notes=tuple(notes))
+
+
+def _name(contents: Contents, member: str) -> str:
+    return f"{contents.split}/{member}" if contents.split else member
+
+
+def _reader(contents: Sequence[Contents]) -> Callable[[str], bytes]:
+    def read(name: str) -> bytes:
+        for one in contents:
+            member = name.removeprefix(f"{one.split}/") if one.split else name
+            if _name(one, member) == name:
+                return _read(one.path, member)
+        raise KeyError(name)
+
+    return read
+
+
+def _read(path: Path, member: str) -> bytes:
+    largest = max(LARGEST_PHOTO, largest_companion(member))
+    try:
+        if path.is_dir():
+            return (path / member).read_bytes()
+        with open_zip(path) as archive:
+            return read_member(archive, member, largest=largest)
+    except OSError as error:
+        raise UserError(f"{path / member} cannot be read ({error.strerror}); mend its permissions") from error
+    except UnreadableMemberError as error:
+        raise UserError(f"{member} of {path} is {error}; mend or remove it") from error

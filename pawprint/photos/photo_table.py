@@ -1,0 +1,66 @@
+"""`photos.csv` of the `photos/` artifact: each photo with the class and the split that were read for it."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pawprint.photos.labels import SPLITS, reason_unsafe
+
+FILE_NAME = "photos.csv"
+HEADER = ("archive", "member", "label", "split")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo.
+
+    Attributes:
+        archive: The position of its archive.
+        member: Its name there.
+        label: Its class, "" for none.
+        split: "train", "validation", "test", or None where none is named.
+        columns: What a table says of it besides, in the order of the collection's columns.
+    """
+
+    archive: int
+    member: str
+    label: str
+    split: str | None
+    columns: tuple[str, ...] = ()
+
+
+def write_photo_table(photos: Sequence[Photo], columns: Sequence[str], path: Path) -> None:
+    """Write all photos, those without a class too, sorted by name."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*HEADER, *columns])
+        for photo in sorted(photos, key=lambda photo: (photo.member, photo.archive)):
+            values = photo.columns or ("",) * len(columns)
+            writer.writerow([photo.archive, photo.member, photo.label, photo.split or "", *values])
+
+
+def read_photo_table(path: Path, *, archives: int) -> list[Photo]:
+    """Read the photos.
+
+    Args:
+        path: The table.
+        archives: How many archives the artifact has.
+
+    Raises:
+        ValueError, csv.Error, OSError: It is not there, or is none that `write_photo_table` wrote.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        if tuple(header[: len(HEADER)]) != HEADER:
+            raise ValueError(f"its columns are {', '.join(header) or 'missing'}")
+        photos = []
+        for row in rows:
+            archive, member, label, split, *columns = row
+            if len(row) != len(header) or int(archive) not in range(archives) or split not in {"", *SPLITS}:
+                raise ValueError(f"row {','.join(row)}")
+            if reason_unsafe(member):
+                raise ValueError(f"it names {member!r}")
+            photos.append(Photo(int(archive), member, label, split or None, tuple(columns)))
+    return photos
