@@ -1,4 +1,4 @@
-"""The one exception that is a message to a person, its one special case, and how others are told in a line."""
+"""The one exception that is a message to a person, its two special cases, and how others are told in a line."""
 
 
 class UserError(Exception):
@@ -8,6 +8,10 @@ class UserError(Exception):
     one line without a traceback and exits with 1; anything else that escapes a step is a bug of ours and keeps
     its traceback.
     """
+
+
+class ChoiceError(UserError):
+    """What was given can be taken in several ways: the message has a line for each, with its parameter."""
 
 
 class SecretError(UserError):

@@ -12,7 +12,7 @@ from contextlib import suppress
 import click
 from PIL import Image
 
-from pawprint.errors import SecretError, UserError, one_line
+from pawprint.errors import ChoiceError, SecretError, UserError, one_line
 from pawprint.photos.secrets import hide_secrets
 from steps.tee import tee_console
 from steps.transcript import Transcript
@@ -126,7 +126,7 @@ def _refuse(mistake: Exception | str, code: int) -> None:
             from pawprint.lineage.runs import tag_refusal
 
             tag_refusal(hide_secrets(message))
-    _fail(message, code)
+    _fail(str(mistake) if isinstance(mistake, ChoiceError) else message, code)
 
 
 def _fail(message: str, code: int) -> None:

@@ -17,38 +17,39 @@ from steps.help import step_command
 
 @step_command()
 @options.source
+@options.labels
 @options.keep_photos
-def download(source: str, keep_photos: str) -> None:
+def download(source: str, labels: str, keep_photos: str) -> None:
     """Fetch the photos and keep them as they came."""
-    from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
+    from pawprint.lineage.descriptions import code, describe_run, link, list_lines, tell_counts
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.runs import start_step
     from pawprint.lineage.store.artifacts import open_photos
     from pawprint.lineage.tags import set_tags
-    from pawprint.photos.left_out import tell_left_out
-    from pawprint.photos.sources import fetch_photos
+    from pawprint.photos.collection import summarize_photos
+    from pawprint.photos.sources import check_source, fetch_photos
 
+    check_source(source, labels=labels)
     with start_step() as run, open_photos() as resolve_uri, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         folder = Path(scratch) / "photos"
-        manifest = fetch_photos(source, folder, keep_photos=keep_photos, resolve_uri=resolve_uri)
-        left_out = tell_left_out(manifest.ignored, manifest.ignored_names)
+        manifest = fetch_photos(source, folder, keep_photos=keep_photos, resolve_uri=resolve_uri, labels=labels)
+        summary = summarize_photos(folder)
         log_folder(folder, "photos")
         set_tags(
             source=manifest.source,
             source_fallback=manifest.tell_fallback(),
             photos_sha256=manifest.sha256,
+            labels_sha256=manifest.labels_sha256,
+            labels=manifest.labels,
         )
         describe_run(
             f"Photos from {code(manifest.source)}, kept as {link(f'runs:/{run.info.run_id}/photos')}.",
             f"sha256 {code(manifest.sha256)}",
             tell_counts(manifest.counts),
             *(f"Not from {code(f['source'])}: {code(f['reason'])}" for f in manifest.fallback),
-            *(f"Left out: {code(line)}" for line in left_out),
+            list_lines(summary),
         )
-    for split, classes in manifest.counts.items():
-        click.echo(f"{split}: " + ", ".join(f"{count} {name}" for name, count in classes.items()))
-    for line in left_out:
-        click.echo(f"left out: {line}")
+    click.echo("\n".join(summary))
 
 
 if __name__ == "__main__":

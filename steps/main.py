@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 @step_command()
 @options.source
+@options.labels
 @options.keep_photos
 @options.image_size
 @options.train_images
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @options.plan
 def main(
     source: str,
+    labels: str,
     keep_photos: str,
     image_size: int | None,
     train_images: int,
@@ -71,13 +73,16 @@ def main(
 ) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
     from pawprint.lineage.chain import Chain
-    from pawprint.lineage.descriptions import describe_run
+    from pawprint.lineage.descriptions import describe_run, list_lines
     from pawprint.lineage.preparation import judge_model, prepare_dataset
     from pawprint.lineage.registry import check_gate
     from pawprint.lineage.results import Repeat, choose_best, find_model, log_summary, read_repeat
     from pawprint.lineage.runs import start_step
     from pawprint.lineage.tags import set_tags
+    from pawprint.photos.sources import summarize_source
 
+    # What can be known without the network is said before any run.
+    understood = summarize_source(source, labels=labels)
     recipe = recipe_for(architecture)
     used = recipe.resolve(
         image_size=image_size,
@@ -103,6 +108,7 @@ def main(
         dataset = prepare_dataset(
             chain,
             source=source,
+            labels=labels,
             keep_photos=keep_photos,
             parameters={
                 "image_size": used["image_size"],
@@ -139,8 +145,8 @@ def main(
                 )
         if plan:
             set_tags(plan="true")
-            describe_run("Only a plan; nothing was run.", *chain.told)
-            click.echo("\n".join(chain.told))
+            describe_run("Only a plan; nothing was run.", list_lines(understood), *chain.told)
+            click.echo("\n".join([*understood, *chain.told]))
             return
 
         log_summary(done)

@@ -16,7 +16,7 @@ import click
 from pawprint.errors import SecretError, UserError
 from pawprint.models.architectures import check_architecture
 from pawprint.photos.registered import REGISTERED
-from pawprint.photos.sources import check_source
+from pawprint.photos.sources import check_labels, check_source
 from pawprint.serving.formats import check_formats
 
 
@@ -61,7 +61,7 @@ def check_model_name(name: str) -> None:
 class Checked(click.ParamType[str]):
     """Text that a room's own check accepts."""
 
-    def __init__(self, name: str, check: Callable[[str], None]) -> None:
+    def __init__(self, name: str, check: Callable[[str], object]) -> None:
         self.name = name
         self.check = check
 
@@ -85,7 +85,8 @@ _AT_LEAST_1 = click.IntRange(min=1)
 
 source = _option(
     "source",
-    Checked("source", check_source),
+    # Whether its classes can be read hangs on `labels` too: each step checks the two together.
+    Checked("source", partial(check_source, labelled=False)),
     "Where the photos come from: a folder, zip or tar; a URL; "
     f"{', '.join(REGISTERED)}; synthetic[:photos[:seed]]; "
     "kaggle:owner/slug; gdrive:id; runs:/<id>/photos; train=A+test=B. "
@@ -97,6 +98,12 @@ photos_to_label = partial(
     type=Checked("source", partial(check_source, labelled=False)),
     required=True,
     help="The photos to label: a source as download's, but in any folders, since they need no classes.",
+)
+labels = _option(
+    "labels",
+    Checked("labels", check_labels),
+    "How classes are read. auto: by the one reading that is clearly the best. folder, folder:<level>, prefix. A table "
+    "in the source, as train.csv or train.csv:id:breed. A regular expression with (?P<label>...), sought in each path.",
 )
 keep_photos = _option(
     "keep_photos",

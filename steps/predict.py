@@ -62,6 +62,7 @@ def predict_source(source: str, model: str) -> None:
     from pawprint.models.prediction import compile_network
     from pawprint.photos.collection import load_photos
     from pawprint.photos.sources import fetch_photos, find_tracked
+    from pawprint.photos.summary import format_counts
     from pawprint.serving.contact_sheet import write_contact_sheet
     from pawprint.serving.predictions import predict_photos
 
@@ -140,7 +141,7 @@ def predict_source(source: str, model: str) -> None:
                 f"none of the {len(collection.photos)} photos could be read; predictions/predictions.csv of run "
                 f"{run.info.run_id} says why, one by one"
             )
-    click.echo("predicted: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    click.echo("\n".join(format_counts({"predicted": counts})))
     if unreadable:
         click.echo(f"{unreadable}: predictions.csv says why")
     click.echo(f"runs:/{run.info.run_id}/predictions: contact-sheet.html, predictions.csv, predictions.parquet")

@@ -43,6 +43,7 @@ def preprocess(
     from pawprint.lineage.tags import set_tags
     from pawprint.photos.collection import load_photos
     from pawprint.photos.space import check_space
+    from pawprint.photos.summary import format_counts
 
     # main resolves `auto` for the architecture it trains; alone, this step takes what cnn was measured with.
     recipe = recipe_for("cnn")
@@ -83,8 +84,8 @@ def preprocess(
             tell_counts(description["counts"]),
             *description["notes"],
         )
-    for split, classes in description["counts"].items():
-        click.echo(f"{split}: " + ", ".join(f"{count} {name}" for name, count in classes.items()))
+    for line in format_counts(description["counts"]):
+        click.echo(line)
     for line in description["notes"]:
         click.echo(line)
 

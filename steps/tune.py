@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     "the database whose URL the environment variable PAWPRINT_STUDIES holds (sqlite:///... or postgresql://...)."
 )
 @options.source
+@options.labels
 @options.keep_photos
 @options.image_size
 @options.train_images
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @options.cache
 def tune(
     source: str,
+    labels: str,
     keep_photos: str,
     image_size: int | None,
     train_images: int,
@@ -71,8 +73,10 @@ def tune(
     from pawprint.lineage.runs import start_step
     from pawprint.lineage.tags import set_tags
     from pawprint.lineage.trials import find_trial_model, name_study
+    from pawprint.photos.sources import check_source
     from pawprint.training.study import choose_winner, keep_study, open_search
 
+    check_source(source, labels=labels)
     recipe = recipe_for(architecture)
     space = search_space(recipe)
     prepared = {
@@ -97,7 +101,7 @@ def tune(
         used = {name: value for name, value in {**prepared, **shared}.items() if name not in {"architecture", "seed"}}
         set_tags(**{f"used.{name}": value for name, value in used.items() if value != "auto"})
         chain = Chain(cache=cache)
-        dataset = prepare_dataset(chain, source=source, keep_photos=keep_photos, parameters=prepared)
+        dataset = prepare_dataset(chain, source=source, labels=labels, keep_photos=keep_photos, parameters=prepared)
         name = name_study(shared, space=space, dataset_digest=str(dataset.digest), experiment_id=run.info.experiment_id)
         set_tags(study=name)
 
@@ -116,7 +120,7 @@ def tune(
             folder = Path(scratch) / "study"
             write_search(results, space=space, importances=search.importances(), winner=winner, folder=folder)
             log_folder(folder, "study")
-        words = {"source": source, "keep_photos": keep_photos, **prepared, **shared, **winner.values}
+        words = {"source": source, "labels": labels, "keep_photos": keep_photos, **prepared, **shared, **winner.values}
         command = "mlflow run . --env-manager uv " + " ".join(
             f"-P {name}={shlex.quote(str(value))}" for name, value in words.items() if value != "auto"
         )

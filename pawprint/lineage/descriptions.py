@@ -10,8 +10,11 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.lineage.results import Repeat, choose_best
 from pawprint.lineage.tags import NOTE_TAG, get_tag
+from pawprint.photos.summary import format_counts
 
 _MAX_NOTE = 8000
+MOST_CLASSES = 20
+"""Classes that have a column each in a table of counts."""
 
 
 def describe_run(*paragraphs: str) -> None:
@@ -53,10 +56,17 @@ def code(text: str) -> str:
 
 
 def tell_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """Return a table of photos by split and class."""
+    """Return a table of photos by split and class; of many classes a line for each split."""
     classes = sorted({name for split in counts.values() for name in split})
+    if len(classes) > MOST_CLASSES:
+        return list_lines(format_counts(counts))
     rows = [[split, *(str(photos.get(name, 0)) for name in classes)] for split, photos in counts.items()]
     return tell_table(["split", *map(code, classes)], rows)
+
+
+def list_lines(lines: Sequence[str]) -> str:
+    """Return lines as a list, each as it is."""
+    return "\n".join(f"- {code(line)}" for line in lines)
 
 
 def tell_metrics(metrics: Mapping[str, float]) -> str:

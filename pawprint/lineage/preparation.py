@@ -28,13 +28,14 @@ class PreparedDataset:
 
 
 def prepare_dataset(
-    chain: Chain, *, source: str, keep_photos: str, parameters: Mapping[str, object]
+    chain: Chain, *, source: str, labels: str, keep_photos: str, parameters: Mapping[str, object]
 ) -> PreparedDataset:
     """Download and preprocess under the active run, which is tagged with what came of them.
 
     Args:
         chain: runs the two, uses them again or plans them.
         source: where the photos come from; a part of it may be a run's.
+        labels: how classes are read.
         keep_photos: `copy` or `reference`.
         parameters: of preprocess, but for the photos; no `auto`.
 
@@ -45,7 +46,7 @@ def prepare_dataset(
         cache_folder()  # train keeps its checkpoints there: where that can't be, it is said before photos are fetched
     downloaded = chain.run_step(
         "download",
-        {"source": source, "keep_photos": keep_photos},
+        {"source": source, "labels": labels, "keep_photos": keep_photos},
         given={},
         inputs={"source": None if chain.cache == "off" else _identify(source)},
         run_name="download",
@@ -55,7 +56,8 @@ def prepare_dataset(
         "preprocess",
         parameters,
         given={"photos": downloaded.artifact("photos")},
-        inputs={"photos": downloaded.tag("photos_sha256")},
+        # The same photos read in another way are another dataset.
+        inputs={"photos": downloaded.tag("photos_sha256"), "labels": downloaded.tag("labels_sha256")},
         run_name="preprocess",
     )
     dataset = PreparedDataset(

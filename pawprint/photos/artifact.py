@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pawprint.errors import UserError
@@ -141,10 +141,7 @@ def read_labels(contents: Sequence[Contents], labels: str, ignored: LeftOut, *, 
                 "expected an archive without a password"
             )
         raise UserError(f"{name} holds no labelled photos{_format_ignored(ignored)}; {LAYOUT}")
-    try:
-        return choose_reading(build_listing(contents), labels)
-    except UserError as error:
-        raise UserError(f"{name} {error}") from error
+    return choose_reading(build_listing(contents), labels, name=name)
 
 
 def check_any(contents: Sequence[Contents], ignored: LeftOut, *, name: str) -> None:
@@ -187,8 +184,11 @@ def check_classes(
         return None
     earlier = [one.reading for one in received if one.reading is not None]
     if labels == "auto" and len(earlier) == len(received):
-        return join_readings(earlier, contents)
-    return read_labels(contents, labels, ignored, name=name)
+        reading = join_readings(earlier, contents)
+    else:
+        reading = read_labels(contents, labels, ignored, name=name)
+    ignored.merge(reading.left_out)
+    return replace(reading, left_out=ignored)
 
 
 def _format_ignored(ignored: LeftOut) -> str:

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from pawprint.errors import UserError
+from pawprint.errors import ChoiceError, UserError
 from pawprint.photos.class_notes import describe_classes, join_spellings
 from pawprint.photos.folder_readings import (
     Candidate,
@@ -60,28 +60,29 @@ def check_labels(labels: str) -> None:
         raise UserError(f"labels={labels} has no group (?P<label>…), which is what becomes the class")
 
 
-def choose_reading(listing: Listing, labels: str) -> Reading:
+def choose_reading(listing: Listing, labels: str, *, name: str = "the source") -> Reading:
     """Read the classes of all photos in the one way that is meant.
 
     Args:
         listing: What the source holds.
         labels: The parameter: `auto`, or the way to read.
+        name: The source's, for errors.
 
     Returns:
         The reading, with at least two classes.
 
     Raises:
-        UserError: One class or none, several readings of which none is clearly the best, or no such reading. The
-            message goes on after the source's name.
+        ChoiceError: Several readings, of which none is clearly the best.
+        UserError: One class or none, or no such reading.
     """
     check_labels(labels)
     if labels == "auto":
-        reading = _choose(listing)
+        reading = _choose(listing, name)
     elif labels in {"folder", "prefix"} or DEPTH.fullmatch(labels) or _is_pattern(labels):
-        reading = _read_as_told(read_layout(listing), labels)
+        reading = _read_as_told(read_layout(listing), labels, name)
     else:
         reading = read_named_table(listing, labels)
-    _check_two_classes(reading, labels)
+    _check_two_classes(reading, labels, name)
     return replace(reading, notes=(*reading.notes, *describe_classes(reading.photos)))
 
 
@@ -89,7 +90,7 @@ def _is_pattern(labels: str) -> bool:
     return "(?P<" in labels or any(sign in labels for sign in "\\^$*+|[")
 
 
-def _read_as_told(layout: Layout, labels: str) -> Reading:
+def _read_as_told(layout: Layout, labels: str, name: str) -> Reading:
     if depth := DEPTH.fullmatch(labels):
         return join_spellings(read_depth(layout, int(depth[1])))
     if _is_pattern(labels):
@@ -97,17 +98,17 @@ def _read_as_told(layout: Layout, labels: str) -> Reading:
     if labels == "prefix":
         prefixes = read_prefixes(layout)
         if prefixes is None:
-            raise UserError("has no names that begin with a class (cat.1.jpg), as labels=prefix expects")
+            raise UserError(f"{name} has no names that begin with a class (cat.1.jpg), as labels=prefix expects")
         return join_spellings(replace(prefixes.reading, labels="prefix"))
     folders = read_folders(layout)
     if not folders:
-        raise UserError(f"has no folders that tell classes apart, as labels=folder expects{_one_class(layout)}")
+        raise UserError(f"{name} has no folders that tell classes apart, as labels=folder expects{_one_class(layout)}")
     if len(folders) > 1 and folders[0].reading.labels != "folder":
-        raise _refuse(folders)
+        raise _refuse(folders, name)
     return join_spellings(folders[0].reading)
 
 
-def _choose(listing: Listing) -> Reading:
+def _choose(listing: Listing, name: str) -> Reading:
     layout = read_layout(listing)
     folders = read_folders(layout)
     prefixes = read_prefixes(layout)
@@ -117,31 +118,33 @@ def _choose(listing: Listing) -> Reading:
     if sure and prefixes and mixes_prefixes(prefixes, sure):
         folders, sure = [*folders, prefixes], None
     if tables:
-        return _weigh_tables(listing, tables, sure, folders)
+        return _weigh_tables(listing, tables, sure, folders, name)
     if sure:
         return join_spellings(sure.reading)
     if prefixes and not prefixes.doubt and not [one for one in folders if one is not prefixes and not one.doubt]:
         return join_spellings(prefixes.reading)
     doubtful = [*folders, *([prefixes] if prefixes and prefixes not in folders else [])]
     if not doubtful:
-        raise UserError(_explain_none(layout))
-    raise _refuse(doubtful)
+        raise UserError(_explain_none(layout, name))
+    raise _refuse(doubtful, name)
 
 
-def _weigh_tables(listing: Listing, tables: list[Reading], sure: Candidate | None, folders: list[Candidate]) -> Reading:
+def _weigh_tables(
+    listing: Listing, tables: list[Reading], sure: Candidate | None, folders: list[Candidate], name: str
+) -> Reading:
     """Choose among tables, and between them and folders that surely tell the classes."""
     best, *others = tables
     rivals = [one for one in others if len(one.photos) >= 0.9 * len(best.photos) and not _agree(one, best)]
     if sure is None:
         named = len(best.photos) / max(1, len(listing.photos))
         if rivals or (named < 0.5 and _shares_folders(best, listing)):
-            raise _refuse([Candidate(one) for one in (best, *rivals)] + folders)
+            raise _refuse([Candidate(one) for one in (best, *rivals)] + folders, name)
         return best
     alike = [one for one in tables if _agree(one, sure.reading)]
     if not alike:
         covered = {one.member for one in best.photos} & {one.member for one in sure.reading.photos}
         if len(covered) >= 0.5 * len(sure.reading.photos):
-            raise _refuse([sure, *(Candidate(one) for one in (best, *rivals))])
+            raise _refuse([sure, *(Candidate(one) for one in (best, *rivals))], name)
         return join_spellings(_fill(sure.reading, tables))
     same = alike[0]
     more = same.columns or any(one.split for one in same.photos) > any(one.split for one in sure.reading.photos)
@@ -219,14 +222,14 @@ def _shares_folders(reading: Reading, listing: Listing) -> bool:
     return beside > len(named)
 
 
-def _check_two_classes(reading: Reading, labels: str) -> None:
+def _check_two_classes(reading: Reading, labels: str, name: str) -> None:
     classes = sorted(_classes(reading))
     if len(classes) >= 2:
         return
     how = "" if labels == "auto" else f" by labels={labels}"
     if not classes:
-        raise UserError(f"holds no labelled photos{how}; {LAYOUT}")
-    raise UserError(f"holds photos of one class only{how}, {classes[0]!r}, and a classifier needs two; {LAYOUT}")
+        raise UserError(f"{name} holds no labelled photos{how}; {LAYOUT}")
+    raise UserError(f"{name} holds photos of one class only{how}, {classes[0]!r}, and a classifier needs two; {LAYOUT}")
 
 
 def _one_class(layout: Layout) -> str:
@@ -234,15 +237,15 @@ def _one_class(layout: Layout) -> str:
     return f": all lie in {name!r}" if name else ""
 
 
-def _explain_none(layout: Layout) -> str:
-    name = read_one_class(layout)
-    if name is None:
+def _explain_none(layout: Layout, name: str) -> str:
+    only = read_one_class(layout)
+    if only is None:
         photos = f"{len(layout.placed)} photos, and neither folders nor names tell them apart"
-        return f"holds no labelled photos ({photos}); {LAYOUT}"
-    return f"holds photos of one class only, {name!r}, and a classifier needs two; {LAYOUT}"
+        return f"{name} holds no labelled photos ({photos}); {LAYOUT}"
+    return f"{name} holds photos of one class only, {only!r}, and a classifier needs two; {LAYOUT}"
 
 
-def _refuse(candidates: list[Candidate]) -> UserError:
+def _refuse(candidates: list[Candidate], name: str) -> ChoiceError:
     """Return the error that shows the readings that are possible, each as the parameter that chooses it."""
     lines = []
     for candidate in candidates[:MOST_SHOWN]:
@@ -256,10 +259,12 @@ def _refuse(candidates: list[Candidate]) -> UserError:
         lines.append(f"  … and {len(candidates) - MOST_SHOWN} more")
     doubts = list(dict.fromkeys(candidate.doubt for candidate in candidates if candidate.doubt))
     why = f" ({doubts[0]})" if doubts else ""
-    return UserError(
-        f"can be read in more than one way{why}, and none is clearly the best; say which:\n" + "\n".join(lines)
-        if len(candidates) > 1
-        else f"can't be read for sure{why}; if it is right, say so, or give labels=<regular expression>:\n{lines[0]}"
+    if len(lines) == 1:
+        mend = "if it is right, say so, or give labels=<regular expression>"
+        return ChoiceError(f"{name} can't be read for sure{why}; {mend}:\n{lines[0]}")
+    ways = "\n".join(lines)
+    return ChoiceError(
+        f"{name} can be read in more than one way{why}, and none is clearly the best; say which:\n{ways}"
     )
 
 

@@ -17,9 +17,10 @@ from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_ma
 from pawprint.photos.photo_table import FILE_NAME, Photo, read_photo_table
 from pawprint.photos.readings import Labelled, Reading
 from pawprint.photos.recall import recall_archive
+from pawprint.photos.summary import summarize_classes
 from pawprint.photos.zips import open_zip, read_member
 
-__all__ = ["Photo", "PhotoCollection", "count_photos", "load_photos", "load_readings"]
+__all__ = ["Photo", "PhotoCollection", "count_photos", "load_photos", "load_readings", "summarize_photos"]
 
 
 class PhotoCollection:
@@ -137,6 +138,24 @@ def load_readings(folder: Path) -> list[Reading]:
         )
         for position in range(len(manifest.archives))
     ]
+
+
+def summarize_photos(folder: Path) -> list[str]:
+    """Say what a `photos/` artifact holds and how its classes were read, in at most 20 lines.
+
+    Raises:
+        UserError: No photos artifact.
+    """
+    manifest = load_manifest(folder)
+    return summarize_classes(
+        [Labelled(one.member, one.label, one.split) for one in _load_table(folder, manifest) if one.label],
+        labels=manifest.labels,
+        explanation=manifest.explanation,
+        left_out=manifest.ignored,
+        left_out_names=manifest.ignored_names,
+        notes=manifest.notes,
+        groups=manifest.groups,
+    )
 
 
 def count_photos(photos: list[Photo]) -> dict[str, dict[str, int]]:

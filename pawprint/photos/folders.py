@@ -220,18 +220,18 @@ def _find_splits(folder: Folder) -> dict[str, tuple[str, str]]:
     has_train = any("train" in splits for splits in by_rest.values())
     named = {name: found for name, found in named.items() if has_train or found[1] not in ONLY_BESIDE_TRAIN}
     paired = [rest for rest, splits in by_rest.items() if rest and len(splits) > 1]
-    found = {}
+    splits: dict[str, tuple[str, str]] = {}
     for name, (split, word, rest) in named.items():
         label = re.sub(rf"[ _.-]*{word}[ _.-]*", " ", name, flags=re.IGNORECASE).strip()
         if rest == "":
             if not _is_class_after_all(folder, name, word, set(folder.folders) - set(named)):
-                found[name] = (split, "")
+                splits[name] = (split, "")
         elif rest in paired:
             # cats_train, cats_test, dogs_train, dogs_test: split and class in one.
-            found[name] = (split, label if len(paired) > 1 else "")
-    if {"PublicTest", "PrivateTest"} <= set(found):  # FER-2013: the one to choose by, and the one kept secret
-        found["PublicTest"] = ("validation", "")
-    return found
+            splits[name] = (split, label if len(paired) > 1 else "")
+    if {"PublicTest", "PrivateTest"} <= set(splits):  # FER-2013: the one to choose by, and the one kept secret
+        splits["PublicTest"] = ("validation", "")
+    return splits
 
 
 def _is_class_after_all(folder: Folder, name: str, word: str, others: set[str]) -> bool:

@@ -43,14 +43,15 @@ def tell_left_out(counts: Mapping[str, int], names: Mapping[str, Iterable[str]])
     """
     lines = []
     for reason, number in sorted(counts.items()):
-        told = [_printable(name) for name in list(names.get(reason, ()))[:NAMES_TOLD]]
+        told = [printable(name) for name in list(names.get(reason, ()))[:NAMES_TOLD]]
         if told and number > len(told):
             told.append("…")
         lines.append(f"{number} × {reason}: {', '.join(told)}" if told else f"{number} × {reason}")
     return lines
 
 
-def _printable(name: str, length: int = 80) -> str:
-    """Show a name that a stranger chose without letting it draw on the terminal."""
+def printable(name: str, length: int = 80) -> str:
+    """Show a name that a stranger chose without letting it draw on the terminal; a long one without its middle."""
     text = "".join(sign if sign.isprintable() else "?" for sign in name)
-    return text if len(text) <= length else f"{text[: length - 30]}…{text[-29:]}"
+    end = min(29, length // 2)
+    return text if len(text) <= length else f"{text[: length - end - 1]}…{text[-end:]}"

@@ -129,8 +129,8 @@ def load_manifest(folder: Path) -> Manifest:
 
 def _build_manifest(content: dict[str, Any]) -> Manifest:
     archives = tuple(Archive(**archive) for archive in content.pop("archives"))
-    lists = {name: tuple(content.pop(name)) for name in ("unlabelled", "notes", "columns", "groups")}
-    manifest = Manifest(archives=archives, **lists, **content)
+    content |= {name: tuple(content.pop(name)) for name in ("unlabelled", "notes", "columns", "groups")}
+    manifest = Manifest(archives=archives, **content)
     for archive in archives:
         for name in (archive.file, archive.members):
             if name is not None and (not isinstance(name, str) or PurePath(name).name != name):

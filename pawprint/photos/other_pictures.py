@@ -55,8 +55,8 @@ def _find_in_folders(paths: dict[str, tuple[str, ...]]) -> list[str]:
     """Find `masks/1.png` beside `images/1.jpg`: a folder of such a name, and files of the same stems beside it."""
     inside: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for member, path in paths.items():
-        for depth, folder in enumerate(path[:-1]):
-            if OTHER_PICTURES & set(split_tokens(folder)):
+        for depth, name in enumerate(path[:-1]):
+            if OTHER_PICTURES & set(split_tokens(name)):
                 inside[path[: depth + 1]].append(member)
                 break
     beside: dict[tuple[str, ...], set[str]] = {folder[:-1]: set() for folder in inside}

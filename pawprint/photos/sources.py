@@ -6,17 +6,21 @@ from pathlib import Path
 
 from pawprint.errors import UserError
 from pawprint.photos.artifact import check_classes, write_artifact
+from pawprint.photos.choice import check_labels
 from pawprint.photos.grammar import Alternative, parse_source
 from pawprint.photos.manifest import Manifest
 from pawprint.photos.places import receive_path, receive_place
 from pawprint.photos.readings import Reading
 from pawprint.photos.received import UnreachableError
 from pawprint.photos.streams import WAIT_SECONDS
+from pawprint.photos.summary import summarize_classes
 from pawprint.photos.tries import patience_for
 
 LOG = logging.getLogger(__name__)
 
 KEEP_PHOTOS = ("copy", "reference")
+
+__all__ = ["check_labels", "check_source", "fetch_photos", "find_tracked", "summarize_source"]
 
 
 def check_source(source: str, *, labels: str = "auto", labelled: bool = True) -> Reading | None:
@@ -48,6 +52,26 @@ def check_source(source: str, *, labels: str = "auto", labelled: bool = True) ->
     if len(missing) == len(alternatives):
         raise missing[0]
     return found[0]
+
+
+def summarize_source(source: str, *, labels: str) -> list[str]:
+    """Say how the classes of a source that lies on this machine would be read; nothing of one that has to be fetched.
+
+    Raises:
+        UserError: As `check_source`.
+    """
+    reading = check_source(source, labels=labels)
+    if reading is None:
+        return []
+    return summarize_classes(
+        reading.photos,
+        labels=reading.labels,
+        explanation=reading.explanation,
+        left_out=reading.left_out,
+        left_out_names=reading.left_out.names,
+        notes=reading.notes,
+        groups=reading.groups,
+    )
 
 
 def find_tracked(source: str) -> str | None:
@@ -90,6 +114,7 @@ def fetch_photos(
     Raises:
         UserError: Nothing could be reached (with all reasons), or the photos are not to be used.
     """
+    check_labels(labels)
     if keep_photos not in KEEP_PHOTOS:
         raise UserError(f"keep_photos is {keep_photos!r}; expected one of {', '.join(KEEP_PHOTOS)}")
     alternatives = parse_source(source)

@@ -83,7 +83,7 @@ def bucket(start_proxy: Callable[[str], FaultyProxy], monkeypatch: pytest.Monkey
 
 
 def run_download(source: Path) -> None:
-    download.main(["--source", str(source), "--keep_photos", "copy"], standalone_mode=False)
+    download.main(["--source", str(source), "--labels", "auto", "--keep_photos", "copy"], standalone_mode=False)
 
 
 def newest_run() -> Any:

@@ -75,7 +75,7 @@ def address(tmp_path: Path, tiny_photos: Callable[..., Path]) -> Iterator[Callab
 
 
 def run_download(source: object) -> None:
-    download.main(["--source", str(source), "--keep_photos", "copy"], standalone_mode=False)
+    download.main(["--source", str(source), "--labels", "auto", "--keep_photos", "copy"], standalone_mode=False)
 
 
 def run_preprocess(run_id: str) -> None:

@@ -144,7 +144,7 @@ def digest_weights(network: Path) -> str:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A dataset of drawn photos, and the training that was never killed."""
     at = Place(tmp_path_factory.mktemp("reference"))
-    at.finish(at.step("download", "--source", "synthetic:80", "--keep_photos", "copy"))
+    at.finish(at.step("download", "--source", "synthetic:80", "--labels", "auto", "--keep_photos", "copy"))
     split = ("--train_images", "0", "--test_images", "0", "--validation_fraction", "0.25", "--seed", "0")
     photos = f"runs:/{at.newest().info.run_id}/photos"
     at.finish(at.step("preprocess", "--photos", photos, "--image_size", "32", *split))

@@ -14,5 +14,5 @@ def test_a_cache_that_cannot_be_made_is_said_before_anything_is_fetched(
     monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "file" / "cache"))
     chain = Chain(cache="on", plan=False)
     with pytest.raises(UserError, match="name another folder in PAWPRINT_CACHE"):
-        prepare_dataset(chain, source="synthetic:4:0", keep_photos="copy", parameters={})
+        prepare_dataset(chain, source="synthetic:4:0", labels="auto", keep_photos="copy", parameters={})
     assert chain.runs == []
