@@ -121,7 +121,8 @@ def _choose(listing: Listing, name: str) -> Reading:
         return _weigh_tables(listing, tables, sure, folders, name)
     if sure:
         return join_spellings(sure.reading)
-    if prefixes and not prefixes.doubt and not [one for one in folders if one is not prefixes and not one.doubt]:
+    # Folders of persons, dates or sessions leave the classes to file names; several levels of folders leave it open.
+    if prefixes and not prefixes.doubt and len(folders) <= 1:
         return join_spellings(prefixes.reading)
     doubtful = [*folders, *([prefixes] if prefixes and prefixes not in folders else [])]
     if not doubtful:

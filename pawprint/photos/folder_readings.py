@@ -13,8 +13,10 @@ from pawprint.photos.layouts import Layout, Level, build_reading, find_levels
 from pawprint.photos.prefixes import are_series, label_by_prefix, prefix_label
 from pawprint.photos.readings import Labelled, Reading
 
-MANY = 10
+MANY = 4
 """Words that names begin with as of which they may be anything, if each has one photo."""
+FEW_IDS = 5
+"""Folders with long numbers below which they are hardly one for each person or piece."""
 TEST_WITHOUT_CLASS = "a test photo without a class"
 
 
@@ -113,7 +115,9 @@ def suggest_groups(labelled: Sequence[Labelled]) -> tuple[str, ...]:
     """
     found = [prefix for one in labelled if (prefix := prefix_label(one.member)) is not None]
     prefixes = sorted(set(found))
-    if len(prefixes) < 2 or len(found) < 0.8 * len(labelled) or not are_series(prefixes):
+    pairs = {(one.label, prefix_label(one.member)) for one in labelled}
+    same = len(pairs) <= len({one.label for one in labelled})  # the prefix is the class once more
+    if same or not 2 <= len(prefixes) <= len(found) / 2 or len(found) < 0.8 * len(labelled) or not are_series(prefixes):
         return ()
     patterns = {re.sub(r"\d+", r"\\d+", re.escape(prefix)) for prefix in prefixes}
     return (patterns.pop(),) if len(patterns) == 1 else ()
@@ -200,6 +204,9 @@ def _read_level(layout: Layout, level: Level, levels: list[Level]) -> Reading:
         else:
             unnamed.append(Labelled(one.member, "", one.split))
             reasons[one.member] = TEST_WITHOUT_CLASS if one.split == "test" else UNLABELLED
+    strangers = _find_strangers(labelled)
+    labelled = [one for one in labelled if one.member not in strangers]
+    reasons |= dict.fromkeys(strangers, TEST_WITHOUT_CLASS)
     labelled += _label_by_known(unnamed, {one.label for one in labelled})
     groups = tuple(group for other in levels if other is not level for group in _group_of(other))
     choice = level.choice if len(levels) > 1 or "(" in level.choice else "folder"
@@ -213,6 +220,16 @@ def _read_level(layout: Layout, level: Level, levels: list[Level]) -> Reading:
     )
 
 
+def _find_strangers(labelled: list[Labelled]) -> set[str]:
+    """Return photos for the test in folders that name no class of training: `test/unknown/`, `test/0/`."""
+    classes: dict[str | None, set[str]] = defaultdict(set)
+    for one in labelled:
+        classes[one.split].add(one.label.casefold())
+    if len(classes["train"]) < 2 or classes["test"] & classes["train"] or len(classes["test"]) > 1:
+        return set()
+    return {one.member for one in labelled if one.split == "test"}
+
+
 def _explain(level: Level, levels: list[Level]) -> str:
     if len(levels) == 1:
         return "each class has a folder of its own"
@@ -223,10 +240,10 @@ def _explain(level: Level, levels: list[Level]) -> str:
 
 def _group_of(level: Level) -> list[str]:
     """Return a pattern for the group that a level of folders is: a patient, a session, a date."""
-    if level.kind not in {"person", "series", "id", "date"}:
+    if level.kind not in {"person", "series", "id", "date"} or (level.kind == "id" and len(level.names) < FEW_IDS):
         return []
     patterns = {re.sub(r"\d+", r"\\d+", re.escape(name)) for name in level.names}
-    if len(patterns) == 1:
+    if len(patterns) == 1 and re.search(r"[^\W\d_]{2}", next(iter(level.names))):
         return [patterns.pop()]
     if not level.choice.startswith("folder:") or level.choice.startswith("folder:-"):
         return []

@@ -137,7 +137,7 @@ def _is_copy(parent: Folder, child: Folder, others: list[Folder]) -> bool:
         beside = {path for other in others for path in other.paths(f"{other.name}/")}
         return len(mine & beside) >= 0.95 * len(mine)
     twins = [other for other in others if other.name.lower() == child.name.lower() and other.name < child.name]
-    if twins and name_split(child.name):
+    if twins and (inner.folders or name_split(child.name)):
         mine, beside = set(child.paths()), set(twins[0].paths())
         return len(mine & beside) >= 0.95 * len(mine)
     leaves = [other for other in others if other.files]
@@ -229,9 +229,20 @@ def _find_splits(folder: Folder) -> dict[str, tuple[str, str]]:
         elif rest in paired:
             # cats_train, cats_test, dogs_train, dogs_test: split and class in one.
             splits[name] = (split, label if len(paired) > 1 else "")
+    if not splits:
+        splits |= {name: (split, "") for name, (split, _, _) in named.items() if _stands_apart(folder, name)}
     if {"PublicTest", "PrivateTest"} <= set(splits):  # FER-2013: the one to choose by, and the one kept secret
         splits["PublicTest"] = ("validation", "")
     return splits
+
+
+def _stands_apart(folder: Folder, name: str) -> bool:
+    """Return whether the only folder that names a split is one: `rps-test-set/` with the classes of `rps/`."""
+    mine = set(folder.folders[name].inner().folders)
+    others = [set(other.inner().folders) for key, other in folder.folders.items() if key != name]
+    if not mine:
+        return bool(others) and all(len(inside) > 1 for inside in others)
+    return any(len(mine & inside) >= 0.5 * len(mine) for inside in others)
 
 
 def _is_class_after_all(folder: Folder, name: str, word: str, others: set[str]) -> bool:

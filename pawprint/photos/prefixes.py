@@ -10,6 +10,7 @@ from pawprint.photos.name_words import CAMERA_WORDS, PEOPLE_WORDS, SERIES_WORDS,
 
 PREFIX = re.compile(r"(?P<label>[^\W\d_](?:.*?[^\W_])?)[._ (-]+\d+\)?", re.DOTALL)
 NUMBER_FIRST = re.compile(r"(?P<label>\d{1,3})[_-]\d+")
+WORD_AND_NUMBER = re.compile(r"(?P<label>[^\W\d_]{3,})\d+")
 FEW_A_NUMBER = 5
 """Photos that each number must have on average for it to be a class and not a page or a scene."""
 
@@ -45,8 +46,7 @@ def label_by_prefix(members: Sequence[str]) -> dict[str, str]:
     found = {member: label for member in members if (label := prefix_label(member)) is not None}
     if len(set(found.values())) >= 2:
         return found
-    numbers = label_by_number(members)
-    return numbers or found
+    return label_by_number(members) or label_by_word(members) or found
 
 
 def label_by_number(members: Sequence[str]) -> dict[str, str]:
@@ -59,6 +59,23 @@ def label_by_number(members: Sequence[str]) -> dict[str, str]:
     counts = Counter(found.values())
     recurs = len(counts) >= 2 and len(found) >= FEW_A_NUMBER * len(counts) and min(counts.values()) >= 2
     return found if recurs and len(found) >= 0.9 * len(members) else {}
+
+
+def label_by_word(members: Sequence[str]) -> dict[str, str]:
+    """Return the word that each name begins with, a number right after it, where all names are so; else nothing.
+
+    >>> label_by_word(["rain1.jpg", "rain2.jpg", "shine1.jpg", "shine2.jpg"])["shine2.jpg"]
+    'shine'
+    """
+    found = {
+        member: match["label"]
+        for member in members
+        if (match := WORD_AND_NUMBER.fullmatch(PurePosixPath(member).stem)) is not None
+        and match["label"].lower() not in CAMERA_WORDS | SPLIT_WORDS.keys()
+    }
+    counts = Counter(found.values())
+    recurs = len(counts) >= 2 and min(counts.values()) >= 2
+    return found if recurs and len(found) >= 0.95 * len(members) else {}
 
 
 def are_series(labels: Sequence[str]) -> bool:
