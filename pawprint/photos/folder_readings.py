@@ -10,7 +10,7 @@ from pawprint.photos.folder_names import strip_counters
 from pawprint.photos.folders import BESIDE, split_path
 from pawprint.photos.labels import UNLABELLED
 from pawprint.photos.layouts import Layout, Level, build_reading, find_levels
-from pawprint.photos.prefixes import are_series, label_by_prefix, prefix_label
+from pawprint.photos.name_prefixes import are_series, label_by_prefix, prefix_label
 from pawprint.photos.readings import Labelled, Reading
 
 MANY = 4

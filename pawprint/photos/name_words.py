@@ -52,6 +52,12 @@ SERIES_WORDS = _words(
     "series shot recording take"
 )
 
+LABEL_WORDS = _words(
+    "label labels class classes classid category categories target species breed genus dx diagnosis disease emotion "
+    "expression type kind tag grade stage"
+)
+"""Words of columns that are there to tell the classes."""
+
 CAMERA_WORDS = _words(
     "img image images dsc dscn dscf dcim pxl mvimg photo photos pic pics picture pictures p scan screenshot screen "
     "bildschirmfoto capture captura file frame frames untitled unnamed wa vid video whatsapp signal telegram fb "

@@ -14,15 +14,14 @@ import pytest
 from pawprint.errors import UserError
 from pawprint.photos.archives import pack_tar
 from pawprint.photos.artifact import write_artifact
-from pawprint.photos.choice import choose_reading
 from pawprint.photos.collection import load_photos
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import MAX_MEMBERS
 from pawprint.photos.manifest import load_manifest
-from pawprint.photos.readings import Listing
 from pawprint.photos.received import Received
 from pawprint.photos.zips import UnreadableMemberError, list_zip, open_zip, read_member
 from tests.hostile.bombs import BOMBS, deflate, end_record, local_header, write_zip, zip_entry
+from tests.photos.labelling import label_members
 
 ROOT = Path(__file__).parents[2]
 GOOD = {f"{label}/{number}.jpg": f"{label}{number}".encode() for label in ("cats", "dogs") for number in range(3)}
@@ -197,8 +196,7 @@ def test_names_that_differ_by_case_or_form_are_two_photos_each_read_as_it_is(mak
     with open_zip(path) as archive:
         assert {name: read_member(archive, name) for name in twins} == twins
     # One folder, however its accents are written, is one class.
-    reading = choose_reading(Listing(tuple(names), (), lambda _: b""), "auto")
-    assert {one.label for one in reading.photos} == {"cats", "dogs", "café"}
+    assert {one.label for one in label_members(names)[0]} == {"cats", "dogs", "café"}
 
 
 def test_zip64_is_read(tmp_path: Path) -> None:

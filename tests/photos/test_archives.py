@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from pawprint.errors import UserError
 from pawprint.photos.archives import list_folder, list_zip, pack_folder, pack_tar
-from pawprint.photos.choice import choose_reading
-from pawprint.photos.readings import Listing
 from pawprint.photos.sniffing import archive_kind
+from tests.photos.labelling import label_members
 
 Members = dict[str, bytes]
 
@@ -146,8 +145,7 @@ def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path) -> None:
 @pytest.mark.real_photos
 def test_the_real_zip(real_photos: Path) -> None:
     names, ignored = list_zip(real_photos)
-    reading = choose_reading(Listing(tuple(names), (), lambda _: b""), "auto")
-    labelled, unlabelled = reading.photos, reading.left_out
+    labelled, unlabelled = label_members(names)
     counts = {(one.split, one.label): 0 for one in labelled}
     for one in labelled:
         counts[one.split, one.label] += 1

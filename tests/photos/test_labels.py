@@ -1,32 +1,14 @@
 import random
 from collections import Counter
-from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pawprint.errors import UserError
-from pawprint.photos.choice import choose_reading
-from pawprint.photos.labels import reason_to_ignore
-from pawprint.photos.left_out import LeftOut
-from pawprint.photos.prefixes import prefix_label
-from pawprint.photos.readings import Labelled, Listing
-
-
-def label_members(members: Iterable[str]) -> tuple[list[Labelled], LeftOut]:
-    """Read the classes from names alone."""
-    ignored = LeftOut()
-    photos = []
-    for member in members:
-        reason = reason_to_ignore(member)
-        if reason is None:
-            photos.append(member)
-        else:
-            ignored.add(reason, member)
-    reading = choose_reading(Listing(tuple(sorted(photos)), (), lambda _: b""), "auto")
-    ignored.merge(reading.left_out)
-    return list(reading.photos), ignored
+from pawprint.photos.name_prefixes import prefix_label
+from pawprint.photos.readings import Labelled
+from tests.photos.labelling import label_members
 
 
 def label(*members: str) -> dict[str, tuple[str, str | None]]:
