@@ -4,9 +4,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from pawprint.photos.folder_names import strip_counters
+from pawprint.photos.folder_names import split_suffix, strip_counters
 from pawprint.photos.folders import BESIDE, split_path
 from pawprint.photos.labels import UNLABELLED
 from pawprint.photos.layouts import Layout, Level, build_reading, find_levels
@@ -113,9 +112,9 @@ def suggest_groups(labelled: Sequence[Labelled]) -> tuple[str, ...]:
     >>> suggest_groups([Labelled(f"cats/cam{n % 2}_{n:03}.jpg", "cats", None) for n in range(9)])
     ('cam\\d+',)
     """
-    found = [prefix for one in labelled if (prefix := prefix_label(one.member)) is not None]
-    prefixes = sorted(set(found))
-    pairs = {(one.label, prefix_label(one.member)) for one in labelled}
+    found = [(one.label, prefix) for one in labelled if (prefix := prefix_label(one.member)) is not None]
+    prefixes = sorted({prefix for _, prefix in found})
+    pairs = set(found)
     same = len(pairs) <= len({one.label for one in labelled})  # the prefix is the class once more
     if same or not 2 <= len(prefixes) <= len(found) / 2 or len(found) < 0.8 * len(labelled) or not are_series(prefixes):
         return ()
@@ -261,8 +260,8 @@ def _label_by_known(photos: list[Labelled], classes: set[str]) -> list[Labelled]
     for members in by_folder.values():
         named = []
         for one in members:
-            stem = re.sub(r"([ _.-]*(test|val|valid|train))?[ _.-]*(\(?\d+\)?)?$", "", PurePosixPath(one.member).stem)
-            label = known.get(stem.casefold()) or known.get(PurePosixPath(one.member).stem.casefold())
+            stem = re.sub(r"([ _.-]*(test|val|valid|train))?[ _.-]*(\(?\d+\)?)?$", "", split_suffix(one.member)[0])
+            label = known.get(stem.casefold()) or known.get(split_suffix(one.member)[0].casefold())
             if label is not None:
                 named.append(Labelled(one.member, label, one.split))
         if len(named) >= 0.9 * len(members):

@@ -3,7 +3,7 @@
 import re
 import sys
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -115,50 +115,62 @@ class _Role:
 def _set_aside(folder: Folder, reasons: dict[str, str]) -> None:
     """Take away previews and copies of what lies beside."""
     for name in [*folder.folders]:
-        others = [other for key, other in folder.folders.items() if key != name]
-        reason = ""
-        if name.lower() in PREVIEWS and (others or folder.files):
-            reason = PREVIEW
-        elif others and _is_copy(folder, folder.folders[name], others):
-            reason = COPY
-        if reason:
-            reasons.update(dict.fromkeys(folder.folders.pop(name).members(), reason))
+        if len(folder.folders) == 1 and not folder.files:
+            break
+        if name.lower() in PREVIEWS:
+            reasons.update(dict.fromkeys(folder.folders.pop(name).members(), PREVIEW))
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(folder.folders):
+        by_name[name.lower()].append(name)
+    photos = sum(len(child.files) for child in folder.folders.values())
+    for name in [*folder.folders]:
+        child = folder.folders[name]
+        first = by_name[name.lower()][0]
+        if len(folder.folders) > 1 and (
+            _repeats_what_is_beside(folder, child)
+            or (first != name and _repeats(child, folder.folders.get(first)))
+            or _holds_all_again(folder, child, photos - len(child.files))
+        ):
+            reasons.update(dict.fromkeys(folder.folders.pop(name).members(), COPY))
 
 
-def _is_copy(parent: Folder, child: Folder, others: list[Folder]) -> bool:
-    """Return whether a folder holds again what lies beside it.
-
-    `cats/`, `dogs/` and `pets/cats/`, `pets/dogs/`; `Train/` and `train/`; or all photos of `<class>/` in `all/`.
-    """
+def _repeats_what_is_beside(parent: Folder, child: Folder) -> bool:
+    """Return whether `pets/cats/`, `pets/dogs/` are those of `cats/`, `dogs/` beside."""
     inner = child.inner()
-    names = {other.name for other in others}
-    if inner.folders and len(names & set(inner.folders)) >= max(2, 0.9 * len(inner.folders)):
-        mine = set(inner.paths())
-        beside = {path for other in others for path in other.paths(f"{other.name}/")}
-        return len(mine & beside) >= 0.95 * len(mine)
-    twins = [other for other in others if other.name.lower() == child.name.lower() and other.name < child.name]
-    if twins and (inner.folders or name_split(child.name)):
-        mine, beside = set(child.paths()), set(twins[0].paths())
-        return len(mine & beside) >= 0.95 * len(mine)
-    leaves = [other for other in others if other.files]
-    if inner.folders or parent.files or len(leaves) < 2:
+    again = [name for name in inner.folders if name in parent.folders and name != child.name]
+    if len(again) < max(2, 0.9 * len(inner.folders)):
         return False
-    mine = {name for _, name in inner.files}
-    found: dict[str, int] = defaultdict(int)
-    for leaf in leaves:
-        for _, name in leaf.files:
-            found[name] += 1
-    named_all = child.name.lower().strip("_ ").removesuffix("_images").removesuffix("_photos") in {
-        "all",
-        "total",
-        "alle",
-    }
-    if named_all and len(inner.files) == sum(found.values()):
+    mine = set(inner.paths())
+    beside = {path for name in again for path in parent.folders[name].paths(f"{name}/")}
+    return len(mine & beside) >= 0.95 * len(mine)
+
+
+def _repeats(child: Folder, twin: Folder | None) -> bool:
+    """Return whether `train/` is `Train/` again: both may come out of one archive."""
+    if twin is None or not (child.inner().folders or name_split(child.name)):
+        return False
+    mine = set(child.paths())
+    return len(mine & set(twin.paths())) >= 0.95 * len(mine)
+
+
+def _holds_all_again(parent: Folder, child: Folder, total: int) -> bool:
+    """Return whether a folder such as `all/` holds the photos of all folders of classes beside it, `total` in all."""
+    inner = child.inner()
+    # At most one folder gets further than its number of photos.
+    if inner.folders or parent.files or not 0.8 * total <= len(inner.files) <= 1.2 * total:
+        return False
+    leaves = [other for other in parent.folders.values() if other is not child and other.files]
+    if len(leaves) < 2:
+        return False
+    named = child.name.lower().strip("_ ").removesuffix("_images").removesuffix("_photos") in {"all", "total", "alle"}
+    if named and len(inner.files) == total:
         return True
-    # Counters (1.jpg) recur in every class, and say nothing.
-    unlike = all(times == 1 for times in found.values())
+    mine = {name for _, name in inner.files}
+    found = Counter(name for leaf in leaves for _, name in leaf.files)
     covered = sum(len(mine & {name for _, name in leaf.files}) >= 0.9 * len(leaf.files) for leaf in leaves)
-    return unlike and len(mine & set(found)) >= 0.95 * len(mine) and covered >= max(2, 0.9 * len(leaves))
+    # Counters (1.jpg) recur in every class, and say nothing.
+    alike = len(found) == total and len(mine & set(found)) >= 0.95 * len(mine)
+    return alike and covered >= max(2, 0.9 * len(leaves))
 
 
 def _judge(folder: Folder, split: str | None) -> dict[str, _Role]:

@@ -3,9 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
-from pawprint.photos.folder_names import DATE, WORDNET, split_tokens
+from pawprint.photos.folder_names import DATE, WORDNET, split_suffix, split_tokens
 from pawprint.photos.name_words import CAMERA_WORDS, PEOPLE_WORDS, SERIES_WORDS, SPLIT_WORDS
 
 PREFIX = re.compile(r"(?P<label>[^\W\d_](?:.*?[^\W_])?)[._ (-]+\d+\)?", re.DOTALL)
@@ -23,7 +22,7 @@ def prefix_label(member: str) -> str | None:
     >>> prefix_label("n01440764_tench.JPEG"), prefix_label("IMG-20240102-WA0000.jpg"), prefix_label("cat (3).jpg")
     ('n01440764_tench', None, 'cat')
     """
-    stem = PurePosixPath(member).stem
+    stem = split_suffix(member)[0]
     if WORDNET.match(stem):
         return re.sub(r"(?<=.{9})[_ .-]+\d+$", "", stem)
     found = PREFIX.fullmatch(stem)
@@ -54,7 +53,7 @@ def label_by_number(members: Sequence[str]) -> dict[str, str]:
     found = {
         member: match["label"]
         for member in members
-        if (match := NUMBER_FIRST.fullmatch(PurePosixPath(member).stem)) is not None
+        if (match := NUMBER_FIRST.fullmatch(split_suffix(member)[0])) is not None
     }
     counts = Counter(found.values())
     recurs = len(counts) >= 2 and len(found) >= FEW_A_NUMBER * len(counts) and min(counts.values()) >= 2
@@ -70,7 +69,7 @@ def label_by_word(members: Sequence[str]) -> dict[str, str]:
     found = {
         member: match["label"]
         for member in members
-        if (match := WORD_AND_NUMBER.fullmatch(PurePosixPath(member).stem)) is not None
+        if (match := WORD_AND_NUMBER.fullmatch(split_suffix(member)[0])) is not None
         and match["label"].lower() not in CAMERA_WORDS | SPLIT_WORDS.keys()
     }
     counts = Counter(found.values())

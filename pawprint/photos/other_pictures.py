@@ -4,9 +4,8 @@ import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 
-from pawprint.photos.folder_names import is_container, name_split, split_tokens
+from pawprint.photos.folder_names import is_container, name_split, split_suffix, split_tokens
 from pawprint.photos.folders import split_path
 from pawprint.photos.name_words import OTHER_PICTURES
 
@@ -38,7 +37,7 @@ def find_other_pictures(photos: Sequence[str], read: Callable[[str], bytes]) -> 
 
 
 def _stem(path: tuple[str, ...]) -> str:
-    return PurePosixPath(path[-1]).stem
+    return split_suffix(path[-1])[0]
 
 
 def _find_marked(paths: dict[str, tuple[str, ...]]) -> list[str]:
@@ -112,7 +111,7 @@ def _rank(suffix: str) -> int:
 
 
 def _suffix(path: tuple[str, ...]) -> str:
-    suffix = PurePosixPath(path[-1]).suffix.lower().lstrip(".")
+    suffix = split_suffix(path[-1])[1].lower().lstrip(".")
     return {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tiff": "tif"}.get(suffix, suffix)
 
 
