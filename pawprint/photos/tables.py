@@ -1,22 +1,20 @@
 """Labels from tables beside the photos: `train.csv`, `_classes.csv`, `metadata.jsonl`, index files, exports."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pawprint.errors import UserError
-from pawprint.photos.readings import Labelled, Listing, Reading
+from pawprint.photos.readings import Listing, Reading
 from pawprint.photos.tabular.decide import Choice, decide_label
+from pawprint.photos.tabular.gather import gather_rosters, gather_sheets, is_form
 from pawprint.photos.tabular.limits import TableError
 from pawprint.photos.tabular.matching import PhotoNames
 from pawprint.photos.tabular.onehot import find_one_hot
-from pawprint.photos.tabular.reading import build_reading, settle_splits
+from pawprint.photos.tabular.reading import build_reading, find_splits, settle_splits
 from pawprint.photos.tabular.roster import Roster, find_roster, join_rosters
 from pawprint.photos.tabular.sheet import Sheet
-from pawprint.photos.tabular.sheets import likely_tables, read_name_list, read_sheets
-
-SUBMISSION = re.compile(r"(.*[_-])?(sample[_-]?)?(submissions?|sub)([_-].*)?", re.IGNORECASE)
+from pawprint.photos.tabular.sheets import likely_tables
 
 
 @dataclass(frozen=True)
@@ -42,21 +40,19 @@ def survey_tables(listing: Listing) -> Survey:
     if not listing.companions or not listing.photos:
         return Survey((), ())
     remarks: list[str] = []
-    rosters = join_rosters(list(_find_rosters(listing, remarks)))
+    rosters = join_rosters(gather_rosters(listing, PhotoNames(listing.photos), remarks))
     readings: list[Reading] = []
-    splits: dict[str, str] = {}
     for roster in rosters:
         decision = decide_label(roster)
         remarks += decision.remarks
-        if not decision.choices:
-            splits.update({row.photo: row.split for row in roster.rows if row.split})
         for choice in decision.choices:
             reading = build_reading(roster, choice, listing)
             if isinstance(reading, str):
                 remarks.append(reading)
             elif len({photo.label for photo in reading.photos}) > 1:
                 readings.append(reading)
-    readings = [_with_splits(reading, splits) for reading in _without_repeats(readings)]
+    splits = find_splits(rosters)
+    readings = [settle_splits(reading, splits) for reading in _without_repeats(readings)]
     return Survey(tuple(readings), tuple(dict.fromkeys(remarks)))
 
 
@@ -72,12 +68,11 @@ def read_named_table(listing: Listing, text: str) -> Reading:
     """
     members, rest = _find_members(listing, text)
     names = PhotoNames(listing.photos)
-    sheets: list[Sheet] = []
-    for member in members:
-        try:
-            sheets += read_sheets(member, listing.read, names)
-        except TableError as error:
-            raise UserError(f"labels={text}: {member} cannot be read: {error}") from error
+
+    def refuse(member: str, error: TableError) -> None:
+        raise UserError(f"labels={text}: {member} cannot be read: {error}") from error
+
+    sheets = list(gather_sheets(listing, members, names, refuse))
     if not sheets:
         raise UserError(
             f"labels={text}: {members[0]} names none of the {len(listing.photos):,} photos; expected a table with a "
@@ -85,10 +80,12 @@ def read_named_table(listing: Listing, text: str) -> Reading:
         )
     sheet = sheets[0]
     name, label = _split_columns(sheet, rest, text)
+    # Tables of the same columns belong to it: the other splits', those of the other class folders.
+    tables = likely_tables(listing.companions, listing.photos)
+    others = [member for member in tables if member not in members and not is_form(member)]
+    family = [*sheets, *gather_sheets(listing, others, names, lambda *_: None)]
     rosters = [
-        roster
-        for one in _with_siblings(sheets, listing, names, members)
-        if one.header == sheet.header and (roster := find_roster(one, names, name)) is not None
+        roster for one in family if one.header == sheet.header and (roster := find_roster(one, names, name)) is not None
     ]
     roster = next((one for one in join_rosters(rosters) if sheet.member in one.members), None)
     if roster is None or not roster.rows:
@@ -110,7 +107,8 @@ def _read_chosen(roster: Roster, label: int | None, listing: Listing, text: str,
     readings = [build_reading(roster, choice, listing) for choice in choices]
     given = [reading for reading in readings if isinstance(reading, Reading)]
     if len(given) == 1:
-        return replace(given[0], labels=text)
+        splits = find_splits(gather_rosters(listing, PhotoNames(listing.photos), []))
+        return settle_splits(replace(given[0], labels=text), splits)
     if given:
         candidates = ", ".join(f"labels={reading.labels}" for reading in given)
         raise UserError(f"labels={text}: several columns may be the label; say one of {candidates}")
@@ -119,38 +117,6 @@ def _read_chosen(roster: Roster, label: int | None, listing: Listing, text: str,
         f"labels={text} gives no classes{': ' + '; '.join(reasons) if reasons else ''}; {_tell_columns(sheet)}; "
         f"say labels={sheet.member}:{roster.header[roster.name_column]}:<column of the label>"
     )
-
-
-def _find_rosters(listing: Listing, remarks: list[str]) -> Iterator[Roster]:
-    names = PhotoNames(listing.photos)
-    for member in likely_tables(listing.companions, listing.photos):
-        if SUBMISSION.fullmatch(PurePosixPath(member).stem):
-            continue  # a form to fill in, whose labels mean nothing
-        found = False
-        try:
-            for sheet in read_sheets(member, listing.read, names):
-                if (roster := find_roster(sheet, names)) is not None:
-                    found = True
-                    yield roster
-        except TableError as error:
-            if PurePosixPath(member).suffix.lower() in {".csv", ".tsv", ".jsonl", ".parquet"}:
-                remarks.append(f"{member} is not read as a table: {error}")
-            continue
-        listed = None if found else read_name_list(member, listing.read, names)
-        if listed is not None and (roster := find_roster(listed, names)) is not None:
-            yield roster
-
-
-def _with_siblings(sheets: list[Sheet], listing: Listing, names: PhotoNames, members: list[str]) -> Iterator[Sheet]:
-    """Give the tables that were named, and those of the same columns beside them: the other splits', say."""
-    yield from sheets
-    for member in likely_tables(listing.companions, listing.photos):
-        if member in members or SUBMISSION.fullmatch(PurePosixPath(member).stem):
-            continue
-        try:
-            yield from read_sheets(member, listing.read, names)
-        except TableError:
-            continue
 
 
 def _find_members(listing: Listing, text: str) -> tuple[list[str], str]:
@@ -199,22 +165,9 @@ def _tell_columns(sheet: Sheet) -> str:
 
 def _without_repeats(readings: list[Reading]) -> list[Reading]:
     """Return readings without those that say of fewer photos what another says of more."""
-    kept: list[tuple[Reading, dict[str, Labelled]]] = []
+    kept: list[tuple[Reading, dict[str, str]]] = []
     for reading in sorted(readings, key=lambda reading: -len(reading.photos)):
-        photos = {photo.member: photo for photo in reading.photos}
-        for at, (other, known) in enumerate(kept):
-            if all(member in known and known[member].label == photo.label for member, photo in photos.items()):
-                splits = {member: photo.split for member, photo in photos.items() if photo.split}
-                kept[at] = (_with_splits(other, splits), known)
-                break
-        else:
+        photos = {photo.member: photo.label for photo in reading.photos}
+        if not any(photos.items() <= known.items() for _, known in kept):
             kept.append((reading, photos))
     return [reading for reading, _ in kept]
-
-
-def _with_splits(reading: Reading, splits: dict[str, str]) -> Reading:
-    """Return a reading whose photos have the split that another table gives them, where it gives them none itself."""
-    if not splits or any(photo.split for photo in reading.photos):
-        return reading
-    photos = [replace(photo, split=splits.get(photo.member)) for photo in reading.photos]
-    return replace(reading, photos=tuple(settle_splits(photos)))

@@ -179,7 +179,8 @@ def test_a_number_and_its_name_are_one_label() -> None:
 
 
 @pytest.mark.parametrize("names", [
-    {"labels.txt": "cat\ndog\nbird\n"}, {"classes.csv": "id,name\n0,cat\n1,dog\n2,bird\n"}, {"class_names.json": '["cat", "dog", "bird"]'},
+    {"labels.txt": "cat\ndog\nbird\n"}, {"classes.csv": "id,name\n0,cat\n1,dog\n2,bird\n"},
+    {"class_names.json": '["cat", "dog", "bird"]'},
     {"class_to_idx.json": '{"cat": 0, "dog": 1, "bird": 2}'}, {"data.yaml": "nc: 3\nnames: [cat, dog, bird]\n"},
     {"README.md": "---\ndataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n        names:\n"
                   "          '0': cat\n          '1': dog\n          '2': bird\n---\n# Pets\n"},

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pawprint.photos.tabular.columns import Column, Rank, weigh_columns
+from pawprint.photos.tabular.columns import Column, Rank, name_words, weigh_columns
 from pawprint.photos.tabular.onehot import OneHot, find_one_hot
 from pawprint.photos.tabular.roster import Roster
 
@@ -73,7 +73,17 @@ def _without_doubles(roster: Roster, named: list[Column], columns: list[Column])
     for at, column in enumerate(kept):
         if column.numeric:
             kept[at] = next((text for text in texts if _say_the_same(roster, column, text)), column)
-    return sorted(kept, key=lambda column: column.position)
+    return _finest_number(roster, sorted(kept, key=lambda column: column.position))
+
+
+def _finest_number(roster: Roster, columns: list[Column]) -> list[Column]:
+    """Return the one `class` among numbers where it tells all others, as CLASS-ID does SPECIES and BREED ID."""
+    classes = [column for column in columns if name_words(column.name)[:1] == ["class"]]
+    if len(classes) != 1 or not all(column.numeric for column in columns):
+        return columns
+    others = [column.position for column in columns if column not in classes]
+    found = {(row.cells[classes[0].position], *(row.cells[at] for at in others)) for row in roster.rows}
+    return classes if len(found) == classes[0].distinct else columns
 
 
 def _say_the_same(roster: Roster, first: Column, second: Column) -> bool:

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal
 
@@ -49,29 +49,32 @@ def read_delimited(member: str, text: str, names: PhotoNames) -> Sheet | None:
     Raises:
         TableError: Larger than what is read, or broken.
     """
-    text, comment = _without_comments(text)
+    text, comments = _without_comments(text)
     sample = _sample(text)
     best: tuple[tuple[float, ...], Cutter] | None = None
     for cut in CUTTERS:
         evidence = _weigh(cut, sample, names)
         if evidence is not None and (best is None or evidence > best[0]):
             best = evidence, cut
-    return None if best is None else read_rows(member, _guarded(best[1](text)), names, comment)
+    return None if best is None else read_rows(member, _guarded(best[1](text)), names, comments)
 
 
-def read_rows(member: str, rows: Iterable[list[str]], names: PhotoNames, comment: list[str] | None = None) -> Sheet:
+def read_rows(member: str, rows: Iterable[list[str]], names: PhotoNames, comments: Sequence[list[str]] = ()) -> Sheet:
     """Return the sheet of rows of which the first may be a header."""
     found = iter(rows)
     first = [row for row in islice(found, 3) if any(cell.strip() for cell in row)]
-    if len(first) > 1 and len(first[0]) == 1 and first[0][0].strip().isdigit():
+    if len(first) > 1 and len(first[0]) == 1 < len(first[1]) and first[0][0].strip().isdigit():
         del first[0]  # a line with the number of rows, as in CelebA and DeepFashion
     header = None
     if first and is_header(first[0], names):
         header = first.pop(0)
         if first and len(header) == len(first[0]) - 1:
             header = ["image", *header]
-    elif first and comment and len(comment) == len(first[0]):
-        header = comment
+    elif first:
+        header = next((words for words in comments if len(words) == len(first[0])), None)
+        # Oxford's pets: "#Image CLASS-ID SPECIES BREED ID" over four columns.
+        longer = next((words for words in comments if len(words) == len(first[0]) + 1), None)
+        header = header or (longer and [*longer[:-2], " ".join(longer[-2:])])
     return make_sheet(member, header, chain(first, found))
 
 
@@ -132,15 +135,13 @@ def _guarded(rows: Iterator[list[str]]) -> Iterator[list[str]]:
         raise TableError(f"its lines are broken ({error})") from error
 
 
-def _without_comments(text: str) -> tuple[str, list[str] | None]:
-    """Return a text without its first lines that begin with #, and the words of the last that may name columns."""
-    comment = None
+def _without_comments(text: str) -> tuple[str, list[list[str]]]:
+    """Return a text without its first lines that begin with #, and their words: one may name the columns."""
+    comments = []
     while text.startswith("#"):
-        line, _, rest = text.partition("\n")
-        # "# image,label" heads a CSV in many sets; cut as the rows below it are.
-        comment = [word for word in re.split(r"[,;\t ]+", line.lstrip("# ").rstrip()) if word] or comment
-        text = rest
-    return text, comment
+        line, _, text = text.partition("\n")
+        comments.append([word for word in re.split(r"[,;\t ]+", line.lstrip("# ").rstrip()) if word])
+    return text, comments
 
 
 def _is_number(cell: str) -> bool:

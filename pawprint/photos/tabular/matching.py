@@ -10,6 +10,8 @@ from pawprint.photos.labels import PHOTO_SUFFIXES
 from pawprint.photos.tabular.split_words import find_split
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://[^/]*/", re.IGNORECASE)
+UPLOADED = re.compile(r"[0-9a-f]{8}-")
+"""What Label Studio puts before the name of a file that it was given."""
 # Photos of a published set often stand in another format than its table names.
 STRANGE_SUFFIXES = frozenset({*PHOTO_SUFFIXES, ".dcm", ".dicom", ".heic", ".jpeg2000", ".svs", ".nii"})
 LONGEST_NAME_CELL = 1024
@@ -25,7 +27,8 @@ def split_path(text: str) -> tuple[str, ...]:
     >>> split_path("gs://bucket/cats/1.jpg"), split_path("C:\\cats\\1.jpg"), split_path("./1.jpg")
     (('cats', '1.jpg'), ('C:', 'cats', '1.jpg'), ('1.jpg',))
     """
-    path = SCHEME.sub("", unicodedata.normalize("NFC", text.strip()).replace("\\", "/"), count=1)
+    path = unicodedata.normalize("NFC", text.strip()).replace("\\", "/")
+    path = SCHEME.sub("", path, count=1)
     return tuple(part for part in (part.strip() for part in path.split("/")) if part not in {"", ".", ".."})
 
 
@@ -84,6 +87,11 @@ class PhotoNames:
         if not candidates and "%" in cell:
             parts = split_path(unquote(cell))
             candidates, agreeing = self._candidates(parts, near)
+        if not candidates and "?" in cell:
+            # Label Studio's `/data/local-files/?d=cats/1.jpg`; elsewhere a query says nothing of the name.
+            before, _, query = unquote(cell).partition("?")
+            parts = split_path(query.removeprefix("d=") if query.startswith("d=") else before)
+            candidates, agreeing = self._candidates(parts, near)
         if whole and len(parts) > 1 and agreeing == 0:
             return None
         if len(candidates) > 1:
@@ -106,6 +114,8 @@ class PhotoNames:
         if not found and name.isascii() and name.isdigit() and len(name) < 18:
             # Zeros before a number are lost where a table passed through a spreadsheet.
             found = self._by_number.get(int(name))
+        if not found and (uploaded := UPLOADED.match(name)):
+            found = self._by_name.get(name[uploaded.end() :])
         if not found:
             return [], 0
         tails = [_shared_tail(self._parts[photo][:-1], parts[:-1]) for photo in found]

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -63,7 +63,7 @@ def build_reading(roster: Roster, choice: Choice, listing: Listing) -> Reading |
     return Reading(
         labels=_parameter(roster, choice),
         explanation=_explain(roster, choice, table, len(labels), len(listing.photos), len(set(labels.values()))),
-        photos=tuple(sorted(settle_splits(photos), key=lambda photo: photo.member)),
+        photos=tuple(sorted(photos, key=lambda photo: photo.member)),
         left_out=left_out,
         columns=tuple(roster.header[at] for at in other),
         groups=find_groups(roster, choice.column),
@@ -165,14 +165,33 @@ def _complete_by_folder(rest: Iterable[str], classes: Collection[str]) -> dict[s
     return found
 
 
-def settle_splits(photos: Sequence[Labelled]) -> list[Labelled]:
-    """Return photos with the split that their row, else their folder names, where more than one split is named."""
-    settled = [photo if photo.split else replace(photo, split=_split_of_folder(photo.member)) for photo in photos]
-    splits = {photo.split for photo in settled}
-    if splits <= {"train", None} or not splits & {"train", None}:
-        # All are of one split, since only these have labels: the split is then made from them.
-        return [replace(photo, split=None) for photo in settled]
-    return settled
+def find_splits(rosters: Iterable[Roster]) -> dict[str, str]:
+    """Return the split of each photo by any table that tells one, where none tells another."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for roster in rosters:
+        for row in roster.rows:
+            if row.split:
+                found[row.photo].add(row.split)
+    return {photo: next(iter(splits)) for photo, splits in found.items() if len(splits) == 1}
+
+
+def settle_splits(reading: Reading, splits: Mapping[str, str]) -> Reading:
+    """Return a reading whose photos have the split that their row, else another table, else their folder names.
+
+    Where all are of one split, since only these have labels, they have none: the split is then made from them.
+
+    Args:
+        reading: Its photos have the splits of their rows.
+        splits: What any table says.
+    """
+    photos = reading.photos
+    if not any(photo.split for photo in photos):
+        photos = tuple(replace(photo, split=splits.get(photo.member)) for photo in photos)
+    photos = tuple(replace(photo, split=photo.split or _split_of_folder(photo.member)) for photo in photos)
+    named = {photo.split for photo in photos}
+    if named <= {"train", None} or not named & {"train", None}:
+        photos = tuple(replace(photo, split=None) for photo in photos)
+    return replace(reading, photos=photos)
 
 
 def _split_of_folder(member: str) -> str | None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 from pawprint.errors import UserError
 from pawprint.photos.tabular.delimited import read_delimited, read_rows
+from pawprint.photos.tabular.exports import find_exports
 from pawprint.photos.tabular.limits import TableError
 from pawprint.photos.tabular.matching import PhotoNames, cut_suffix, split_path
 from pawprint.photos.tabular.records import find_records, load_json, load_lines
@@ -13,7 +15,7 @@ from pawprint.photos.tabular.text import decode_text
 from pawprint.photos.zips import UnreadableMemberError
 
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt", ".data", ".lst", ".list", ".dat", ""})
-TABLE_SUFFIXES = TEXT_SUFFIXES | {".json", ".jsonl", ".ndjson", ".parquet"}
+TABLE_SUFFIXES = TEXT_SUFFIXES | {".json", ".jsonl", ".ndjson", ".parquet", ".mat"}
 MOST_TABLES = 2000
 """Tables that are read: one for each of a thousand class folders, and its split. Each photo's own text is none."""
 
@@ -43,9 +45,9 @@ def read_sheets(member: str, read: Callable[[str], bytes], names: PhotoNames) ->
     suffix = PurePosixPath(member).suffix.lower()
     try:
         if suffix == ".json":
-            yield from find_records(member, load_json(decode_text(data)))
+            yield from _of_json(member, load_json(decode_text(data)))
         elif suffix in {".jsonl", ".ndjson"}:
-            yield from find_records(member, load_lines(decode_text(data)))
+            yield from _of_json(member, load_lines(decode_text(data)))
         elif suffix == ".parquet":
             from pawprint.photos.tabular.columnar import read_parquet
 
@@ -54,6 +56,11 @@ def read_sheets(member: str, read: Callable[[str], bytes], names: PhotoNames) ->
             yield sheet
     except (RecursionError, MemoryError) as error:
         raise TableError("it is nested too deep or too large") from error
+
+
+def _of_json(member: str, content: Any) -> Iterator[Sheet]:
+    exports = list(find_exports(member, content))
+    yield from exports or find_records(member, content)
 
 
 def read_name_list(member: str, read: Callable[[str], bytes], names: PhotoNames) -> Sheet | None:
