@@ -127,7 +127,7 @@ def test_coco(boxes: bool) -> None:
     images = [{"id": n, "file_name": f"{n}.jpg", "width": 9, "height": 9, "location": n // 4} for n in range(8)]
     marks: list[dict[str, object]] = [{"id": n, "image_id": n, "category_id": 1 + n % 2} for n in range(8)]
     if boxes:
-        marks += [{"id": 9 + n, "image_id": n, "category_id": 2 - n % 2, "bbox": [0, 0, 1, 1]} for n in range(8)]
+        marks += [{"id": 9 + n, "image_id": n, "category_id": 2 - n % 2} for n in range(8)]
         marks = [{**mark, "bbox": [0, 0, 2, 2]} for mark in marks]
     kinds = [{"id": 1, "name": "fox"}, {"id": 2, "name": "owl"}]
     content = {"images": images, "annotations": marks, "categories": kinds}

@@ -71,10 +71,11 @@ def read_rows(member: str, rows: Iterable[list[str]], names: PhotoNames, comment
         if first and len(header) == len(first[0]) - 1:
             header = ["image", *header]
     elif first:
-        header = next((words for words in comments if len(words) == len(first[0])), None)
         # Oxford's pets: "#Image CLASS-ID SPECIES BREED ID" over four columns.
-        longer = next((words for words in comments if len(words) == len(first[0]) + 1), None)
-        header = header or (longer and [*longer[:-2], " ".join(longer[-2:])])
+        fitting = (words for words in comments if len(words) - len(first[0]) in {0, 1})
+        header = next(fitting, None)
+        if header is not None and len(header) > len(first[0]):
+            header = [*header[:-2], " ".join(header[-2:])]
     return make_sheet(member, header, chain(first, found))
 
 
