@@ -185,7 +185,8 @@ def describe_sides(candidates: Sequence[Candidate], chosen: Mapping[str, Sequenc
         candidates: What was divided.
         chosen: What came of it.
     """
-    named = {split: {c.label for c in candidates if c.named_split == split} for split in SPLITS}
+    photos = [*candidates, *(c for side in chosen.values() for c in side)]  # time names the splits of the chosen ones
+    named = {split: {c.label for c in photos if c.named_split == split} for split in SPLITS}
     counts, notes = count_classes(chosen), []
 
     def describe(labels: Collection[str], split: str) -> str:

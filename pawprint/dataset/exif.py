@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from PIL import ExifTags, Image
 
+from pawprint.dataset.decode import FORMATS
+
 BURST_SECONDS = 5
 """Photos of one camera that follow each other within this time show one scene."""
 _HEAD = 2**16
@@ -35,12 +37,12 @@ def read_taken(data: bytes) -> Taken | None:
     Args:
         data: The whole file.
     """
-    if b"Exif" not in data[:_HEAD] and not data.startswith((b"II*\0", b"MM\0*")) and b"eXIf" not in data[:_HEAD]:
+    if not (b"Exif" in data[:_HEAD] or b"eXIf" in data[:_HEAD] or data.startswith((b"RIFF", b"II*\0", b"MM\0*"))):
         return None
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             exif = image.getexif()
-        details = exif.get_ifd(ExifTags.IFD.Exif)
+            details = exif.get_ifd(ExifTags.IFD.Exif)
         time = datetime.strptime(_clean(details[ExifTags.Base.DateTimeOriginal]), "%Y:%m:%d %H:%M:%S")
         tags = (
             exif.get(ExifTags.Base.Make),

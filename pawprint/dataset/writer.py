@@ -21,6 +21,7 @@ from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplic
 from pawprint.dataset.preview import write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
 from pawprint.dataset.selection import map_in_order, select_photos
+from pawprint.dataset.series import suggest_group
 from pawprint.dataset.shards import PixelFile
 from pawprint.dataset.splits import SPLITS, Candidate, LeftOut, count_classes
 from pawprint.photos.collection import Photo, PhotoCollection
@@ -119,6 +120,7 @@ def write_dataset(
         finally:
             pixels.close()
             scratch.unlink()
+    suggestion = None if group else suggest_group(present, photos.columns, taken)
     apart = belongings.explain_left_out(kept, chosen, selection.near.groups())
     of_lost = [
         LeftOut(c.member, f"class {c.label!r} is left out: it has {lost[c.label]}") for c in kept if c.label in lost
@@ -156,6 +158,7 @@ def write_dataset(
             *notes,
             *describe_sides(kept, chosen),
             *belongings.describe(kept, chosen, apart),
+            *([suggestion] if suggestion else []),
             *_describe_shortfalls(counts, train_images, test_images, selection.unreadable, left_out),
             *describe_near_duplicates(selection.near, selection.near_left_out),
         ],
