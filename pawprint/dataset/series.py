@@ -45,7 +45,7 @@ def suggest_group(photos: Mapping[str, Photo], columns: Sequence[str], taken: Ma
     num_classes = len({photo.label for photo in photos.values()})
     for place, column in enumerate(columns):
         if SUBJECTS.fullmatch(column):
-            found = {name: value for name, photo in photos.items() if (value := photo.columns[place].strip())}
+            found = {name: own for name, photo in photos.items() if (own := photo.columns[place].strip())}
             if _are_groups(found, len(photos), num_classes):
                 return _ask(f"the table has a column {column!r}", f"group={column}", found)
     for text in EXPRESSIONS:
