@@ -52,7 +52,7 @@ def suggest_group(photos: Mapping[str, Photo], columns: Sequence[str], taken: Ma
         pattern = re.compile(text)
         found = {n: value for n, photo in photos.items() if (value := match_name(pattern, photo.member)) is not None}
         if _are_groups(found, len(photos), num_classes) and _are_counted(found, photos):
-            return _ask("the names look like series", f"'group={text}'", found)
+            return _ask("the names look like series", f"group='{text}'", found)
     if len(bursts := find_bursts({name: when for name, when in taken.items() if name in photos})) > MIN_BURSTS * max(
         20, len(taken)
     ):
