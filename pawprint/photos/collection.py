@@ -20,12 +20,16 @@ from pawprint.photos.zips import list_zip, open_zip, read_member
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo: the position of its archive, its name there, its class ("" for none), and its split if named."""
+    """One photo: the position of its archive, its name there, its class ("" for none), and its split if named.
+
+    `columns` is what a table says of it besides, in the order of the collection's columns.
+    """
 
     archive: int
     member: str
     label: str
     split: str | None
+    columns: tuple[str, ...] = ()
 
 
 class PhotoCollection:
@@ -37,11 +41,20 @@ class PhotoCollection:
     Attributes:
         manifest: What the artifact says of itself.
         photos: Sorted by name.
+        columns: Names of what a table says of the photos besides their classes.
     """
 
-    def __init__(self, manifest: Manifest, paths: list[Path], photos: list[Photo], digests: dict[str, str]) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        paths: list[Path],
+        photos: list[Photo],
+        digests: dict[str, str],
+        columns: tuple[str, ...] = (),
+    ) -> None:
         self.manifest = manifest
         self.photos = photos
+        self.columns = columns
         self._paths = paths
         self._digests = digests  # of photos in folders kept by reference, by path
         self._open: dict[tuple[int, int], zipfile.ZipFile] = {}
