@@ -27,6 +27,8 @@ _WORDS = re.compile(
     r"([^\s'\"<>,;]+)",
     re.IGNORECASE,
 )
+_TOKEN = re.compile(r"\b(?:KGAT_\w{8,}|hf_[A-Za-z0-9]{30,})")
+"""Access tokens of Kaggle and of the Hugging Face Hub, which can be told from any other word."""
 _SECRET_VARIABLE = re.compile(r"(KEY|SECRET|TOKEN|PASSWORD|PASSWD)$")
 _SHORTEST_SECRET = 6  # a shorter value of a variable would be found within innocent words
 
@@ -44,6 +46,8 @@ def find_secret(source: str) -> str | None:
     for text in (source, unquote(source)):
         if _USERINFO.search(text) or _MISSPELT_USERINFO.search(text):
             return "a name or password before the host"
+        if _TOKEN.search(text):
+            return "an access token"
         address = _ADDRESS.search(text)
         if address is None:
             continue
@@ -62,7 +66,7 @@ def hide_secrets(text: str) -> str:
     """
     text = _QUOTED_USERINFO.sub("…%40", _USERINFO.sub("…@", text))
     text = _PARAMETER.sub(r"\1=…", text)
-    text = _WORDS.sub(r"\1…", text)
+    text = _TOKEN.sub("…", _WORDS.sub(r"\1…", text))
     for value in _own_secrets():
         text = text.replace(value, "…")
     return text
