@@ -24,7 +24,8 @@ from pawprint.photos.registered import REGISTERED
 from pawprint.photos.secrets import find_secret
 
 NAMES = (*REGISTERED, "synthetic")
-BUCKET_SCHEMES = ("s3", "gs", "gcs")
+AZURE_SCHEMES = ("az", "abfss", "abfs", "wasbs", "wasb")
+BUCKET_SCHEMES = ("s3", "gs", "gcs", *AZURE_SCHEMES)
 SCHEMES = ("http", "https", *BUCKET_SCHEMES, "file")
 FORMS = (
     f"a registered name ({', '.join(NAMES)}), kaggle:<owner>/<slug>, kaggle:competitions/<slug>, gdrive:<file id>, "

@@ -7,10 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
-# Of an address, what stands before the host. A password may hold a slash; `host:8000/me@home.zip` holds none.
-_USERINFO = re.compile(r"(?<=://)(?:(?![^\s/:@]+:\d+(?:/|$))[^\s/@:]*:[^\s@]*|[^\s/?#,@]+)@")
+# Of an address, what stands before the host. A password may hold a slash; `host:8000/me@home.zip` holds none. Azure
+# writes a container there.
+_AZURE = "".join(rf"(?<!{scheme}://)" for scheme in ("abfss", "abfs", "wasbs", "wasb"))
+_USERINFO = re.compile(rf"(?<=://)(?:(?![^\s/:@]+:\d+(?:/|$))[^\s/@:]*:[^\s@]*|{_AZURE}[^\s/?#,@]+)@")
 # A misspelt source is written down all the same: with slashes missing or turned round, blanks in a password.
-_SCHEME = r"(?:https?|ftp|s3|gs|gcs):"
+_SCHEME = r"(?:https?|ftp|s3|gs|gcs|az):"
 _ADDRESS = re.compile(rf"://|\b{_SCHEME}[/\\]", re.IGNORECASE)
 _MISSPELT_USERINFO = re.compile(rf"\b{_SCHEME}[/\\]*[^/\\@:,]*:(?!\d+(?:/|$))[^/\\@,]*@", re.IGNORECASE)
 _QUOTED_USERINFO = re.compile(r"(?<=%3A%2F%2F)[^\s%/]*(?:%3A)?[^\s/]*?%40", re.IGNORECASE)
@@ -41,6 +43,8 @@ def find_secret(source: str) -> str | None:
     >>> find_secret("s3://me:pa55word@bucket/a.zip,synthetic")
     'a name or password before the host'
     >>> find_secret("https://host.test:8000/me@home.zip?id=7") is None
+    True
+    >>> find_secret("abfss://pets@me.dfs.core.windows.net/a.zip") is None
     True
     """
     for text in (source, unquote(source)):
