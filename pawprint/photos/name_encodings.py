@@ -70,7 +70,7 @@ class DecodedNames:
 
     Attributes:
         texts: By their bytes.
-        doubt: What was guessed, where another code page reads nearly as well; else "".
+        doubt: The code page, with an example, where another one reads nearly as well; else "".
     """
 
     texts: dict[bytes, str]
@@ -99,7 +99,7 @@ def decode_names(names: Iterable[bytes]) -> DecodedNames:
         for name, text in texts.items()
     }
     example = found[min(strange)]
-    return DecodedNames(found, "" if sure else f"do not say their encoding and are read as {encoding}: {example!r}")
+    return DecodedNames(found, "" if sure else f"{encoding}, as in {example!r}")
 
 
 def weigh_pages(words: Sequence[bytes]) -> tuple[str, bool]:

@@ -71,7 +71,7 @@ class _Zip(zipfile.ZipFile):
     """A zip whose names are read in their encoding, and that closes its file: zipfile does where it has opened it.
 
     Attributes:
-        doubt: Which encoding its names were read in, where that is a guess; else "".
+        doubt: Which code page its names were read in, with an example, where that is a guess; else "".
     """
 
     def __init__(self, file: _Bounded) -> None:
@@ -199,8 +199,8 @@ def _unicode_path(member: zipfile.ZipInfo) -> str | None:
 def warn_of_names(path: Path, doubt: str) -> None:
     """Say, once a process, that an archive's names were read by a guess."""
     LOG.warning(
-        "photos: names in %s %s; if that is wrong, give the folder itself, or pack it again with names in UTF-8 "
-        "(7-Zip: -mcu=on)",
+        "photos: names in %s do not say their encoding and are read as %s; if that is wrong, give the folder itself, "
+        "or pack it again with names in UTF-8 (7-Zip: -mcu=on)",
         path.name,
         doubt,
     )
