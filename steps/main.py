@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 @options.train_images
 @options.test_images
 @options.validation_fraction
+@options.group
+@options.split_by_time
 @options.architecture
 @options.epochs
 @options.batch_size
@@ -54,6 +56,8 @@ def main(
     train_images: int,
     test_images: int,
     validation_fraction: float | None,
+    group: str,
+    split_by_time: str,
     architecture: str,
     epochs: int,
     batch_size: int | None,
@@ -115,6 +119,8 @@ def main(
                 "train_images": train_images,
                 "test_images": test_images,
                 "validation_fraction": used["validation_fraction"],
+                "group": group,
+                "split_by_time": split_by_time,
                 "seed": seed,
             },
         )

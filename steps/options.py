@@ -129,6 +129,17 @@ validation_fraction = _option(
     AutoOr(Between(0, 0.9)),
     "Share of the training photos held out for choosing. 0: none, and the last weights are taken.",
 )
+group = _option(
+    "group",
+    click.STRING,
+    "What never stands on two sides of the split (patient, animal, scene): a column of the table beside the photos; a "
+    r"regular expression on the names, like ^(P\d+)_; or burst, by the cameras' clocks. Empty: nothing.",
+)
+split_by_time = _option(
+    "split_by_time",
+    click.STRING,
+    "Column of the table that says when a photo was taken, or exif: the past trains, the future tests. Empty: no.",
+)
 architecture = _option(
     "architecture",
     Checked("architecture", check_architecture),

@@ -61,10 +61,11 @@ def predict_source(source: str, model: str) -> None:
     from pawprint.lineage.tags import set_tags
     from pawprint.models.prediction import compile_network
     from pawprint.photos.collection import load_photos
+    from pawprint.photos.left_out import tell_left_out
     from pawprint.photos.sources import fetch_photos, find_tracked
     from pawprint.photos.summary import format_counts
     from pawprint.serving.contact_sheet import write_contact_sheet
-    from pawprint.serving.predictions import predict_photos
+    from pawprint.serving.predictions import count_left_out, predict_photos
 
     with (
         start_step() as run,
@@ -96,6 +97,8 @@ def predict_source(source: str, model: str) -> None:
             folder=folder,
         )
         rate = len(collection.photos) / (time.perf_counter() - started)
+        left_out = count_left_out(manifest)
+        lost = tell_left_out(left_out, left_out.names)
         write_contact_sheet(
             outcome,
             collection,
@@ -103,6 +106,7 @@ def predict_source(source: str, model: str) -> None:
             class_names=photo_model.class_names,
             model=f"models:/{photo_model.model_id}",
             source=manifest.source,
+            left_out=lost,
         )
         log_folder(folder, "predictions")
         log_prediction_inputs(
@@ -116,6 +120,7 @@ def predict_source(source: str, model: str) -> None:
             {
                 "num_photos": len(collection.photos),
                 "num_unreadable": outcome.num_unreadable,
+                "num_left_out": left_out.total(),
                 "images_per_second": rate,
             }
         )
@@ -135,6 +140,7 @@ def predict_source(source: str, model: str) -> None:
             f"{link(f'runs:/{run.info.run_id}/predictions/predictions.csv')}.",
             tell_counts({"predicted": counts}),
             unreadable,
+            *(f"not labelled: {code(line)}" for line in lost),
         )
         if outcome.num_unreadable == len(collection.photos):
             raise UserError(
@@ -144,6 +150,8 @@ def predict_source(source: str, model: str) -> None:
     click.echo("\n".join(format_counts({"predicted": counts})))
     if unreadable:
         click.echo(f"{unreadable}: predictions.csv says why")
+    for line in lost:
+        click.echo(f"not labelled: {line}")
     click.echo(f"runs:/{run.info.run_id}/predictions: contact-sheet.html, predictions.csv, predictions.parquet")
 
 

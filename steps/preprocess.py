@@ -23,6 +23,8 @@ from steps.help import step_command
 @options.train_images
 @options.test_images
 @options.validation_fraction
+@options.group
+@options.split_by_time
 @options.seed
 def preprocess(
     photos: str,
@@ -30,6 +32,8 @@ def preprocess(
     train_images: int,
     test_images: int,
     validation_fraction: float | None,
+    group: str,
+    split_by_time: str,
     seed: int,
 ) -> None:
     """Make a dataset of the photos: choose, decode, split."""
@@ -67,6 +71,8 @@ def preprocess(
             test_images=test_images,
             validation_fraction=recipe.validation_fraction if validation_fraction is None else validation_fraction,
             seed=seed,
+            group=group,
+            split_by_time=split_by_time,
         )
         log_folder(folder, "dataset")
         set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"], photos=photos)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 @options.train_images
 @options.test_images
 @options.validation_fraction
+@options.group
+@options.split_by_time
 @options.architecture
 @options.epochs
 @options.batch_size
@@ -55,6 +57,8 @@ def tune(
     train_images: int,
     test_images: int,
     validation_fraction: float | None,
+    group: str,
+    split_by_time: str,
     architecture: str,
     epochs: int,
     batch_size: int | None,
@@ -84,6 +88,8 @@ def tune(
         "train_images": train_images,
         "test_images": test_images,
         **recipe.resolve(validation_fraction=validation_fraction),
+        "group": group,
+        "split_by_time": split_by_time,
         "seed": seed,
     }
     if prepared["validation_fraction"] == 0:

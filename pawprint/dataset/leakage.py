@@ -4,8 +4,9 @@ import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from pawprint.dataset.fonts import draw_text, fit_text
 from pawprint.dataset.likeness import Pixels
 from pawprint.dataset.near_duplicates import NearDuplicate, NearDuplicates, order_by_gravity
 from pawprint.dataset.splits import Candidate, LeftOut
@@ -94,30 +95,24 @@ def _draw_pairs(
     splits: Mapping[str, str],
     read: Callable[[str], Pixels],
 ) -> None:
-    heading, font = ImageFont.load_default(15), ImageFont.load_default(13)
     row = _TILE + _GAP
     canvas = Image.new("RGB", (2 * row + _GAP + _TEXT, 34 + len(pairs) * row), "white")
     draw = ImageDraw.Draw(canvas)
     title = f"{number:,} pairs of near duplicates" if number > 1 else "One pair of near duplicates"
     title += f"; the first {len(pairs)}" if number > len(pairs) else ""
-    draw.text((_GAP, 17), title, _INK, heading, anchor="lm")
+    draw_text(draw, (_GAP, 17), title, size=15, fill=_INK, anchor="lm")
     for place, pair in enumerate(pairs):
         y = 34 + place * row
         for column, member in enumerate((pair.first, pair.second)):
             tile = Image.fromarray(read(member)).resize((_TILE, _TILE), Image.Resampling.LANCZOS)
             canvas.paste(tile, (_GAP + column * row, y))
-            text = f"{_shorten(member)}"
             x = _GAP + 2 * row + _GAP
-            draw.text((x, y + 8 + 38 * column), text, _INK, font)
-            about = f"{labels[member]}, {splits[member]}"
+            text = fit_text(member, size=13, width=_TEXT - 2 * _GAP)
+            draw_text(draw, (x, y + 8 + 38 * column), text, size=13, fill=_INK)
+            about = fit_text(f"{labels[member]}, {splits[member]}", size=13, width=_TEXT - 2 * _GAP)
             other = pair.second if column == 0 else pair.first
-            draw.text((x, y + 24 + 38 * column), about, _RED if labels[member] != labels[other] else _SOFT, font)
+            colour = _RED if labels[member] != labels[other] else _SOFT
+            draw_text(draw, (x, y + 24 + 38 * column), about, size=13, fill=colour)
         likeness = f"likeness {pair.likeness:.2f}" + (", mirrored" if pair.mirrored else "")
-        draw.text((x, y + 86), likeness, _SOFT, font)
+        draw_text(draw, (x, y + 86), likeness, size=13, fill=_SOFT)
     canvas.save(path)
-
-
-def _shorten(member: str, length: int = 62) -> str:
-    """Keeps the end of a name, which tells photos apart."""
-    member = "".join(character if character.isprintable() else "?" for character in member)
-    return member if len(member) <= length else f"…{member[1 - length :]}"

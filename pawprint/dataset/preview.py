@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from pawprint.dataset.fonts import draw_text, fit_text, measure_text
 
 _TILE = 96
 _GAP = 4
 _COLUMNS = 10
 _TITLE = 30
 _MAX_CLASSES = 12
+_LONGEST_LABEL = 420
 _INK = "#222222"
 
 
@@ -28,10 +31,11 @@ def write_preview(path: Path, photos: Mapping[str, Sequence[tuple[str, npt.NDArr
         by_class: dict[str, list[npt.NDArray[np.uint8]]] = defaultdict(list)
         for label, pixels in labelled:
             by_class[label].append(pixels)
-        rows += [(split, _shorten(label), by_class[label][:_COLUMNS]) for label in sorted(by_class)[:_MAX_CLASSES]]
-    heading = ImageFont.load_default(15)
-    font = ImageFont.load_default(13)
-    labels = int(max(font.getlength(label) for _, label, _ in rows)) + 3 * _GAP
+        rows += [
+            (split, fit_text(label, size=13, width=_LONGEST_LABEL), by_class[label][:_COLUMNS])
+            for label in sorted(by_class)[:_MAX_CLASSES]
+        ]
+    labels = int(max(measure_text(label, 13) for _, label, _ in rows)) + 3 * _GAP
     width = labels + _COLUMNS * (_TILE + _GAP) + _GAP
     splits = len({split for split, _, _ in rows})
     canvas = Image.new("RGB", (width, splits * _TITLE + len(rows) * (_TILE + _GAP) + _GAP), "white")
@@ -40,16 +44,12 @@ def write_preview(path: Path, photos: Mapping[str, Sequence[tuple[str, npt.NDArr
     current = None
     for split, label, tiles in rows:
         if split != current:
-            draw.text((_GAP, y + _TITLE / 2), split, _INK, heading, anchor="lm")
+            draw_text(draw, (_GAP, y + _TITLE / 2), split, size=15, fill=_INK, anchor="lm")
             y += _TITLE
             current = split
-        draw.text((_GAP, y + _TILE / 2), label, _INK, font, anchor="lm")
+        draw_text(draw, (_GAP, y + _TILE / 2), label, size=13, fill=_INK, anchor="lm")
         for column, pixels in enumerate(tiles):
             tile = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.LANCZOS)
             canvas.paste(tile, (labels + column * (_TILE + _GAP), y))
         y += _TILE + _GAP
     canvas.save(path)
-
-
-def _shorten(label: str, length: int = 60) -> str:
-    return label if len(label) <= length else f"{label[: length - 1]}…"

@@ -5,13 +5,14 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.dataset.index import COLUMNS
 from pawprint.dataset.shards import ShardedImages
 from pawprint.errors import UserError
 from pawprint.photos.hashes import hash_file
@@ -31,6 +32,8 @@ class Split:
     """`[n]`, an index into the dataset's class names."""
     members: tuple[str, ...]
     """`[n]`, each photo's name in its archive."""
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What a table that came with the photos says of each, `[n]` values by column; "" where it says nothing."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -133,6 +136,7 @@ def _read_splits(folder: Path, side: int, class_names: tuple[str, ...], files: s
             images=ShardedImages([folder / shard for shard in shards], side),
             labels=np.array([number[row["label"]] for row in photos], np.int64),
             members=tuple(row["member"] for row in photos),
+            columns={name: tuple(row[name] for row in photos) for name in photos[0] if name not in COLUMNS},
         )
         if len(splits[name].images) != len(photos):
             raise ValueError(f"the shards of {name} hold {len(splits[name].images)} photos, index.csv {len(photos)}")

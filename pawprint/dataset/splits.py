@@ -5,13 +5,17 @@ machine, in whatever order the photos come.
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from pawprint.dataset.quotas import choose_units
 
 SPLITS = ("train", "validation", "test")
 TEST_FRACTION = 0.2
 """Share of each class that is test where the photos name no test folder and no number was asked for."""
+FEWEST_TRAIN, FEWEST_TEST = 2, 1
+"""Photos that a class needs for training and for the test."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,12 @@ class Candidate:
     """`train`, `validation` or `test` where a folder says so."""
     sha256: str
     """Of the photo's bytes, in hex."""
+    group: str | None = None
+    """What the photos of one patient, animal, session or scene have in common; none stands on two sides."""
+    time: float | None = None
+    """When it was taken, as a number that orders the photos, where they are divided by time."""
+    columns: tuple[str, ...] = ()
+    """What a table says of it besides."""
 
 
 @dataclass(frozen=True)
@@ -34,34 +44,6 @@ class LeftOut:
     reason: str
 
 
-def drop_duplicates(candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[LeftOut]]:
-    """Keeps one copy of each photo, so that no copy can stand on the other side of a split.
-
-    Of equal bytes the copy in a test folder is kept, then the one in a validation folder, then the first by name:
-    a photo of the test set must not be trained on, and the test set must stay as its maker published it. Equal
-    bytes under two labels are left out altogether, since nobody can say which label is right.
-
-    Returns:
-        The photos kept, sorted by member name, and those left out with the reason.
-    """
-    copies: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        copies[candidate.sha256].append(candidate)
-    rank = {"test": 0, "validation": 1}
-    kept: list[Candidate] = []
-    left_out: list[LeftOut] = []
-    for group in copies.values():
-        first, *others = sorted(group, key=lambda c: (rank.get(c.named_split or "", 2), c.member))
-        labels = sorted({c.label for c in group})
-        if len(labels) > 1:
-            reason = f"the same photo stands under {' and '.join(labels)}"
-            left_out += [LeftOut(c.member, reason) for c in group]
-            continue
-        kept.append(first)
-        left_out += [LeftOut(c.member, f"duplicate of {first.member}") for c in others]
-    return sorted(kept, key=lambda c: c.member), sorted(left_out, key=lambda left: left.member)
-
-
 def assign_splits(
     candidates: Sequence[Candidate],
     *,
@@ -70,16 +52,18 @@ def assign_splits(
     validation_fraction: float,
     seed: int,
     groups: Sequence[Collection[str]] = (),
+    fill: bool = True,
 ) -> dict[str, list[Candidate]]:
-    """Chooses and divides photos, class by class, in the order of `sha256(seed, digest of the photo)`.
+    """Chooses and divides photos by class, in the order of `sha256(seed, digest of the photo)`.
 
     Folders that name a split are taken at their word. Without a test folder, the first photos of each class in
-    that order are test; then come validation and training. With counts of 0 a photo's side depends on its own
-    digest alone, so adding photos later moves no old one across.
+    that order are test; then come validation and training. Every class has its share to within one photo. So, with
+    counts of 0 and no groups, a photo that is added moves at most one photo of its class from test to validation or
+    back, and at most one from validation to training or back; all others stay where they are.
 
-    Near duplicates stand in that order together, at the place of the one of them whose digest is smallest: a photo
-    that joins them later can move them as it becomes that one. No group stands on two sides: where folders or
-    counts would divide it, what is in the test keeps the others from validation and training, and what is in
+    Photos that belong together (`Candidate.group`, and `groups`) are one unit, at the place that the smallest of their
+    identities gives it, and no unit stands on two sides: `choose_units` fills the shares with whole ones. Where folders
+    or counts divide a unit, what is in the test keeps the others from validation and training, and what is in
     validation keeps the others from training; other photos take their places.
 
     Args:
@@ -90,6 +74,7 @@ def assign_splits(
         validation_fraction: share of the training photos held out, 0 <= share < 1.
         seed: orders the photos.
         groups: the members of each group of near duplicates; none is in two.
+        fill: whether a class that a named test or validation folder lacks gets photos there from its training ones.
 
     Returns:
         For each of `SPLITS`, its photos in the order of their keys, classes mixed. A class that has too few
@@ -97,51 +82,62 @@ def assign_splits(
     """
     if not candidates:
         return {split: [] for split in SPLITS}
-    group_of = {member: number for number, members in enumerate(groups) for member in members}
-    keys = _order_keys(candidates, group_of, seed)
-
-    def order(photos: Iterable[Candidate]) -> list[Candidate]:
-        # Near duplicates have the same key; their own digests then put them in an order.
-        return sorted(photos, key=lambda c: (keys[c.member], c.sha256, c.member))
-
+    unit_of = join_groups(candidates, groups)
+    keys = _order_keys(candidates, unit_of, seed)
     by_class: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in order(candidates):
+    # The photos of a unit have the same key; their own digests then put them in an order.
+    for candidate in sorted(candidates, key=lambda c: (keys[c.member], c.sha256, c.member)):
         by_class[candidate.label].append(candidate)
     train_shares = _balanced_shares(train_images, sorted(by_class))
     test_shares = _balanced_shares(test_images, sorted(by_class))
     named = {c.named_split for c in candidates}
     pools = {label: _pool(photos, named) for label, photos in by_class.items()}
+    fill_test = fill or "test" not in named
+    fill_validation = fill or "validation" not in named
 
-    # Split after split and not class after class: a near duplicate may stand under another label.
-    chosen: dict[str, list[Candidate]] = {split: [] for split in SPLITS}
-    rest: dict[str, list[Candidate]] = {}
+    # Split after split and not class after class: a unit may have photos of several classes.
+    test: dict[str, list[Candidate]] = {}
+    targets: dict[str, int] = {}
     for label, pool in pools.items():
-        test, rest[label] = _take_test(pool, test_shares[label], train_shares[label], keys)
-        chosen["test"] += test
-    seen = _groups_in(chosen["test"], group_of)
-    held_out = {}
+        test[label] = pool["test"][: test_shares[label]]
+        if not pool["test"] and fill_test:
+            targets[label] = _test_target(len(pool["train"]), test_shares[label], train_shares[label])
+    seen = {unit_of[c.member] for photos in test.values() for c in photos}
+    rest = {label: [c for c in pool["train"] if unit_of[c.member] not in seen] for label, pool in pools.items()}
+    for label, photos in _take_units(rest, targets, unit_of, keys).items():
+        test[label] = photos[: test_shares[label]]
+        seen |= {unit_of[c.member] for c in photos}
+    rest = {label: [c for c in photos if unit_of[c.member] not in seen] for label, photos in rest.items()}
+
+    validation: dict[str, list[Candidate]] = {}
+    targets = {}
     for label, pool in pools.items():
-        rest[label] = [c for c in rest[label] if group_of.get(c.member) not in seen]
-        held_out[label] = _take_validation(
-            rest[label],
-            [c for c in pool["validation"] if group_of.get(c.member) not in seen],
-            train_shares[label],
-            validation_fraction,
-            keys=keys,
-            # Where the test photos are the first fifth of the keys' range, the others' keys begin above it.
-            floor=TEST_FRACTION if test_shares[label] is None and not pool["test"] else 0.0,
-            by_key=train_shares[label] is None and (bool(pool["test"]) or test_shares[label] is None),
-        )
-        chosen["validation"] += held_out[label]
-    seen |= _groups_in(chosen["validation"], group_of)
-    for label, validation in held_out.items():
-        taken = {c.member for c in validation}
-        train = [c for c in rest[label] if c.member not in taken and group_of.get(c.member) not in seen]
         share = train_shares[label]
-        chosen["train"] += train if share is None else train[: max(min(1, share), share - len(validation))]
+        validation[label] = [c for c in pool["validation"] if unit_of[c.member] not in seen]
+        if share is not None:
+            validation[label] = validation[label][: max(1, round(share * validation_fraction))]
+        if validation_fraction == 0:
+            validation[label] = []
+        elif not validation[label] and fill_validation:
+            available = len(rest[label][:share])
+            wanted = max(1, round(available * validation_fraction))
+            targets[label] = min(wanted, max(0, available - FEWEST_TRAIN))
+    held_out = {label: rest[label][: train_shares[label]] for label in targets}
+    validation |= _take_units(held_out, targets, unit_of, keys)
+    seen |= {unit_of[c.member] for photos in validation.values() for c in photos}
+
+    train: dict[str, list[Candidate]] = {}
+    for label, photos in rest.items():
+        share = train_shares[label]
+        train[label] = [c for c in photos if unit_of[c.member] not in seen]
+        if share is not None:
+            train[label] = train[label][: max(min(1, share), share - len(validation[label]))]
     # In the order of their own keys: photos that stay where they were keep their place in the shards.
     own = {c.member: _order_key(seed, c.sha256) for c in candidates}
-    return {split: sorted(photos, key=lambda c: (own[c.member], c.member)) for split, photos in chosen.items()}
+    return {
+        split: sorted((c for photos in side.values() for c in photos), key=lambda c: (own[c.member], c.member))
+        for split, side in zip(SPLITS, (train, validation, test), strict=True)
+    }
 
 
 def explain_near_left_out(
@@ -175,41 +171,93 @@ def explain_near_left_out(
     return sorted(left_out, key=lambda left: left.member)
 
 
+def join_groups(candidates: Iterable[Candidate], groups: Iterable[Collection[str]] = ()) -> dict[str, int]:
+    """Numbers the units that must not be divided: what shares a group, or near duplicates, or a chain of both.
+
+    Args:
+        candidates: each with its own group, or None.
+        groups: the members of each group of near duplicates.
+
+    Returns:
+        The number of each candidate's unit, by member; a photo that belongs to none is a unit of its own.
+
+    >>> photos = [Candidate(m, "cats", None, m, group) for m, group in zip("abcd", ["p1", "p1", "p2", None])]
+    >>> join_groups(photos, [{"b", "c"}])
+    {'a': 0, 'b': 0, 'c': 0, 'd': 3}
+    """
+    candidates = list(candidates)
+    parent = list(range(len(candidates)))
+
+    def find(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
+
+    first_of: dict[str, int] = {}
+    place_of = {c.member: place for place, c in enumerate(candidates)}
+    together = [[place_of[member] for member in members if member in place_of] for members in groups]
+    together += [[first_of.setdefault(c.group, n), n] for n, c in enumerate(candidates) if c.group is not None]
+    for places in together:
+        for place in places[1:]:
+            one, other = sorted((find(places[0]), find(place)))
+            parent[other] = one
+    return {c.member: find(place) for place, c in enumerate(candidates)}
+
+
 def count_classes(chosen: Mapping[str, Sequence[Candidate]]) -> dict[str, dict[str, int]]:
-    """Counts photos by split and class."""
-    counts: dict[str, dict[str, int]] = {}
-    for split, photos in chosen.items():
-        counts[split] = {}
-        for label in sorted({c.label for c in photos}):
-            counts[split][label] = sum(c.label == label for c in photos)
-    return counts
+    """Counts photos by split and class, classes in the order of their names."""
+    return {split: dict(sorted(Counter(c.label for c in photos).items())) for split, photos in chosen.items()}
 
 
-def _order_keys(candidates: Iterable[Candidate], group_of: Mapping[str, int], seed: int) -> dict[str, int]:
-    """Returns each photo's key; near duplicates share that of the smallest digest among them.
+def _take_units(
+    photos: Mapping[str, Sequence[Candidate]],
+    targets: Mapping[str, int],
+    unit_of: Mapping[str, int],
+    keys: Mapping[str, int],
+) -> dict[str, list[Candidate]]:
+    """Returns the photos of whole units, by class, that come close to the targets; the other classes are left alone."""
+    units: dict[int, list[Candidate]] = defaultdict(list)
+    free = [c for label in targets for c in photos[label]]
+    for c in sorted(free, key=lambda c: (keys[c.member], c.sha256, c.member)):
+        units[unit_of[c.member]].append(c)
+    members = list(units.values())
+    counts = [Counter(c.label for c in unit) for unit in members]
+    taken: dict[str, list[Candidate]] = {label: [] for label in targets}
+    for number in choose_units(counts, targets, keep=FEWEST_TRAIN):
+        for c in members[number]:
+            taken[c.label].append(c)
+    return taken
 
-    The smallest digest and not the smallest key: that would make groups, having several tries, mostly test.
+
+def _test_target(number: int, share: int | None, train_share: int | None) -> int:
+    """Returns how many of a class's photos are test where no folder says which."""
+    if share is None:
+        wanted = round(number * TEST_FRACTION)
+    elif train_share is None:
+        wanted = share if share < number else round(number * TEST_FRACTION)
+    else:
+        wanted = share if share + train_share <= number else round(number * share / (share + train_share))
+    return min(max(min(1, share or 1), wanted), max(0, number - FEWEST_TRAIN))
+
+
+def _order_keys(candidates: Iterable[Candidate], unit_of: Mapping[str, int], seed: int) -> dict[str, int]:
+    """Returns each photo's key; those of one unit share that of the smallest identity among them.
+
+    The smallest identity and not the smallest key: that would make groups, having several tries, mostly test. Where a
+    group has a name, that is the identity of its photos, so that one more of them moves none.
     """
     candidates = list(candidates)
     smallest: dict[int, str] = {}
     for c in candidates:
-        group = group_of.get(c.member)
-        if group is not None:
-            smallest[group] = min(c.sha256, smallest.get(group, c.sha256))
-    return {c.member: _order_key(seed, smallest.get(group_of.get(c.member, -1), c.sha256)) for c in candidates}
-
-
-def _groups_in(photos: Iterable[Candidate], group_of: Mapping[str, int]) -> set[int | None]:
-    return {group_of[c.member] for c in photos if c.member in group_of}
+        identity = c.sha256 if c.group is None else hashlib.sha256(f"group:{c.group}".encode()).hexdigest()
+        unit = unit_of[c.member]
+        smallest[unit] = min(identity, smallest.get(unit, identity))
+    return {c.member: _order_key(seed, smallest[unit_of[c.member]]) for c in candidates}
 
 
 def _order_key(seed: int, sha256: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{sha256}".encode()).digest(), "big")
-
-
-def _position(key: int) -> float:
-    """Where a key lies in its range, 0 to 1: for a good hash, uniform."""
-    return key / 2**256
 
 
 def _balanced_shares(total: int, labels: Sequence[str]) -> dict[str, int | None]:
@@ -229,44 +277,3 @@ def _pool(photos: Sequence[Candidate], named: set[str | None]) -> dict[str, list
         split = photo.named_split or "train"
         pools["train" if split == "test" and not test_stands else split].append(photo)
     return pools
-
-
-def _take_test(
-    pools: Mapping[str, list[Candidate]], share: int | None, train_share: int | None, keys: Mapping[str, int]
-) -> tuple[list[Candidate], list[Candidate]]:
-    """Returns one class's test photos and the ones left for training and validation."""
-    if pools["test"]:
-        return pools["test"][:share], pools["train"]
-    photos = pools["train"]
-    if share is None:
-        inside = sum(_position(keys[c.member]) < TEST_FRACTION for c in photos)
-        cut = max(1, inside)
-    elif train_share is None:
-        cut = share if share < len(photos) else round(len(photos) * TEST_FRACTION)
-    else:
-        cut = share
-        if share + train_share > len(photos):
-            cut = max(1, round(len(photos) * share / (share + train_share)))
-    return photos[:cut], photos[cut:]
-
-
-def _take_validation(
-    photos: Sequence[Candidate],
-    named: Sequence[Candidate],
-    share: int | None,
-    fraction: float,
-    *,
-    keys: Mapping[str, int],
-    floor: float,
-    by_key: bool,
-) -> list[Candidate]:
-    """Returns one class's validation photos: of the folder that is named so, or the first of those for training."""
-    if fraction == 0:
-        return []
-    if named:
-        return list(named if share is None else named[: max(1, round(share * fraction))])
-    photos = photos[:share]
-    edge = floor + (1 - floor) * fraction
-    inside = sum(_position(keys[c.member]) < edge for c in photos)
-    cut = inside if by_key else round(len(photos) * fraction)
-    return list(photos[: min(max(1, cut), max(0, len(photos) - 1))])

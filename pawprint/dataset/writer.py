@@ -4,32 +4,33 @@ Photos are read twice where they lie: once for the digests that decide what is u
 chosen. Neither the photos nor the pixels are held in memory, so it does not grow with their number.
 """
 
-import csv
 import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pawprint.dataset.belongings import find_belongings, needs_exif
+from pawprint.dataset.division import Division, describe_lost_classes, describe_sides, find_lost_classes
+from pawprint.dataset.duplicates import drop_duplicates
+from pawprint.dataset.exif import Taken, read_taken
+from pawprint.dataset.index import write_quarantine, write_shards_and_index
 from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplicates
 from pawprint.dataset.preview import write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
-from pawprint.dataset.selection import Selection, map_in_order, select_photos
-from pawprint.dataset.shards import PixelFile, write_shards
-from pawprint.dataset.splits import (
-    SPLITS,
-    Candidate,
-    LeftOut,
-    assign_splits,
-    count_classes,
-    drop_duplicates,
-)
-from pawprint.errors import UserError
+from pawprint.dataset.selection import map_in_order, select_photos
+from pawprint.dataset.series import suggest_group
+from pawprint.dataset.shards import PixelFile
+from pawprint.dataset.splits import SPLITS, Candidate, LeftOut, count_classes
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.hashes import hash_file
 from pawprint.photos.processor import count_cores
 from pawprint.photos.zips import UnreadableMemberError
+
+MOST_TAKEN = 1000
+"""Photos, in the order of their names, whose time is looked at to see whether they come in bursts."""
 
 
 def write_dataset(
@@ -41,6 +42,8 @@ def write_dataset(
     test_images: int,
     validation_fraction: float,
     seed: int,
+    group: str = "",
+    split_by_time: str = "",
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Writes the `dataset/` artifact into `folder`.
@@ -58,20 +61,29 @@ def write_dataset(
         test_images: photos for the test, 0 for all.
         validation_fraction: share of the training photos held out for choosing.
         seed: orders the photos.
+        group: what never stands on two sides: a column, a regular expression, or `burst` (see `read_groups`).
+        split_by_time: the column, or `exif`, that says what is past and what is future (see `read_times`).
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Returns:
         What `dataset.json` holds.
 
     Raises:
-        UserError: more than 5 % of the photos tried are unreadable, or a class has too few photos.
+        UserError: more than 5 % of the photos tried are unreadable, fewer than two classes have photos enough, or
+            the photos can't be divided as `group` and `split_by_time` ask.
     """
     by_member = {photos.name(photo): photo for photo in photos.photos}
+    division = Division(train_images, test_images, validation_fraction, seed, group, split_by_time)
+    find_belongings_of = partial(find_belongings, columns=photos.columns, group=group, split_by_time=split_by_time)
+    find_belongings_of(by_member)  # a wrong column is said before photos are read
     folder.mkdir(parents=True)
     scratch = folder / "pixels.tmp"
     with ThreadPoolExecutor(workers or count_cores()) as pool:
-        candidates, damaged = _digest_all(by_member, photos, pool)
-        kept, left_out = drop_duplicates(candidates)
+        exif = needs_exif(photos.columns, group=group, split_by_time=split_by_time)
+        candidates, damaged, taken = _digest_all(by_member, photos, pool, all_taken=exif)
+        present = {c.member: by_member[c.member] for c in candidates}
+        belongings = find_belongings_of(present, taken=taken)
+        kept, left_out = drop_duplicates(belongings.attach(candidates))
         pixels = PixelFile(scratch, image_size)
         try:
             selection = select_photos(
@@ -79,20 +91,16 @@ def write_dataset(
                 read=lambda member: photos.read(by_member[member]),
                 pixels=pixels,
                 pool=pool,
-                assign=lambda usable, groups: assign_splits(
-                    usable,
-                    train_images=train_images,
-                    test_images=test_images,
-                    validation_fraction=validation_fraction,
-                    seed=seed,
-                    groups=groups,
-                ),
+                assign=division.divide,
                 side=image_size,
                 damaged=damaged,
             )
-            class_names = sorted({photo.label for photo in photos.photos})
             chosen, rows = selection.chosen, selection.rows
-            _check_counts(selection, class_names, num_duplicates=len(left_out))
+            class_names = sorted({c.label for c in chosen["train"]})
+            unusable = [*left_out, *selection.unreadable, *selection.near_left_out]
+            lost = find_lost_classes(by_member, chosen, unusable)
+            notes = describe_lost_classes(lost, len(class_names))
+            division.check_validation(chosen)
             # Compressing the picture takes as long as writing all shards, and is done beside it.
             drawn = pool.submit(
                 write_preview,
@@ -103,7 +111,7 @@ def write_dataset(
                     if chosen[split]
                 },
             )
-            index = _write_shards_and_index(folder, chosen, rows, pixels, image_size)
+            index = write_shards_and_index(folder, chosen, rows, pixels, image_size, photos.columns)
             hashed = [*index, "index.csv"]
             digests = pool.map(hash_file, [folder / name for name in hashed])
             write_near_duplicates(folder, selection.near, kept, chosen, read=lambda member: pixels.read(rows[member]))
@@ -112,7 +120,12 @@ def write_dataset(
         finally:
             pixels.close()
             scratch.unlink()
-    _write_quarantine(folder / "quarantine.csv", [*left_out, *selection.unreadable, *selection.near_left_out])
+    suggestion = None if group else suggest_group(present, photos.columns, taken)
+    apart = belongings.explain_left_out(kept, chosen, selection.near.groups())
+    of_lost = [
+        LeftOut(c.member, f"class {c.label!r} is left out: it has {lost[c.label]}") for c in kept if c.label in lost
+    ]
+    write_quarantine(folder / "quarantine.csv", [*unusable, *of_lost, *apart])
     counts = count_classes({split: chosen[split] for split in SPLITS if chosen[split]})
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -131,13 +144,21 @@ def write_dataset(
             "test_images": test_images,
             "validation_fraction": validation_fraction,
             "seed": seed,
+            "group": group,
+            "split_by_time": split_by_time,
         },
         "left_out": {
             "unreadable": len(selection.unreadable),
             "duplicates": len(left_out),
             "near_duplicates": len(selection.near_left_out),
+            "lost_classes": len(of_lost),
+            "groups": len(apart),
         },
         "notes": [
+            *notes,
+            *describe_sides(kept, chosen),
+            *belongings.describe(kept, chosen, apart),
+            *([suggestion] if suggestion else []),
             *_describe_shortfalls(counts, train_images, test_images, selection.unreadable, left_out),
             *describe_near_duplicates(selection.near, selection.near_left_out),
         ],
@@ -147,15 +168,22 @@ def write_dataset(
 
 
 def _digest_all(
-    by_member: dict[str, Photo], photos: PhotoCollection, pool: ThreadPoolExecutor
-) -> tuple[list[Candidate], list[LeftOut]]:
+    by_member: dict[str, Photo], photos: PhotoCollection, pool: ThreadPoolExecutor, *, all_taken: bool
+) -> tuple[list[Candidate], list[LeftOut], dict[str, Taken]]:
+    """Return the readable photos, those that are not, and when photos were taken: all, or `MOST_TAKEN` to look at."""
+    in_order_of_name = sorted(by_member, key=lambda name: (name.rsplit("/", 1)[-1], name))
+    looked_at = set(in_order_of_name if all_taken else in_order_of_name[:MOST_TAKEN])
+    taken: dict[str, Taken] = {}
+
     def digest(member: str) -> Candidate | LeftOut:
         photo = by_member[member]
         try:
-            sha256 = hashlib.sha256(photos.read(photo)).hexdigest()
+            data = photos.read(photo)
         except UnreadableMemberError as reason:
             return LeftOut(member, f"unreadable: {reason}")
-        return Candidate(member, photo.label, photo.split, sha256)
+        if member in looked_at and (when := read_taken(data)):
+            taken[member] = when
+        return Candidate(member, photo.label, photo.split, hashlib.sha256(data).hexdigest(), columns=photo.columns)
 
     candidates: list[Candidate] = []
     damaged: list[LeftOut] = []
@@ -164,22 +192,7 @@ def _digest_all(
             damaged.append(result)
         else:
             candidates.append(result)
-    return candidates, damaged
-
-
-def _check_counts(selection: Selection, class_names: Sequence[str], *, num_duplicates: int) -> None:
-    counts = count_classes(selection.chosen)
-    needed = {"train": 2, "test": 1}
-    for split, minimum in needed.items():
-        for label in class_names:
-            found = counts[split].get(label, 0)
-            if found < minimum:
-                raise UserError(
-                    f"class {label!r} has {found} photos for {split}, at least {minimum} are needed "
-                    f"({len(selection.unreadable)} photos were unreadable, {num_duplicates} duplicates and "
-                    f"{len(selection.near_left_out)} near duplicates of others were left out); add photos of it "
-                    "or ask for other counts"
-                )
+    return candidates, damaged, taken
 
 
 def _describe_shortfalls(
@@ -203,36 +216,6 @@ def _describe_shortfalls(
     if left_out:
         notes.append(f"{len(left_out)} photos are duplicates and are left out: quarantine.csv names them")
     return notes
-
-
-def _write_shards_and_index(
-    folder: Path,
-    chosen: dict[str, list[Candidate]],
-    rows: dict[str, int],
-    pixels: PixelFile,
-    side: int,
-) -> list[str]:
-    names: list[str] = []
-    with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["split", "row", "shard", "position", "label", "member", "sha256"])
-        for split in SPLITS:
-            photos = chosen[split]
-            row = 0
-            for name, size in write_shards(folder, split, pixels, [rows[c.member] for c in photos], side):
-                names.append(name)
-                for position, c in enumerate(photos[row : row + size]):
-                    writer.writerow([split, row + position, name, position, c.label, c.member, c.sha256])
-                row += size
-    return names
-
-
-def _write_quarantine(path: Path, left_out: Sequence[LeftOut]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["member", "reason"])
-        for left in sorted(left_out, key=lambda each: each.member):
-            writer.writerow([left.member, left.reason])
 
 
 def _few_a_class(photos: Sequence[Candidate], number: int = 10) -> list[Candidate]:

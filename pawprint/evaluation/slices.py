@@ -35,11 +35,11 @@ class Slice:
     """A part of the test photos and how often the answer was right on it.
 
     Attributes:
-        trait: "class", or one of `QUARTERS`.
-        name: of the slice: a class, or a quarter's.
+        trait: "class", one of `QUARTERS`, or a column of the table that came with the photos.
+        name: of the slice: a class, a quarter's, or a value of the column.
         photos: how many.
         correct: how many of them were answered right.
-        start: the lowest value of the trait among them; NaN for a class.
+        start: the lowest value of the trait among them; NaN where it is no number.
         end: the highest.
     """
 
@@ -123,13 +123,26 @@ def slice_accuracy(
         if of_class.any():
             slices.append(Slice("class", name, int(of_class.sum()), int(right[of_class].sum())))
     for trait, values in traits.items():
-        cuts = np.quantile(values, (0.25, 0.5, 0.75))
-        quarter = np.searchsorted(cuts, values, side="left")
-        for number, name in enumerate(QUARTERS[trait]):
-            inside = quarter == number
-            if inside.any():
-                bounds = float(values[inside].min()), float(values[inside].max())
-                slices.append(Slice(trait, name, int(inside.sum()), int(right[inside].sum()), *bounds))
+        slices += cut_quarters(trait, QUARTERS[trait], values, right)
+    return slices
+
+
+def cut_quarters(trait: str, names: Sequence[str], values: Floats, right: npt.NDArray[np.bool_]) -> list[Slice]:
+    """Cut photos into quarters by a value; a quarter without photos is left out.
+
+    Args:
+        trait: What the value is of.
+        names: Of the quarters, from the lowest values to the highest.
+        values: [n], the photos'.
+        right: [n], whether the answer was.
+    """
+    quarter = np.searchsorted(np.quantile(values, (0.25, 0.5, 0.75)), values, side="left")
+    slices = []
+    for number, name in enumerate(names):
+        inside = quarter == number
+        if inside.any():
+            bounds = float(values[inside].min()), float(values[inside].max())
+            slices.append(Slice(trait, name, int(inside.sum()), int(right[inside].sum()), *bounds))
     return slices
 
 
@@ -141,13 +154,14 @@ def find_worst(slices: Sequence[Slice]) -> Slice | None:
 def tell_worst(slices: Sequence[Slice]) -> str:
     """Name the worst slice, and how many there were: the worst of many looks bad by chance alone.
 
-    >>> tell_worst([Slice("class", "cats", 100, 90), Slice("brightness", "darkest", 25, 15)])
+    >>> tell_worst([Slice("class", "cats", 100, 90), Slice("brightness", "darkest", 25, 15, 3, 61)])
     'Weakest of 2 slices: darkest quarter by brightness, 60.0 % of 25 photos right (95 % interval 40.7 % to 76.6 %)'
     """
     worst = find_worst(slices)
     if worst is None:
         return f"No slice has {FEWEST} test photos, too few to name a weakest one"
-    named = f"class {worst.name}" if worst.trait == "class" else f"{worst.name} quarter by {worst.trait}"
+    quarter = not math.isnan(worst.start)
+    named = f"{worst.name} quarter by {worst.trait}" if quarter else f"{worst.trait} {worst.name}"
     low, high = (f"{100 * bound:.1f} %" for bound in worst.interval)
     looked = sum(one.photos >= FEWEST for one in slices)
     return (

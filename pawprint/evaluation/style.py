@@ -6,15 +6,23 @@ the middle where they are too long.
 """
 
 import math
+import unicodedata
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from pawprint.dataset.fonts import choose_fonts, readable
 
 INK = "#2b2f36"
 SOFT = "#8a919c"
@@ -68,27 +76,50 @@ def draw_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
         height: in inches.
     """
     with mpl.rc_context(SETTINGS), warnings.catch_warnings():
-        # A script that the font lacks shows as boxes; that is for the picture's reader to see, not for the console.
+        # What no font has is written otherwise by `shorten`; a box is not to be said on the console.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
         figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
+        set_fonts(figure)
         figure.savefig(path, format="png", metadata={"Software": None})
 
 
-def shorten(text: str, length: int) -> str:
-    """Cut the middle out of a text that is longer than `length` characters.
+def set_fonts(figure: Figure) -> None:
+    """Give the figure's texts the fonts that their letters need; matplotlib takes for each the first that has it."""
+    for axes in figure.axes:
+        axes.get_xticklabels()  # matplotlib makes them when they are asked for
+        axes.get_yticklabels()
+    texts = figure.findobj(Text)
+    paths = choose_fonts("".join(text.get_text() for text in texts))
+    families = [*SETTINGS["font.family"], *map(_add_font, paths)]
+    for text in texts:
+        text.set_fontfamily(list(dict.fromkeys(families)))
 
-    >>> shorten("norwegian forest cat", 12)
-    'norweg…t cat'
+
+@cache
+def _add_font(path: Path) -> str:
+    """Make a font known to matplotlib and return its family."""
+    known = font_manager.fontManager
+    if not any(entry.fname == str(path) for entry in known.ttflist):
+        known.addfont(path)
+    return next(str(entry.name) for entry in known.ttflist if entry.fname == str(path))
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut the middle out of a text that is longer than `length` characters, East Asian ones counted twice.
+
+    >>> shorten("norwegian forest cat", 12), shorten("挪威森林猫和它的孩子们", 12)
+    ('norweg…t cat', '挪威森…子们')
     """
-    # Archives' member names can hold control characters, which fonts have no glyph for.
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    if len(text) <= length:
+    text = readable(text)
+    widths = [2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text]
+    if sum(widths) <= length:
         return text
     tail = (length - 1) // 2
-    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
+    head = bisect_right(list(accumulate(widths)), length - 1 - tail)
+    end = bisect_right(list(accumulate(reversed(widths))), tail)
+    return f"{text[:head]}…{text[len(text) - end :]}"
 
 
 def percent(share: float) -> str:

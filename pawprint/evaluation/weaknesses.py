@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from pawprint.dataset.reader import Split
 from pawprint.evaluation.bootstrap import Floats, Integers
+from pawprint.evaluation.column_slices import slice_columns
 from pawprint.evaluation.explanations import (
     PATCHES,
     choose_explained,
@@ -65,6 +66,7 @@ def write_weaknesses(
     """
     predictions = probabilities.argmax(axis=1)
     slices = slice_accuracy(test.labels, predictions, class_names, _measure(test.images, len(test)))
+    slices += slice_columns(test.labels, predictions, test.columns)
     write_slices(slices, folder / "slices.csv")
     draw_slices(slices, float((predictions == test.labels).mean()), folder / "slices.png")
 

@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pawprint.lineage.model_files import CODE_FILES
-from pawprint.lineage.source_code import digest_sources
+from pawprint.lineage.source_code import PROJECT, digest_sources
 from pawprint.lineage.surroundings import digest_lock, name_instruction_set, name_libraries
 from pawprint.models.architectures import ARCHITECTURES
 from pawprint.photos.processor import count_cores
@@ -18,6 +19,22 @@ EXPORT_FILES = tuple(
 """What train puts into the page to try."""
 MODEL_CODE = (*CODE_FILES, "pawprint/serving/model_code.py")
 """What train puts into the model without importing it."""
+DECIDES_NOTHING = {
+    "preprocess": (
+        "pawprint.models",  # main has resolved `auto`
+        "pawprint.photos.recall",  # photos kept by reference are held against their digests, however they are had
+        "pawprint.photos.space",
+    ),
+    "train": (
+        "pawprint.models.multiply_adds",  # counted for flops_utilization
+        "pawprint.photos.cache",
+        "pawprint.photos.space",
+        "pawprint.training.curves",  # a picture of history.csv
+        "pawprint.training.few_photos",  # a warning
+        "pawprint.training.throughput",
+    ),
+}
+"""Modules that a step imports, and that its result does not depend on: its pictures, warnings, speed, room on disk."""
 _SHORT = 12
 
 
@@ -82,17 +99,16 @@ def _shorten(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:_SHORT]
 
 
-def digest_code(entry_point: str, parameters: Mapping[str, object]) -> dict[str, str]:
+def digest_code(entry_point: str, parameters: Mapping[str, object], *, project: Path = PROJECT) -> dict[str, str]:
     """Digest the files that a step runs with these parameters; main has resolved `auto`, so recipes decide nothing."""
     chosen = ARCHITECTURES.get(str(parameters.get("architecture")))
     without = {module.__name__ for module in ARCHITECTURES.values() if module is not chosen}
     if not str(parameters.get("architecture", "")).startswith("keras:"):
         without.add("pawprint.models.keras_applications")
-    if entry_point in {"download", "preprocess"}:
-        without.add("pawprint.models")
+    without.update(DECIDES_NOTHING.get(entry_point, ()))
     also: tuple[str, ...] = MODEL_CODE if entry_point == "train" else ()
     if parameters.get("export"):
         also += EXPORT_FILES
     elif entry_point == "train":
         without.add("pawprint.serving")  # what exports a network makes none of it
-    return digest_sources(f"steps.{entry_point}", also=also, without=without)
+    return digest_sources(f"steps.{entry_point}", also=also, without=without, project=project)

@@ -13,8 +13,8 @@ from pawprint.photos.labels import may_be_photo, reason_to_ignore, reason_unsafe
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
 from pawprint.photos.sniffing import archive_kind, describe_file, starts_as_photo
-from pawprint.photos.tars import TAR_ERRORS, member_name, open_tar, reason_unpackable
-from pawprint.photos.zips import UnreadableMemberError, judge_members, list_zip, open_zip, read_member
+from pawprint.photos.tars import TAR_ERRORS, decode_tar_names, member_name, open_tar, reason_unpackable
+from pawprint.photos.zips import UnreadableMemberError, judge_members, list_zip, open_zip, read_member, warn_of_names
 
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
 
@@ -153,6 +153,8 @@ def pack_tar(tar: Path, path: Path) -> LeftOut:
                 raise
             raise UserError(f"{tar} is damaged or cut short ({error}); get it again") from error
 
+        where = _decode_names(where, tar, ignored)
+
         def photos() -> Iterable[tuple[str, bytes]]:
             for name in sorted(where):
                 start, size = where[name]
@@ -161,6 +163,21 @@ def pack_tar(tar: Path, path: Path) -> LeftOut:
 
         _pack(path, photos())
     return ignored
+
+
+def _decode_names(where: dict[str, tuple[int, int]], tar: Path, ignored: LeftOut) -> dict[str, tuple[int, int]]:
+    """Return what is packed by the names that are packed, those that are not UTF-8 decoded and judged."""
+    decoded, doubt = decode_tar_names(where)
+    if doubt:
+        warn_of_names(tar, doubt)
+    kept = {name: place for name, place in where.items() if name not in decoded}
+    for name, text in decoded.items():
+        reason = reason_unsafe(text) or ("a name given twice" if text in kept else None)
+        if reason is None:
+            kept[text] = where[name]
+        else:
+            ignored.add(reason, text)
+    return kept
 
 
 def _pack(path: Path, photos: Iterable[tuple[str, bytes]]) -> None:

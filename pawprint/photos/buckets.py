@@ -1,88 +1,112 @@
-"""Streams from object stores (`s3://`, `gs://`) through fsspec."""
+"""Streams from object stores (`s3://`, `gs://`, `az://`) through obstore."""
 
-from collections.abc import Iterator
+import http.client
+import re
+from collections.abc import Generator
 from typing import Any
 
-import aiohttp
-import fsspec
-from botocore.exceptions import BotoCoreError, NoCredentialsError  # type: ignore[import-untyped]
-from gcsfs.retry import HttpError
+import obstore
+from botocore.exceptions import BotoCoreError
 from google.auth.exceptions import GoogleAuthError
+from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
 from pawprint.errors import one_line
-from pawprint.photos.received import BrokeOffError, SilentError, UnreachableError
+from pawprint.photos.object_stores import open_store
+from pawprint.photos.received import BrokeOffError, BusyError, MissingError, SilentError, UnreachableError
 from pawprint.photos.secrets import hide_queries
 from pawprint.photos.streams import Resume, Stream
 
-FIRST_BYTES, MOST_BYTES = 2**18, 8 * 2**20
-"""Of one request, whose bytes come again if it breaks off: the first are small, each is twice the one before."""
-S3_OPTIONS = {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 2}}
-# What the two clients raise for a bucket that is away, closed or misspelt. OSError covers "no such file", "no
-# permission" and most failed connections.
-ERRORS = (OSError, BotoCoreError, HttpError, GoogleAuthError, aiohttp.ClientError)
+PIECE_BYTES = 64 * 2**10
+BUSY = {408, 429, 500, 502, 503, 504}
+# FileNotFoundError is an OSError; ValueError is what obstore makes of a configuration that does not do.
+ERRORS = (BaseError, BotoCoreError, GoogleAuthError, OSError, ValueError)
+SIGNS = (
+    ("dns error", "its name cannot be resolved (no network, or a misspelt host)"),
+    ("ConnectionRefused", "connection refused"),
+    ("NetworkUnreachable", "no network"),
+    ("certificate", "its certificate cannot be verified"),
+    ("IncompleteBody", "the transfer was cut"),
+    ("TimedOut", "no answer in time"),
+    ("redirect without LOCATION", "the bucket lies in another region; set AWS_REGION"),
+)
+_STATUS = re.compile(r"status code: (\d{3})")
 
 
 def open_bucket(url: str, resume: Resume | None = None) -> Stream:
     """Start a transfer from an object store.
-
-    Credentials are those of the cloud's own chain (environment, configuration files, the machine's role);
-    without any, the object is asked for as a stranger, which public buckets allow. An endpoint of one's own
-    is set as the clouds' libraries have it: AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST.
 
     Args:
         url: Of an object.
         resume: Where to go on, if the object has not changed.
 
     Raises:
-        SilentError: No connection, or the store has a trouble of its own.
-        BrokeOffError: The store is there, and the first bytes did not come.
-        UnreachableError: No such object, or no permission.
+        SilentError: No connection.
+        BusyError: The store has a trouble of its own.
+        BrokeOffError: The object changed between two requests.
+        MissingError: No such object.
+        UnreachableError: No permission, or another refusal.
     """
     try:
-        try:
-            file = _open(url, anonymous=False)
-        except NoCredentialsError:
-            file = _open(url, anonymous=True)
-        details = file.details if isinstance(file.details, dict) else {}
-        mark = details.get("ETag") or details.get("etag") or details.get("md5Hash")
-        start = resume.start if resume and (resume.mark, resume.num_bytes) == (mark, int(file.size)) else 0
-    except (FileNotFoundError, PermissionError) as error:
-        raise UnreachableError(f"{url} cannot be read: {_words_for(error)}") from error
+        store, key = open_store(url)
+        told = obstore.head(store, key)
+        mark, num_bytes = told["e_tag"], told["size"]
+        start = resume.start if resume and (resume.mark, resume.num_bytes) == (mark, num_bytes) else 0
+        pieces = read_object(url, store, key, mark, start)
     except ERRORS as error:
-        raise SilentError(f"{url} cannot be read: {_words_for(error)}") from error
-
-    def read() -> Iterator[bytes]:
-        num_bytes = FIRST_BYTES
-        file.seek(start)
-        try:
-            while piece := file.read(num_bytes):
-                yield piece
-                num_bytes = min(2 * num_bytes, MOST_BYTES)
-        except (FileNotFoundError, PermissionError) as error:
-            raise UnreachableError(f"{url} cannot be read: {_words_for(error)}") from error
-        except ERRORS as error:
-            raise BrokeOffError(f"{url} broke off: {_words_for(error)}") from error
-
-    pieces = read()
+        raise refuse(url, error, SilentError) from error
     head = next(pieces, b"")
-    version = f"{mark} {file.size}" if mark else None
-    return Stream(head, pieces, int(file.size), file.close, version, mark, start)
+    version = f"{mark} {num_bytes}" if mark else None
+    # A weak ETag promises like bytes only to the eye.
+    strong = None if mark and mark.startswith("W/") else mark
+    return Stream(head, pieces, num_bytes, pieces.close, version, strong, start)
 
 
-def _open(url: str, *, anonymous: bool) -> Any:
-    scheme, _, path = url.partition("://")
-    # Instances are not reused: fsspec keeps listings, in which a new object would not appear.
-    if scheme == "s3":
-        system = fsspec.filesystem("s3", anon=anonymous, config_kwargs=S3_OPTIONS, skip_instance_cache=True)
-    else:
-        # gcsfs goes through Google's chain and ends as a stranger by itself.
-        system = fsspec.filesystem("gs", skip_instance_cache=True)
-    return system.open(path, "rb", cache_type="none")
+def read_object(url: str, store: Any, key: str, mark: str | None, start: int = 0) -> Generator[bytes]:
+    """Ask for an object, or its rest, and return its bytes in pieces.
+
+    Args:
+        url: What a person knows it by.
+        store: The bucket.
+        key: The object's.
+        mark: Its ETag; None where the store has none.
+        start: The first byte wanted.
+
+    Raises:
+        BrokeOffError: It is another object than the one of that mark, or its bytes ended early.
+        UnreachableError: It may not be had.
+    """
+    options: Any = {"range": {"offset": start}} if start else {}
+    got = obstore.get(store, key, options={**options, **({"if_match": mark} if mark else {})})
+    # A store may pass over If-Match.
+    if got.meta["e_tag"] != mark:
+        raise BrokeOffError(f"{url} changed while it was fetched")
+
+    def read() -> Generator[bytes]:
+        try:
+            yield from got.stream(PIECE_BYTES)
+        except ERRORS as error:
+            raise refuse(url, error, BrokeOffError) from error
+
+    return read()
 
 
-def _words_for(error: Exception) -> str:
+def refuse(url: str, error: Exception, otherwise: type[UnreachableError]) -> UnreachableError:
+    """Return what an error of a store's is to a person; one that says no more than that it failed is `otherwise`."""
+    text = str(error)
     if isinstance(error, FileNotFoundError):
-        return "no such bucket or object; expected a zip or a tar there"
-    if isinstance(error, PermissionError):
-        return "no permission; expected a public object, or credentials in the environment that may read it"
-    return hide_queries(one_line(error))[:160] or type(error).__name__
+        return MissingError(f"{url} cannot be read: no such bucket or object; expected a zip, a tar or photos there")
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return UnreachableError(
+            f"{url} cannot be read: no permission; expected a public object, or credentials in the environment that "
+            "may read it"
+        )
+    if isinstance(error, PreconditionError):
+        return BrokeOffError(f"{url} changed while it was fetched")
+    if status := _STATUS.search(text):
+        words = f"{url} answers {status[1]} {http.client.responses.get(int(status[1]), '')}".rstrip()
+        return BusyError(words) if int(status[1]) in BUSY else UnreachableError(words)
+    for sign, words in SIGNS:
+        if sign in text:
+            return otherwise(f"{url} cannot be read: {words}")
+    words = hide_queries(one_line(error).partition(" Debug source:")[0])[:160] or type(error).__name__
+    return otherwise(f"{url} cannot be read: {words}")

@@ -32,13 +32,20 @@ class PhotoCollection:
     Attributes:
         manifest: What the artifact says of itself.
         photos: Sorted by name.
-        columns: Names of what a table says of each photo besides its class (`Photo.columns`).
+        columns: Names of what a table says of the photos besides their classes.
     """
 
-    def __init__(self, manifest: Manifest, paths: list[Path], photos: list[Photo], digests: dict[str, str]) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        paths: list[Path],
+        photos: list[Photo],
+        digests: dict[str, str],
+        columns: tuple[str, ...] = (),
+    ) -> None:
         self.manifest = manifest
         self.photos = photos
-        self.columns = manifest.columns
+        self.columns = columns
         self._paths = paths
         self._digests = digests  # of photos in folders kept by reference, by path
         self._open: dict[tuple[int, int], zipfile.ZipFile] = {}
@@ -111,7 +118,7 @@ def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
     known = [photo for photo in photos if photo.label]
     if combine_digests(manifest.archives) != manifest.sha256 or count_photos(known) != manifest.counts:
         raise UserError(f"{folder / 'manifest.json'} does not agree with the photos beside it; run download again")
-    return PhotoCollection(manifest, paths, known if labelled else photos, digests)
+    return PhotoCollection(manifest, paths, known if labelled else photos, digests, manifest.columns)
 
 
 def load_readings(folder: Path) -> list[Reading]:

@@ -11,7 +11,7 @@ from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import LARGEST_PHOTO
 from pawprint.photos.photo_table import Photo
 from pawprint.photos.readings import Listing, Reading
-from pawprint.photos.zips import UnreadableMemberError, open_zip, read_member, sort_members
+from pawprint.photos.zips import UnreadableMemberError, open_zip, read_member, sort_members, warn_of_names
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ def list_contents(path: Path, split: str | None) -> Contents:
     if path.is_dir():
         return Contents(path, split, *sort_folder(path))
     with open_zip(path) as archive:
+        if archive.doubt:
+            warn_of_names(path, archive.doubt)
         return Contents(path, split, *sort_members(archive))
 
 

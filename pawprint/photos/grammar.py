@@ -3,10 +3,11 @@ r"""How a `source` reads: alternatives, pairs of archives, and the kind of each 
     source      = alternative { "," alternative }        (tried in order)
     alternative = place | split "=" place { "+" split "=" place }
     split       = "train" | "validation" | "test"
-    place       = registered | "synthetic" [":" photos [":" seed]] | "kaggle:" owner "/" slug
+    place       = registered | "synthetic" [":" photos [":" seed]] | "kaggle:" (owner | "competitions") "/" slug
                 | "gdrive:" id | "http(s)://…" | "s3://…" | "gs://…" | "file://…" | "runs:/…" | path
 
-A registered name (`registered.py`) is read as the place that it stands for.
+A registered name (`registered.py`) is read as the place that it stands for, the address of a dataset's page as the
+dataset.
 A path may hold commas and pluses: of the ways to read them, the longest that names an existing path wins,
 and a plus parts two archives only before `train=`, `validation=` or `test=`. In a URL a comma is `%2C`.
 """
@@ -23,17 +24,23 @@ from pawprint.photos.registered import REGISTERED
 from pawprint.photos.secrets import find_secret
 
 NAMES = (*REGISTERED, "synthetic")
-BUCKET_SCHEMES = ("s3", "gs", "gcs")
+AZURE_SCHEMES = ("az", "abfss", "abfs", "wasbs", "wasb")
+BUCKET_SCHEMES = ("s3", "gs", "gcs", *AZURE_SCHEMES)
 SCHEMES = ("http", "https", *BUCKET_SCHEMES, "file")
 FORMS = (
-    f"a registered name ({', '.join(NAMES)}), kaggle:<owner>/<slug>, gdrive:<file id>, an http(s)://, "
-    "s3:// or gs:// URL, runs:/<run id>/photos, or the path of a folder, a zip or a tar"
+    f"a registered name ({', '.join(NAMES)}), kaggle:<owner>/<slug>, kaggle:competitions/<slug>, gdrive:<file id>, "
+    "an http(s)://, s3:// or gs:// URL, runs:/<run id>/photos, or the path of a folder, a zip or a tar"
 )
 WORDED = {
-    "kaggle": (r"[\w-]+/[\w.-]+", "kaggle:<owner>/<slug>"),
+    "kaggle": (r"[\w-]+/[\w.-]+", "kaggle:<owner>/<slug>, or kaggle:competitions/<slug>"),
     "gdrive": (r"[\w-]{10,}", "gdrive:<file id>, the id within the share link .../file/d/<file id>/view"),
     "runs": (r"/[\w-]+/.+", "runs:/<run id>/photos"),
 }
+WEB_PAGES = (
+    (r"https?://(?:www\.)?kaggle\.com/datasets/([\w-]+/[\w.-]+)(?:/data)?/?", r"kaggle:\1"),
+    (r"https?://(?:www\.)?kaggle\.com/(?:c|competitions)/([\w-]+)(?:/\w+)?/?", r"kaggle:competitions/\1"),
+)
+"""Pages that people copy the address of, and the place that each is about."""
 MOST_DRAWN_PHOTOS = 1_000_000
 
 
@@ -140,11 +147,17 @@ def _parse_alternative(text: str, source: str) -> Alternative:
 def parse_place(text: str, split: str | None = None) -> Place:
     """Read what names one archive.
 
+    >>> parse_place("https://www.kaggle.com/datasets/tongpython/cat-and-dog").text
+    'kaggle:tongpython/cat-and-dog'
+
     Raises:
         UserError: Of an unknown kind or scheme, or misspelt.
     """
     if text in REGISTERED:
         return replace(parse_place(REGISTERED[text].place, split), licence=REGISTERED[text].licence)
+    for page, place in WEB_PAGES:
+        if found := re.fullmatch(page, text):
+            return parse_place(found.expand(place), split)
     if re.match(r"synthetic(:|$)", text):
         drawn_counts(text)
         return Place("synthetic", text, split, licence="drawn by pawprint: Apache-2.0, as the program")

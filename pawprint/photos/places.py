@@ -146,7 +146,8 @@ def _received_of_run(
 def find_url(place: Place) -> str:
     """Return the address of a remote place."""
     # Imported here: the local sources and the checks before a run do without the network's libraries.
-    from pawprint.photos.transfer import gdrive_url, kaggle_url
+    from pawprint.photos.kaggle import kaggle_url
+    from pawprint.photos.transfer import gdrive_url
 
     if place.kind == "kaggle":
         return kaggle_url(place.text.removeprefix("kaggle:"))

@@ -19,6 +19,10 @@ class UnreachableError(UserError):
         super().__init__(hide_secrets(message))
 
 
+class MissingError(UnreachableError):
+    """The store is there, and holds no object of that name."""
+
+
 class SilentError(UnreachableError):
     """No connection, or no answer in time."""
 

@@ -7,10 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
-# Of an address, what stands before the host. A password may hold a slash; `host:8000/me@home.zip` holds none.
-_USERINFO = re.compile(r"(?<=://)(?:(?![^\s/:@]+:\d+(?:/|$))[^\s/@:]*:[^\s@]*|[^\s/?#,@]+)@")
+# Of an address, what stands before the host. A password may hold a slash; `host:8000/me@home.zip` holds none. Azure
+# writes a container there.
+_AZURE = "".join(rf"(?<!{scheme}://)" for scheme in ("abfss", "abfs", "wasbs", "wasb"))
+_USERINFO = re.compile(rf"(?<=://)(?:(?![^\s/:@]+:\d+(?:/|$))[^\s/@:]*:[^\s@]*|{_AZURE}[^\s/?#,@]+)@")
 # A misspelt source is written down all the same: with slashes missing or turned round, blanks in a password.
-_SCHEME = r"(?:https?|ftp|s3|gs|gcs):"
+_SCHEME = r"(?:https?|ftp|s3|gs|gcs|az):"
 _ADDRESS = re.compile(rf"://|\b{_SCHEME}[/\\]", re.IGNORECASE)
 _MISSPELT_USERINFO = re.compile(rf"\b{_SCHEME}[/\\]*[^/\\@:,]*:(?!\d+(?:/|$))[^/\\@,]*@", re.IGNORECASE)
 _QUOTED_USERINFO = re.compile(r"(?<=%3A%2F%2F)[^\s%/]*(?:%3A)?[^\s/]*?%40", re.IGNORECASE)
@@ -27,6 +29,8 @@ _WORDS = re.compile(
     r"([^\s'\"<>,;]+)",
     re.IGNORECASE,
 )
+_TOKEN = re.compile(r"\b(?:KGAT_\w{8,}|hf_[A-Za-z0-9]{30,})")
+"""Access tokens of Kaggle and of the Hugging Face Hub, which can be told from any other word."""
 _SECRET_VARIABLE = re.compile(r"(KEY|SECRET|TOKEN|PASSWORD|PASSWD)$")
 _SHORTEST_SECRET = 6  # a shorter value of a variable would be found within innocent words
 
@@ -40,10 +44,14 @@ def find_secret(source: str) -> str | None:
     'a name or password before the host'
     >>> find_secret("https://host.test:8000/me@home.zip?id=7") is None
     True
+    >>> find_secret("abfss://pets@me.dfs.core.windows.net/a.zip") is None
+    True
     """
     for text in (source, unquote(source)):
         if _USERINFO.search(text) or _MISSPELT_USERINFO.search(text):
             return "a name or password before the host"
+        if _TOKEN.search(text):
+            return "an access token"
         address = _ADDRESS.search(text)
         if address is None:
             continue
@@ -62,7 +70,7 @@ def hide_secrets(text: str) -> str:
     """
     text = _QUOTED_USERINFO.sub("…%40", _USERINFO.sub("…@", text))
     text = _PARAMETER.sub(r"\1=…", text)
-    text = _WORDS.sub(r"\1…", text)
+    text = _TOKEN.sub("…", _WORDS.sub(r"\1…", text))
     for value in _own_secrets():
         text = text.replace(value, "…")
     return text

@@ -11,7 +11,7 @@ import io
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
@@ -27,6 +27,7 @@ from pawprint.photos.limits import (
     XZ_MEMORY,
     mebibytes,
 )
+from pawprint.photos.name_encodings import decode_names
 
 TAR_ERRORS = (
     *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError),
@@ -78,7 +79,7 @@ def open_tar(path: Path) -> Iterator[TarPhotos]:
     with _unpack(path) as file:
         source = _ForwardFile(file, limit=MAX_RATIO * path.stat().st_size + TAR_RATIO_FROM)
         # It asks for no more of a file than these three methods.
-        with tarfile.open(fileobj=cast("IO[bytes]", source), mode="r:") as archive:
+        with tarfile.open(fileobj=cast("IO[bytes]", source), mode="r:", encoding="utf-8") as archive:
             yield TarPhotos(archive, source)
 
 
@@ -96,7 +97,8 @@ def reason_unpackable(member: tarfile.TarInfo, *, largest: int = LARGEST_PHOTO) 
     # Sparse: a few bytes that claim to be many, which photos never are.
     if member.issparse() or not member.isreg():
         return "a link or a device"
-    if reason := reason_unsafe(member.name):
+    # A name that is not UTF-8 is judged when its encoding is found, which takes the others' names.
+    if not is_undecoded(member.name) and (reason := reason_unsafe(member.name)):
         return reason
     return f"larger than {mebibytes(largest)}" if member.size > largest else None
 
@@ -108,6 +110,26 @@ def member_name(member: tarfile.TarInfo) -> str:
     'cats/1.jpg'
     """
     return str(PurePosixPath(member.name))
+
+
+def is_undecoded(name: str) -> bool:
+    r"""Return whether a name is not UTF-8, as tarfile hands it on.
+
+    >>> is_undecoded("Löwen/1.jpg"), is_undecoded("L\udcf6wen/1.jpg")
+    (False, True)
+    """
+    return any("\udc80" <= sign <= "\udcff" for sign in name)
+
+
+def decode_tar_names(names: Iterable[str]) -> tuple[dict[str, str], str]:
+    r"""Return each name that is not UTF-8 with what it most probably says, and what was guessed ("" where sure).
+
+    >>> decode_tar_names(["L\udcf6wen/1.jpg", "V\udcf6gel/1.jpg", "dogs/1.jpg"])[0]["L\udcf6wen/1.jpg"]
+    'Löwen/1.jpg'
+    """
+    raw = {name: name.encode("utf-8", "surrogateescape") for name in names if is_undecoded(name)}
+    decoded = decode_names(raw.values())
+    return {name: decoded.texts[data] for name, data in raw.items()}, decoded.doubt
 
 
 class _ForwardFile:

@@ -42,11 +42,6 @@ class Download:
     version: str | None = None
 
 
-def kaggle_url(dataset: str) -> str:
-    """Return the address of a dataset `<owner>/<slug>` in Kaggle's public REST interface."""
-    return f"{web.KAGGLE_URL}{dataset}"
-
-
 def gdrive_url(file_id: str) -> str:
     """Return the download address of a shared file on Google Drive."""
     return f"{web.DRIVE_URL}?{urlencode({'export': 'download', 'id': file_id})}"

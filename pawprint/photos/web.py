@@ -1,16 +1,13 @@
 """Streams over HTTP: plain URLs, Kaggle's public REST downloads, Google Drive and its confirmation page."""
 
 import http.client
-import json
-import logging
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
+from pawprint.photos import kaggle
 from pawprint.photos.headers import read_digest, read_length, read_mark, read_pause, read_range, read_strong_mark
 from pawprint.photos.pages import confirmation_url, page_title
 from pawprint.photos.received import BrokeOffError, BusyError, SilentError, UnreachableError
@@ -19,9 +16,6 @@ from pawprint.photos.sessions import CarefulSession, check_next
 from pawprint.photos.sniffing import looks_like_html
 from pawprint.photos.streams import Resume, Stream
 
-LOG = logging.getLogger(__name__)
-
-KAGGLE_URL = "https://www.kaggle.com/api/v1/datasets/download/"
 DRIVE_URL = "https://drive.google.com/uc"
 DRIVE_HOSTS = (".google.com", ".googleusercontent.com")
 
@@ -61,27 +55,6 @@ def open_web(url: str, resume: Resume | None = None) -> Stream:
         raise
 
 
-def kaggle_credentials() -> tuple[str, str] | None:
-    """Return the user's Kaggle name and key, from the environment or `kaggle.json`, or None: none are needed.
-
-    The places are those of Kaggle's own client: KAGGLE_USERNAME and KAGGLE_KEY, else `kaggle.json` in
-    KAGGLE_CONFIG_DIR or `~/.kaggle`.
-    """
-    name, key = os.environ.get("KAGGLE_USERNAME"), os.environ.get("KAGGLE_KEY")
-    if name and key:
-        return name, key
-    path = Path(os.environ.get("KAGGLE_CONFIG_DIR") or "~/.kaggle", "kaggle.json")
-    try:
-        path = path.expanduser()
-        if not path.is_file():
-            return None
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return str(content["username"]), str(content["key"])
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: of `~` and a name not known here
-        LOG.warning("photos: %s holds no username and key; asking Kaggle without", path)
-        return None
-
-
 def _open_file(session: requests.Session, url: str, resume: Resume | None) -> Stream:
     stream = _get(session, url, url, resume)
     if looks_like_html(stream.head) and url.startswith(DRIVE_URL):
@@ -102,7 +75,8 @@ def _open_file(session: requests.Session, url: str, resume: Resume | None) -> St
 
 def _get(session: requests.Session, url: str, name: str, resume: Resume | None) -> Stream:
     """Ask for a file, or its rest; `name` is the address that a person knows it by."""
-    auth = kaggle_credentials() if url.startswith(KAGGLE_URL) else None
+    credentials = kaggle.find_credentials() if url.startswith(kaggle.API_URL) else None
+    auth = credentials.auth if credentials else None
     headers = {"Range": f"bytes={resume.start}-", "If-Range": resume.mark} if resume else {}
     try:
         response = session.get(url, auth=auth, headers=headers, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS))
@@ -223,13 +197,8 @@ def _check_confirmed(url: str, confirmed: str) -> None:
 def _words_for_status(url: str, status: int) -> str:
     # Not the server's own words, which may hold anything.
     words = f"{url} answers {status} {http.client.responses.get(status, '')}".rstrip()
-    if not url.startswith(KAGGLE_URL):
-        return words
-    if status == requests.codes.not_found:
-        return f"{words}: Kaggle has no public dataset of that name"
-    if status in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return f"{words}: the dataset is private or needs an account; set KAGGLE_USERNAME and KAGGLE_KEY"
-    return words
+    explanation = kaggle.explain_status(url, status)
+    return f"{words}: {explanation}" if explanation else words
 
 
 def _words_for(error: Exception) -> str:

@@ -1,10 +1,12 @@
 """Zips from strangers: listed within bounds, each member judged before it is read, and read within bounds."""
 
 import io
+import logging
 import stat
 import struct
 import zipfile
 import zlib
+from functools import cache
 from pathlib import Path
 
 from pawprint.errors import UserError
@@ -20,10 +22,17 @@ from pawprint.photos.limits import (
     READ_SIZE,
     mebibytes,
 )
+from pawprint.photos.name_encodings import decode_names
 from pawprint.photos.sniffing import describe_file, starts_as_photo
+
+LOG = logging.getLogger(__name__)
 
 READABLE_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Those of which zipfile unpacks no more than it is asked for: of bzip2, 300 bytes become 256 MB at once."""
+UTF8_NAME = 0x800
+"""The flag of a member whose name is UTF-8 (APPNOTE 4.4.4)."""
+UNICODE_PATH = 0x7075
+"""The field that holds the name in UTF-8 beside that in a code page (APPNOTE 4.6.9)."""
 LOCAL_HEADER = 30
 """Bytes of a member's own header before its name (APPNOTE 4.3.7)."""
 DAMAGE = (
@@ -60,18 +69,41 @@ class _Bounded(io.BufferedReader):
 
 
 class _Zip(zipfile.ZipFile):
-    """A zip that closes its file, which zipfile does only where it has opened it itself."""
+    """A zip whose names are read in their encoding, and that closes its file: zipfile does where it has opened it.
+
+    Attributes:
+        doubt: Which code page its names were read in, with an example, where that is a guess; else "".
+    """
 
     def __init__(self, file: _Bounded) -> None:
         self._file = file
         super().__init__(file)
+        self.doubt = self._decode_names()
+
+    def _decode_names(self) -> str:
+        """Give each member whose name does not say its encoding the name that it most probably has."""
+        unknown: dict[int, bytes] = {}
+        for number, member in enumerate(self.filelist):
+            # zipfile has read them as cp437, which has a letter for each byte.
+            raw = member.orig_filename.partition("\0")[0].encode("cp437") if not member.flag_bits & UTF8_NAME else b""
+            if raw.isascii():
+                continue
+            if (name := _unicode_path(member)) is None:
+                unknown[number] = raw
+            else:
+                member.filename = name
+        decoded = decode_names(unknown.values())
+        for number, raw in unknown.items():
+            self.filelist[number].filename = decoded.texts[raw]
+        self.NameToInfo = {member.filename: member for member in self.filelist}
+        return decoded.doubt
 
     def close(self) -> None:
         super().close()
         self._file.close()
 
 
-def open_zip(path: Path) -> zipfile.ZipFile:
+def open_zip(path: Path) -> _Zip:
     """Open a zip; only the directory at its end is read.
 
     Raises:
@@ -101,6 +133,8 @@ def list_zip(path: Path) -> tuple[list[str], LeftOut]:
         UserError: The file is no zip, or its directory is damaged or larger than the limits.
     """
     with open_zip(path) as archive:
+        if archive.doubt:
+            warn_of_names(path, archive.doubt)
         return judge_members(archive)
 
 
@@ -163,6 +197,33 @@ def read_member(archive: zipfile.ZipFile, name: str, *, largest: int | None = No
         return content.getvalue()
     except DAMAGE as error:
         raise UnreadableMemberError(f"damaged in its archive: {error}") from error
+
+
+def _unicode_path(member: zipfile.ZipInfo) -> str | None:
+    """Return the name in UTF-8 that a member has beside the one in a code page, if it belongs to that one."""
+    raw = member.orig_filename.encode("cp437")
+    extra = member.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<HH", extra[:4])
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        # A version, the checksum of the name that it was made for, and the name.
+        if kind == UNICODE_PATH and field[:1] == b"\1" and field[1:5] == struct.pack("<L", zlib.crc32(raw)):
+            try:
+                return field[5:].decode("utf-8") or None
+            except UnicodeDecodeError:
+                return None
+    return None
+
+
+@cache
+def warn_of_names(path: Path, doubt: str) -> None:
+    """Say, once a process, that an archive's names were read by a guess."""
+    LOG.warning(
+        "photos: names in %s do not say their encoding and are read as %s; if that is wrong, give the folder itself, "
+        "or pack it again with names in UTF-8 (7-Zip: -mcu=on)",
+        path.name,
+        doubt,
+    )
 
 
 def _find_overlaps(members: list[zipfile.ZipInfo]) -> set[int]:

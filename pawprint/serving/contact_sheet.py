@@ -33,6 +33,7 @@ def write_contact_sheet(
     class_names: Sequence[str],
     model: str,
     source: str,
+    left_out: Sequence[str] = (),
 ) -> None:
     """Write the page.
 
@@ -45,6 +46,7 @@ def write_contact_sheet(
         class_names: in the order of the model's answers.
         model: what to call the model.
         source: what to call the photos.
+        left_out: files that were given and not labelled, a line a reason.
     """
     groups = choose_shown(outcome)
     shown = [one for _, group in groups for one in group]
@@ -66,6 +68,7 @@ def write_contact_sheet(
         headline=tell_headline(outcome.counts.total(), outcome.num_unreadable),
         num_unreadable=outcome.num_unreadable,
         errors=outcome.errors,
+        left_out=left_out,
         groups=[
             {
                 "name": class_names[number],

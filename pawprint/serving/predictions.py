@@ -21,12 +21,17 @@ from tqdm import tqdm
 from pawprint.dataset.ahead import decode_ahead
 from pawprint.models.prediction import BATCH
 from pawprint.photos.collection import Photo, PhotoCollection
+from pawprint.photos.labels import UNLABELLED
+from pawprint.photos.left_out import LeftOut
+from pawprint.photos.manifest import Manifest
 
 MOST_DOUBTFUL = 200
 """Photos of each class that are remembered for the contact sheet."""
 MOST_ERRORS = 100
 """Unreadable photos that are remembered by name; the tables name them all."""
 ROW_GROUP = 8192
+NO_LOSS = (UNLABELLED, "system file")
+"""Reasons that no photo was lost for: one without a class is labelled here, and a system's own files are nobody's."""
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Write = Callable[[Sequence[str], NDArray[np.float32], Sequence[str]], None]
@@ -56,6 +61,16 @@ class Outcome:
     doubtful: dict[int, list[Prediction]] = field(default_factory=dict)
     num_unreadable: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
+
+
+def count_left_out(manifest: Manifest) -> LeftOut:
+    """Return the files that were given and get no row in the tables, by reason: HEIC photos, documents, videos."""
+    left_out = LeftOut()
+    for reason, number in manifest.ignored.items():
+        if reason not in NO_LOSS:
+            left_out[reason] = number
+            left_out.names[reason] = list(manifest.ignored_names.get(reason, ()))
+    return left_out
 
 
 def predict_photos(

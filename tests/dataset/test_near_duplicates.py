@@ -150,11 +150,11 @@ def test_without_named_folders_copies_stay_together_and_all_are_used(
     assert all(splits[copy] == splits[copy.replace("-small", "")] for copy in copies)
     assert {splits[copy] for copy in copies} == {"train", "validation", "test"}
     assert description["left_out"]["near_duplicates"] == 0
-    # Nothing else has moved: what has no copy stands where it stood without them.
+    # Of what has no copy, few have moved: each class has its share again, of more photos.
     preprocess(write_photos(tmp_path / "before", drawings), tmp_path / "without")
     before = splits_of(tmp_path / "without")
     untouched = [name for name in drawings if name.replace(".jpg", "-small.jpg") not in copies]
-    assert [before[name] for name in untouched] == [splits[name] for name in untouched]
+    assert sum(before[name] != splits[name] for name in untouched) <= 0.3 * len(copies)
 
 
 def test_photos_without_near_duplicates_have_an_empty_table_and_no_picture(

@@ -107,7 +107,7 @@ def test_a_class_without_enough_photos_is_named(tiny_photos: TinyPhotos, tmp_pat
     folder = tiny_photos(photos=20)
     for path in sorted((folder / "dogs").iterdir())[2:]:
         path.unlink()
-    with pytest.raises(UserError, match="class 'dogs' has"):
+    with pytest.raises(UserError, match=r"too few photos have 'dogs' \(2 photos\); a class needs 2 photos"):
         write(folder, tmp_path / "dataset")
 
 
@@ -115,7 +115,7 @@ def test_where_nothing_but_copies_is_left_the_message_says_so(tiny_photos: TinyP
     folder = tiny_photos(photos=5)
     for path in (folder / "dogs").iterdir():
         path.write_bytes((folder / "dogs" / "0001.jpg").read_bytes())
-    with pytest.raises(UserError, match=r"class 'dogs' has .* 4 duplicates and 0 near duplicates of others"):
+    with pytest.raises(UserError, match=r"'dogs' \(5 photos, 4 duplicates among them\)"):
         write(folder, tmp_path / "dataset")
 
 
@@ -192,3 +192,27 @@ def test_memory_does_not_grow_with_the_pixels(tmp_path: Path) -> None:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         peaks.append(int(done.stdout.splitlines()[-1]))
     assert peaks[1] < 1.25 * peaks[0]
+
+
+def test_a_class_in_the_test_folder_only_is_left_out_and_one_that_it_lacks_is_filled(
+    tiny_photos: TinyPhotos, tmp_path: Path
+) -> None:
+    folder = tiny_photos(classes=("ants", "bees", "cows", "dogs"), photos=10, splits=("train", "test"))
+    shutil.rmtree(folder / "train" / "cows")
+    shutil.rmtree(folder / "test" / "dogs")
+    description = write(folder, tmp_path / "dataset")
+    assert description["class_names"] == ["ants", "bees", "dogs"]
+    assert description["counts"]["test"] == {"ants": 10, "bees": 10, "dogs": 2}
+    lost, filled = description["notes"]
+    assert "left out (a class needs" in lost and "'cows' (10 photos, all in the test folder)" in lost
+    assert filled == "the test folder lacks 1 class, and training photos are taken for it: 'dogs' (2 photos)"
+    with (tmp_path / "dataset" / "quarantine.csv").open(newline="") as file:
+        assert {row["member"].split("/")[1] for row in csv.DictReader(file)} == {"cows"}
+
+
+def test_counts_that_leave_a_class_without_photos_are_refused_with_their_names(
+    tiny_photos: TinyPhotos, tmp_path: Path
+) -> None:
+    folder = tiny_photos(classes=("ant", "bee", "cow"), photos=10)
+    with pytest.raises(UserError, match=r"train_images=30 and test_images=2, shared by 3 classes, .* 'cow' \(.* 0 for"):
+        write(folder, tmp_path / "dataset", train_images=30, test_images=2)

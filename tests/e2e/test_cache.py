@@ -80,7 +80,9 @@ def test_only_what_changed_runs_again_and_the_plan_says_so(
     assert [name for name, state in changed.items() if state == "reused"] == ["download", "preprocess"]
 
     metrics = project / "pawprint" / "evaluation" / "metrics.py"
-    metrics.write_text(metrics.read_text() + "# a comment\n")
+    metrics.write_text(metrics.read_text().replace('"""', '"""In other words: ', 1) + "# a comment\n")
+    assert run("-P", "epochs=2") == dict.fromkeys(steps, "reused")
+    metrics.write_text(metrics.read_text() + "NEW = 1\n")
     assert run("-P", "epochs=2") == {name: "run" if name.startswith("evaluate") else "reused" for name in steps}
     told = at.run(*words, "-P", "epochs=3", "-P", "plan=true", project=str(project)).stdout
     assert "epochs 2 -> 3" in told

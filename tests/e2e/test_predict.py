@@ -51,14 +51,19 @@ def test_loose_photos_are_labelled_tracked_and_led_back_to_the_model(
     for number, photo in enumerate(sorted(tiny_photos(photos=5).rglob("*.jpg"))):
         photo.rename(loose / f"IMG_{number:04d}.jpg")
     (loose / "broken.jpg").write_bytes(b"no photo")
+    (loose / "notes.pdf").write_bytes(b"%PDF-1.7")
+    (loose / ".DS_Store").write_bytes(b"")
     model = log_small_model(at, tmp_path)
     mlflow.register_model(model.uri, "pets")
     at.client.set_registered_model_alias("pets", "champion", "1")
 
-    at.run("-e", "predict", "-P", "model=models:/pets@champion", "-P", f"source={loose}")
+    done = at.run("-e", "predict", "-P", "model=models:/pets@champion", "-P", f"source={loose}")
+    assert "not labelled: 1 × not a photo: notes.pdf" in done.stdout
     run = at.client.get_run(at.newest("predict").info.run_id)  # a search leaves the inputs out
     assert run.data.metrics["num_photos"] == 11
     assert run.data.metrics["num_unreadable"] == 1
+    assert run.data.metrics["num_left_out"] == 1
+    assert "1 × not a photo: notes.pdf" in run.data.tags["mlflow.note.content"]
     assert run.data.tags["pawprint.model"] == model.uri
     assert [one.model_id for one in run.inputs.model_inputs] == [model.model_id]
     (asked,) = run.inputs.dataset_inputs

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 from scipy.stats import binomtest
 
+from pawprint.evaluation.column_slices import slice_columns
 from pawprint.evaluation.slices import (
     FEWEST,
     QUARTERS,
@@ -90,3 +91,46 @@ def test_slices_are_read_as_they_were_written(tmp_path):
     again = read_slices(tmp_path / "slices.csv")
     assert again[0] == slices[0]
     assert (again[1].name, again[1].correct, np.isnan(again[1].start)) == ('a "b", c', 7, True)
+
+
+def test_values_of_a_column_are_slices_with_their_intervals():
+    labels = np.zeros(200, int)
+    predictions = np.where(np.arange(200) % 4 == 3, 1, 0)
+    columns = {
+        "camera": ["phone", "compact", "phone", "compact"] * 50,
+        "brightness": ["day", "night"] * 100,  # a column may be called as a trait is
+        "patient": [str(number) + "a" for number in range(200)],
+        "rare": ["usual"] * 195 + ["other"] * 5,
+        "empty": [""] * 200,
+        "sparse": ["a", "b", "", "", "", ""] * 33 + ["", ""],
+        "flag": ["0", "1"] * 100,
+    }
+    slices = slice_columns(labels, predictions, columns)
+    assert {(one.trait, one.name): (one.photos, one.correct) for one in slices} == {
+        ("camera", "compact"): (100, 50),
+        ("camera", "phone"): (100, 100),
+        ("column brightness", "day"): (100, 100),
+        ("column brightness", "night"): (100, 50),
+        ("flag", "0"): (100, 100),
+        ("flag", "1"): (100, 50),
+    }
+    assert tell_worst(slices[:2]).startswith("Weakest of 2 slices: camera compact, 50.0 % of 100 photos right")
+
+
+def test_a_column_of_numbers_is_cut_into_quarters():
+    ages = [str(number / 2) for number in range(200)]
+    right = np.arange(200) < 150
+    slices = slice_columns(np.zeros(200, int), np.where(right, 0, 1), {"age": ages})
+    assert [(one.name, one.photos, one.correct, one.start, one.end) for one in slices] == [
+        ("lowest", 50, 50, 0.0, 24.5),
+        ("lower", 50, 50, 25.0, 49.5),
+        ("higher", 50, 50, 50.0, 74.5),
+        ("highest", 50, 0, 75.0, 99.5),
+    ]
+    unknown = [*ages[:100], *[""] * 100]
+    assert sum(one.photos for one in slice_columns(np.zeros(200, int), np.zeros(200, int), {"age": unknown})) == 100
+
+
+def test_a_date_or_a_name_with_infinite_letters_is_no_number():
+    for texts in (["2024-01-01"] * 100, ["inf", "1"] * 50, ["nan"] * 100):
+        slice_columns(np.zeros(100, int), np.zeros(100, int), {"x": texts})

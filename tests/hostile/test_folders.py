@@ -16,11 +16,11 @@ import pytest
 from pawprint.errors import UserError
 from pawprint.photos.archives import list_folder
 from pawprint.photos.cache import cache_folder
+from pawprint.photos.kaggle import find_credentials
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Manifest, load_manifest
 from pawprint.photos.received import UnreachableError
 from pawprint.photos.sources import check_source, fetch_photos
-from pawprint.photos.web import kaggle_credentials
 
 ROOT = Path(__file__).parents[2]
 Tiny = Callable[..., Path]
@@ -147,7 +147,7 @@ def test_homes_of_people_who_are_not_known_here(
         cache_folder()
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", "~nosuchuser")
     monkeypatch.delenv("KAGGLE_KEY", raising=False)
-    assert kaggle_credentials() is None
+    assert find_credentials() is None
     assert "asking Kaggle without" in caplog.text
 
 

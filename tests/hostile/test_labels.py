@@ -91,9 +91,21 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
         write_photos(tmp_path, {"cats": 5})
 
 
-def test_a_class_of_a_single_photo_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_class_of_a_single_photo_is_left_out_by_name(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path, {"cats": 9, "dogs": 9, "a lonely dog": 1})
+    make_dataset(photos, tmp_path / "dataset")
+    description = json.loads((tmp_path / "dataset/dataset.json").read_text())
+    assert description["class_names"] == ["cats", "dogs"]
+    assert any("'a lonely dog' (1 photo)" in note for note in description["notes"])
+    with (tmp_path / "dataset/quarantine.csv").open(newline="") as file:
+        assert [(row["member"], row["reason"]) for row in csv.DictReader(file)] == [
+            ("a lonely dog/0.jpg", "class 'a lonely dog' is left out: it has 1 photo")
+        ]
+
+
+def test_where_a_single_photo_leaves_one_class_the_run_is_refused_by_name(tmp_path: Path) -> None:
     photos = write_photos(tmp_path, {"cats": 9, "a lonely dog": 1})
-    with pytest.raises(UserError, match=r"class 'a lonely dog' has \d photos for (train|test), at least \d are needed"):
+    with pytest.raises(UserError, match=r"two classes, and 1 is left: too few photos have 'a lonely dog' \(1 photo\);"):
         make_dataset(photos, tmp_path / "dataset")
 
 

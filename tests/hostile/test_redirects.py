@@ -186,6 +186,8 @@ def refuse(source: str) -> str:
         "https://me:PLANTED@host.test/a.zip",
         "https://PLANTED@host.test/a.zip",
         "s3://AKIA:PLAN/TED@bucket/a.zip",
+        "abfss://pets:PLANTED@account.dfs.core.windows.net/a.zip",
+        "az://PLANTED@account/a.zip",
         "synthetic,https://host.test/a.zip?X-Amz-Signature=PLANTED",
         "https://host.test/a.zip?x=1&SIG=PLANTED",
         "https://host.test/a.zip#access_token=PLANTED",
@@ -206,6 +208,8 @@ def test_a_source_with_a_secret_is_refused_without_quoting_it(source: str) -> No
     [
         "https://host.test:8000/me@home.zip",
         "s3://bucket/me@home.zip",
+        "abfss://pets@account.dfs.core.windows.net/a.zip",
+        "wasbs://pets@account.blob.core.windows.net/photos/",
         "https://www.dropbox.com/s/abc/a.zip?dl=1&rlkey=x",
         "https://host.test/a.zip?id=7&export=download",
         "https://host.test/sig/token/a.zip",

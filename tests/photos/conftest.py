@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pawprint.photos import kaggle as kaggle_api
 from pawprint.photos import tries, unreached
 from tests.servers import Answer, answering, give
+
+KAGGLE = ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR")
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +23,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAWPRINT_CACHE", str(cache))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR", "MLFLOW_TRACKING_URI", "NETRC"):
+    for name in (*KAGGLE, "XDG_CONFIG_HOME", "MLFLOW_TRACKING_URI", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(unreached.VARIABLE, "")
     monkeypatch.setattr(tries, "PAUSE_SECONDS", 0.001)
@@ -111,3 +114,16 @@ def site(start_site: Callable[[], Site]) -> Site:
 def tiny_zip(tiny_photos: Callable[..., Path], tmp_path: Path) -> Path:
     """Return a zip of twelve photos, six cats and six dogs, compressed as people make them."""
     return Path(shutil.make_archive(str(tmp_path / "tiny"), "zip", tiny_photos()))
+
+
+@pytest.fixture
+def kaggle(start_site: Callable[[], Site], tiny_zip: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Site, Site]:
+    """Start Kaggle and the storage that it redirects to, which is another host with an address of its own."""
+    front, storage = start_site(), start_site()
+    address = storage.give_file("/signed/archive.zip", tiny_zip.read_bytes(), length=None)
+    address = address.replace("127.0.0.1", "localhost") + "?X-Goog-Signature=ab12"
+    front.give_redirect("/api/v1/datasets/download/tongpython/cat-and-dog", address)
+    front.give_redirect("/api/v1/datasets/download/someone/pets", address)
+    front.give_redirect("/api/v1/competitions/data/download-all/dog-breeds", address)
+    monkeypatch.setattr(kaggle_api, "API_URL", f"{front.url}/api/v1/")
+    return front, storage

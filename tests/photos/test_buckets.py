@@ -1,18 +1,19 @@
-"""Object stores: S3 as moto plays it, Google's as a server that answers the two requests that gcsfs makes."""
+"""Object stores: S3 as moto plays it, Google's and Azure's as `stores.py` does."""
 
-import json
-import re
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pawprint.errors import UserError
+from pawprint.photos import tries
+from pawprint.photos.buckets import open_bucket
 from pawprint.photos.collection import load_photos
 from pawprint.photos.manifest import Manifest
 from pawprint.photos.sources import fetch_photos
+from pawprint.photos.streams import Resume
+from tests.photos.stores import Store, storing
 
 
 def fetch(source: str, folder: Path, keep_photos: str = "copy") -> Manifest:
@@ -72,36 +73,72 @@ def test_s3_that_cannot_be_reached_gives_way(tiny_zip: Path, tmp_path: Path, mon
     assert manifest.source == str(tiny_zip)
 
 
-def test_gs(start_site: Callable[[], Any], tiny_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = tiny_zip.read_bytes()
-    site = start_site()
+GOOGLE, AZURE, AZURES_OTHER_FORM = "gs://pets", "az://pets", "abfss://pets@account.dfs.core.windows.net"
 
-    def describe(handler: BaseHTTPRequestHandler) -> None:
-        body = {
-            "kind": "storage#object",
-            "name": "tiny.zip",
-            "bucket": "pets",
-            "size": str(len(data)),
-            "generation": "1",
-        }
-        send(handler, 200, json.dumps(body).encode(), "application/json")
 
-    def give(handler: BaseHTTPRequestHandler) -> None:
-        first, last = re.fullmatch(r"bytes=(\d+)-(\d+)", handler.headers["Range"]).groups()  # type: ignore[union-attr]
-        send(handler, 206, data[int(first) : int(last) + 1], "application/zip")
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """Start Google's store and Azure's; return the buckets to fill."""
+    with storing() as store:
+        monkeypatch.setattr(tries, "BUSY_SECONDS", 5)
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", store.url)
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", f"{store.url}/account")
+        yield store
 
-    def send(handler: BaseHTTPRequestHandler, status: int, body: bytes, kind: str) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Type", kind)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
 
-    site.answers["/storage/v1/b/pets/o/tiny.zip"] = describe
-    site.answers["/download/storage/v1/b/pets/o/tiny.zip"] = give
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", site.url)
-    manifest = fetch("gs://pets/tiny.zip", tmp_path / "photos")
-    assert manifest.url == "gs://pets/tiny.zip"
-    assert (tmp_path / "photos" / "tiny.zip").read_bytes() == data
-    with pytest.raises(UserError, match="no such bucket or object"):
-        fetch("gs://pets/other.zip", tmp_path / "b")
+@pytest.mark.parametrize("bucket", [GOOGLE, AZURE, AZURES_OTHER_FORM])
+def test_googles_and_azures(bucket: str, store: Store, tiny_zip: Path, tmp_path: Path) -> None:
+    store.objects["pets/tiny.zip"] = tiny_zip.read_bytes()
+    manifest = fetch(f"{bucket}/tiny.zip", tmp_path / "photos")
+    assert manifest.url == f"{bucket}/tiny.zip"
+    assert (tmp_path / "photos" / "tiny.zip").read_bytes() == tiny_zip.read_bytes()
+    assert "Authorization" not in {name for headers in store.headers for name in headers}
+    with pytest.raises(UserError, match=f"{bucket}/other.zip cannot be read: no such bucket or object"):
+        fetch(f"{bucket}/other.zip", tmp_path / "b")
+
+
+@pytest.mark.parametrize("bucket", [GOOGLE, AZURE])
+@pytest.mark.parametrize("fault", ["cuts", "503", "403", "changes"])
+def test_faults(bucket: str, fault: str, store: Store, tiny_zip: Path, tmp_path: Path) -> None:
+    store.objects["pets/tiny.zip"] = tiny_zip.read_bytes()
+    if fault == "cuts":
+        store.cuts = [100, 2000, 1500, 1600]
+    elif fault == "changes":
+        store.cuts, store.refusals = [2000], [503, 412]
+    else:
+        store.refusals = [int(fault)] * 4
+    if fault == "403":
+        with pytest.raises(UserError, match="no permission; expected a public object, or credentials"):
+            fetch(f"{bucket}/tiny.zip", tmp_path / "photos")
+        assert len(store.asked) == 2
+    else:
+        manifest = fetch(f"{bucket}/tiny.zip", tmp_path / "photos")
+        assert manifest.bytes == len(tiny_zip.read_bytes())
+        assert not store.cuts
+        assert not store.refusals
+
+
+def test_what_changed_between_two_requests_is_never_spliced(store: Store, tiny_zip: Path) -> None:
+    before, after = tiny_zip.read_bytes(), tiny_zip.read_bytes()[::-1]
+    store.objects["pets/tiny.zip"] = before
+    stream = open_bucket("gs://pets/tiny.zip")
+    store.objects["pets/tiny.zip"] = after
+    assert stream.mark is not None
+    resumed = open_bucket("gs://pets/tiny.zip", Resume(1000, stream.mark, stream.num_bytes))
+    assert resumed.start == 0
+    assert b"".join([resumed.head, *resumed.rest]) == after
+
+
+def test_azures_connection_string_names_account_and_key(
+    store: Store, tiny_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.objects["pets/tiny.zip"] = tiny_zip.read_bytes()
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ENDPOINT"):
+        monkeypatch.delenv(name)
+    with pytest.raises(UserError, match="no storage account is named; set AZURE_STORAGE_ACCOUNT_NAME"):
+        fetch("az://pets/tiny.zip", tmp_path / "photos")
+    words = f"AccountName=account;AccountKey=cGxhbnRlZA==;BlobEndpoint={store.url}/account"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", words)
+    assert fetch("az://pets/tiny.zip", tmp_path / "photos").counts
+    assert store.headers[-1]["authorization"].startswith("SharedKey account:")

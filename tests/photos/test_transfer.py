@@ -4,7 +4,6 @@ import shutil
 import tarfile
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,60 +174,6 @@ def test_a_server_that_does_not_answer_gives_way_in_time(
 def test_a_name_that_cannot_be_resolved(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="its name cannot be resolved"):
         fetch("http://no-such-host.invalid/pets.zip", tmp_path / "photos")
-
-
-@pytest.fixture
-def kaggle(start_site: Callable[[], Any], tiny_zip: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
-    """Start Kaggle and the storage that it redirects to, which is another host with an address of its own."""
-    front, storage = start_site(), start_site()
-    address = storage.give_file("/signed/archive.zip", tiny_zip.read_bytes(), length=None)
-    address = address.replace("127.0.0.1", "localhost") + "?X-Goog-Signature=ab12"
-    front.give_redirect("/api/v1/datasets/download/tongpython/cat-and-dog", address)
-    front.give_redirect("/api/v1/datasets/download/someone/pets", address)
-    monkeypatch.setattr(web, "KAGGLE_URL", f"{front.url}/api/v1/datasets/download/")
-    return front, storage
-
-
-@pytest.mark.parametrize(("source", "name"), [("cat-and-dog", "cat-and-dog.zip"), ("kaggle:someone/pets", "pets.zip")])
-def test_kaggle_without_a_key(source: str, name: str, kaggle: tuple[Any, Any], tmp_path: Path) -> None:
-    manifest = fetch(source, tmp_path / "photos")
-    assert manifest.source == source
-    assert manifest.archives[0].file == name
-    assert manifest.url is not None
-    assert manifest.url.startswith(web.KAGGLE_URL)
-    assert "Authorization" not in kaggle[0].headers[0]
-
-
-@pytest.mark.parametrize("place", ["environment", "file"])
-def test_kaggle_credentials_go_to_kaggle_and_no_further(
-    place: str, kaggle: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if place == "environment":
-        monkeypatch.setenv("KAGGLE_USERNAME", "me")
-        monkeypatch.setenv("KAGGLE_KEY", "0123")
-    else:
-        (tmp_path / "home" / ".kaggle").mkdir(parents=True)
-        (tmp_path / "home" / ".kaggle" / "kaggle.json").write_text('{"username": "me", "key": "0123"}')
-    fetch("cat-and-dog", tmp_path / "photos")
-    front, storage = kaggle
-    assert front.headers[0]["Authorization"] == f"Basic {b64encode(b'me:0123').decode()}"
-    assert "Authorization" not in storage.headers[0]
-    assert "0123" not in (tmp_path / "photos" / "manifest.json").read_text()
-
-
-def test_a_broken_kaggle_json_is_passed_over(kaggle: tuple[Any, Any], tmp_path: Path) -> None:
-    (tmp_path / "home" / ".kaggle").mkdir(parents=True)
-    (tmp_path / "home" / ".kaggle" / "kaggle.json").write_text("[]")
-    fetch("cat-and-dog", tmp_path / "photos")
-    assert "Authorization" not in kaggle[0].headers[0]
-
-
-def test_what_kaggle_says_of_datasets_that_cannot_be_had(kaggle: tuple[Any, Any], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no public dataset of that name"):
-        fetch("kaggle:someone/nothing", tmp_path / "photos")
-    kaggle[0].give_error("/api/v1/datasets/download/someone/private", 403)
-    with pytest.raises(UserError, match="set KAGGLE_USERNAME and KAGGLE_KEY"):
-        fetch("kaggle:someone/private", tmp_path / "photos")
 
 
 @pytest.fixture

@@ -14,11 +14,12 @@ from PIL import Image
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
 from pawprint.photos.collection import PhotoCollection, load_photos
+from pawprint.photos.left_out import tell_left_out
 from pawprint.photos.sources import fetch_photos
 from pawprint.serving import predictions
 from pawprint.serving.classifier import PhotoClassifier
 from pawprint.serving.contact_sheet import write_contact_sheet
-from pawprint.serving.predictions import Outcome, predict_photos
+from pawprint.serving.predictions import Outcome, count_left_out, predict_photos
 
 SIDE = 8
 CLASSES = ("dark", "<b>light</b>")
@@ -159,6 +160,29 @@ def test_the_sheet_is_one_page_with_every_photo_named_and_nobodys_text_as_markup
     assert "/a&amp;b" in page
     assert page.index('data-name="z.png"') < page.index('data-name="y.png"')
     assert 'alt="y.png: &lt;b&gt;light&lt;/b&gt;, 80.0 %"' in page
+
+
+def test_every_file_that_was_given_has_a_row_or_is_counted_with_its_reason(tmp_path: Path) -> None:
+    loose = tmp_path / "loose"
+    photos = {"a": draw(51), "b": b"no photo"}
+    others = {"<u>.pdf": b"%PDF", "c.zip": b"PK", ".DS_Store": b"", "IMG_1.MOV": b"movie"}
+    loose.mkdir()
+    for name, data in others.items():
+        (loose / name).write_bytes(data)
+    for name, data in photos.items():
+        (loose / f"{name}.png").write_bytes(data)
+    fetch_photos(str(loose), tmp_path / "photos", keep_photos="reference", resolve_uri=Path, labelled=False)
+    collection = load_photos(tmp_path / "photos", labelled=False)
+    outcome = predict(collection, tmp_path / "out")
+    left_out = count_left_out(collection.manifest)
+    assert [row["member"] for row in read_rows(tmp_path / "out")] == ["a.png", "b.png"]
+    assert sorted(name for names in left_out.names.values() for name in names) == ["<u>.pdf", "IMG_1.MOV", "c.zip"]
+    assert left_out.total() == 3
+    lines = tell_left_out(left_out, left_out.names)
+    page = tmp_path / "sheet.html"
+    write_contact_sheet(outcome, collection, page, class_names=CLASSES, model="m", source="s", left_out=lines)
+    assert "1 × archive within the archive: c.zip" in page.read_text("utf-8")
+    assert "&lt;u&gt;.pdf" in page.read_text("utf-8")
 
 
 def test_the_sheet_says_what_it_leaves_out(collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

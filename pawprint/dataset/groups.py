@@ -1,0 +1,152 @@
+"""`group`: which photos are of one patient, animal, session or scene, and so never stand on two sides of the split.
+
+A column of the table that came with the photos, a regular expression on their names, or `burst`: one camera within
+seconds.
+"""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+
+from pawprint.dataset.exif import BURST_SECONDS, Taken, find_bursts
+from pawprint.dataset.splits import Candidate, LeftOut, join_groups
+from pawprint.errors import UserError
+
+BURST = "burst"
+
+
+def read_groups(
+    group: str,
+    members: Mapping[str, str],
+    columns: Sequence[str],
+    values: Mapping[str, Sequence[str]],
+    taken: Mapping[str, Taken],
+) -> dict[str, str]:
+    """Return the group of each photo that has one.
+
+    Args:
+        group: A column's name, a regular expression, or `burst`.
+        members: The photos, at least one: each one's name, and its path in its archive.
+        columns: Names of the table's columns; () without a table.
+        values: What the table says of each photo, in the order of the columns.
+        taken: When and by what each photo was taken, of those that say it; looked at for `burst` only.
+
+    Raises:
+        UserError: It is neither a column nor a regular expression that finds anything, or all photos are one group.
+    """
+    if group in columns:
+        place = columns.index(group)
+        found = {member: value for member in members if (value := values[member][place].strip())}
+        if not found:
+            raise UserError(f"group={group}: the column {group!r} of the table is empty for all photos")
+    elif group == BURST:
+        found = find_bursts({member: taken[member] for member in members if member in taken})
+        if not found:
+            raise UserError(
+                f"group={BURST}: no two photos say (in EXIF) that one camera took them within {BURST_SECONDS} seconds; "
+                "leave group empty, or name a column or a regular expression"
+            )
+    else:
+        found = _search_names(group, members, columns)
+    if len(found) == len(members) and len(set(found.values())) == 1:
+        raise UserError(
+            f"group={group} makes one group, {next(iter(found.values()))!r}, of all {len(members)} photos, which can't "
+            "be divided; expected what differs from patient to patient, or scene to scene" + describe_columns(columns)
+        )
+    return found
+
+
+def match_name(pattern: re.Pattern[str], member: str) -> str | None:
+    r"""Return what a regular expression finds in a photo's file name, or else in its whole path; None for nothing.
+
+    That is its group named `group`, or else its first group, or else all that it matches.
+
+    >>> match_name(re.compile(r"^(P\d+)_"), "cats/P12_003.jpg")
+    'P12'
+    >>> match_name(re.compile(r"patient\d+"), "patient07/study1_positive/2.png")
+    'patient07'
+    """
+    match = pattern.search(member.rsplit("/", 1)[-1]) or pattern.search(member)
+    if match is None:
+        return None
+    if "group" in pattern.groupindex:
+        return match["group"] or None
+    return match[1 if pattern.groups else 0] or None
+
+
+def describe_columns(columns: Sequence[str]) -> str:
+    """Return what follows a refusal: the table's columns, if there are any."""
+    return f"; the table has the columns {', '.join(columns)}" if columns else ""
+
+
+def guess_column(name: str, columns: Sequence[str]) -> str:
+    """Return a question that names the column that was meant, if one is spelt much alike, after a space.
+
+    >>> guess_column("lesion", ["lesion_id", "age"])
+    ' (did you mean lesion_id?)'
+    """
+    lower = {column.lower(): column for column in columns}
+    close = difflib.get_close_matches(name.lower(), lower, n=1)
+    return f" (did you mean {lower[close[0]]}?)" if close else ""
+
+
+def describe_groups(group: str, candidates: Sequence[Candidate]) -> str:
+    """Say in one sentence how many groups there are, how large, and how many photos have none."""
+    sizes = Counter(c.group for c in candidates if c.group is not None)
+    largest, number = max(sizes.items(), key=lambda item: (item[1], item[0]))
+    alone = sum(c.group is None for c in candidates)
+    return (
+        f"group={group}: {sum(sizes.values())} photos in {len(sizes)} groups, none of which stands on two sides of the "
+        f"split; the largest, {largest!r}, has {number}"
+        + (f"; {alone} photos have no group and stand alone" if alone else "")
+    )
+
+
+def explain_group_left_out(
+    candidates: Sequence[Candidate], chosen: Mapping[str, Sequence[Candidate]], groups: Iterable[Iterable[str]]
+) -> list[LeftOut]:
+    """Name the photos that are not used since others of their group are in the test or in validation.
+
+    Args:
+        candidates: What `assign_splits` was given.
+        chosen: What it gave.
+        groups: The members of each group of near duplicates, which join groups.
+
+    Returns:
+        Sorted by member name.
+    """
+    unit_of = join_groups(candidates, [frozenset(members) for members in groups])
+    split_of = {c.member: split for split, photos in chosen.items() for c in photos}
+    keepers: dict[int, Candidate] = {}
+    for split in ("validation", "test"):  # the test last: it decides where folders divide a group
+        for c in sorted(chosen.get(split, ()), key=lambda c: c.member, reverse=True):
+            keepers[unit_of[c.member]] = c
+    left_out = []
+    for c in candidates:
+        keeper = keepers.get(unit_of[c.member])
+        if c.group is not None and keeper is not None and c.member not in split_of:
+            split = split_of[keeper.member]
+            if c.named_split != split:
+                left_out.append(LeftOut(c.member, f"of the group {c.group!r}, which is in {split} ({keeper.member})"))
+    return sorted(left_out, key=lambda left: left.member)
+
+
+def _search_names(group: str, members: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:
+    no_column = f"group={group} is no column of the table" if columns else f"group={group}: there is no table"
+    no_column += guess_column(group, columns)
+    try:
+        pattern = re.compile(group)
+    except re.error as error:
+        raise UserError(
+            f"{no_column}, and as a regular expression it is faulty ({error})" + describe_columns(columns)
+        ) from None
+    found = {name: value for name, path in members.items() if (value := match_name(pattern, path)) is not None}
+    if not found:
+        examples = ", ".join(islice(members, 3))
+        raise UserError(
+            f"{no_column}, and as a regular expression it finds nothing in the names (such as {examples})"
+            + describe_columns(columns)
+        )
+    return found

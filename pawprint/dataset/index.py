@@ -1,0 +1,73 @@
+"""index.csv and quarantine.csv: what became of every photo."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pawprint.dataset.shards import PixelFile, write_shards
+from pawprint.dataset.splits import SPLITS, Candidate, LeftOut
+
+COLUMNS = ("split", "row", "shard", "position", "label", "member", "sha256")
+"""Of every index.csv; those of a table that came with the photos follow."""
+
+
+def name_columns(columns: Sequence[str]) -> list[str]:
+    """Return what a table's columns are called in index.csv, where none can be called as another.
+
+    >>> name_columns(["camera", "split", "camera"])
+    ['camera', 'table_split', 'table_camera']
+    """
+    names: list[str] = []
+    for column in columns:
+        name = column
+        while name in COLUMNS or name in names:
+            name = f"table_{name}"
+        names.append(name)
+    return names
+
+
+def write_shards_and_index(
+    folder: Path,
+    chosen: Mapping[str, Sequence[Candidate]],
+    rows: Mapping[str, int],
+    pixels: PixelFile,
+    side: int,
+    columns: Sequence[str] = (),
+) -> list[str]:
+    """Write the shards and index.csv.
+
+    Args:
+        folder: Where to.
+        chosen: The photos of each split.
+        rows: Where each photo's pixels are, by member.
+        pixels: The decoded squares.
+        side: Of the squares, in pixels.
+        columns: Names of what a table says of the photos.
+
+    Returns:
+        The names of the shards.
+    """
+    names: list[str] = []
+    with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*COLUMNS, *name_columns(columns)])
+        for split in SPLITS:
+            photos = chosen[split]
+            row = 0
+            for name, size in write_shards(folder, split, pixels, [rows[c.member] for c in photos], side):
+                names.append(name)
+                for position, c in enumerate(photos[row : row + size]):
+                    writer.writerow([split, row + position, name, position, c.label, c.member, c.sha256, *c.columns])
+                row += size
+    return names
+
+
+def write_quarantine(path: Path, left_out: Sequence[LeftOut]) -> None:
+    """Write each photo that is left out, with the first reason that was found."""
+    reasons: dict[str, str] = {}
+    for left in left_out:
+        reasons.setdefault(left.member, left.reason)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["member", "reason"])
+        writer.writerows(sorted(reasons.items()))
