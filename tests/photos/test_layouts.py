@@ -211,6 +211,53 @@ CASES = {
         {None: {"cats": 4, "dogs": 5}},
     ),
     "faces of people": Case(many("lfw/{c}/{c}_{n}.jpg", c=("Ann_Lee", "Bo_Ek")), {None: {"Ann_Lee": 4, "Bo_Ek": 4}}),
+    "state farm": Case(
+        many("imgs/train/{c}/img_{n}.jpg", c=("c0", "c1")) + many("imgs/test/img_{n}.jpg", 9),
+        {"train": {"c0": 4, "c1": 4}},
+        {IN_TEST: 9},
+    ),
+    "cassava": Case(
+        many("train/{c}/{c}-{n}.jpg", c=("cbb", "cmd")) + many("test/0/{n}.jpg") + many("extraimages/{n}.jpg"),
+        {"train": {"cbb": 4, "cmd": 4}},
+        {IN_TEST: 4, BESIDE: 4},
+    ),
+    "simpsons": Case(
+        many("simpsons/{c}/pic_{n}.jpg", c=("apu", "bart_simpson"))
+        + many("simpsons_testset/simpsons_testset/{c}_{n}.jpg", c=("apu", "bart_simpson")),
+        {None: {"apu": 4, "bart_simpson": 4}, "test": {"apu": 4, "bart_simpson": 4}},
+    ),
+    "stl-10": Case(
+        many("{s}_images/{c}/{n}.png", s=("train", "test"), c="12") + many("unlabeled_images/{n}.png", 40),
+        {s: {"1": 4, "2": 4} for s in ("train", "test")},
+        {BESIDE: 40},
+    ),
+    "tiny imagenet": Case(
+        many("t/train/{c}/images/{c}_{n}.JPEG", c=("n01443537", "n01629819"))
+        + many("t/{s}/images/x_{n}.JPEG", s=("val", "test")),
+        {"train": {"n01443537": 4, "n01629819": 4}},
+        {IN_TEST: 4, NO_CLASS: 4},
+    ),
+    "plant village": Case(
+        many("{v}/{c}/x-{n}.JPG", v=("color", "grayscale", "segmented"), c=("Apple___scab", "Corn___ok")),
+        {None: {"Apple___scab": 12, "Corn___ok": 12}},
+    ),
+    "oxford pets": Case(
+        many("images/{c}_{n}.jpg", c=("Abyssinian", "beagle"))
+        + many("annotations/trimaps/{c}_{n}.png", c=("Abyssinian", "beagle")),
+        {None: {"Abyssinian": 4, "beagle": 4}},
+        {MASK: 8},
+    ),
+    "weather": Case(many("{c}{n}.jpg", c=("cloudy", "rain")), {None: {"cloudy": 4, "rain": 4}}),
+    "years of classes": Case(
+        many("{y}/{c}/IMG_{n}.jpg", c=ANIMALS, y=("2019", "2020")),
+        {None: {"cats": 8, "dogs": 8}},
+        groups=(r"^(?:[^/]+/){0}[^/]+",),
+    ),
+    "folds": Case(many("fold_{f}/{c}/{n}.jpg", f="12345", c=ANIMALS), {None: {"cats": 20, "dogs": 20}}),
+    "horses and zebras": Case(
+        many("{s}/{n}.jpg", s=("trainA", "trainB", "testA", "testB")),
+        {"train": {"A": 4, "B": 4}, "test": {"A": 4, "B": 4}},
+    ),
     "carvana's masks": Case(
         many("train/{c}_{n}.jpg", c=("audi", "bmw")) + many("train_masks/{c}_{n}_mask.gif", c=("audi", "bmw")),
         {"train": {"audi": 4, "bmw": 4}},
@@ -265,6 +312,16 @@ REFUSED = {
     "parts without a table": (many("HAM10000_images_part_{p}/ISIC_{n}.jpg", p="12"), ("labels=<table>",)),
     "train and test without labels": (many("{s}_images/{n}.png", s=("train", "test")), ("labels=<table>",)),
     "one flat folder": (many("images/{n}.png"), ("labels=<table>",)),
+    "rock, paper": (
+        many("rps/{c}/{c}01-{n}.png", c=("rock", "paper"))
+        + many("rps-test-set/{c}/test{c}01-{n}.png", c=("rock", "paper"))
+        + many("validation/{c}-{n}.png", c=("rock", "paper")),
+        ("labels=folder:2  paper (12), rock (12)",),
+    ),
+    "office-31": (
+        many("{d}/images/{c}/frame_{n}.jpg", d=("amazon", "dslr"), c=("bike", "mug")),
+        ("labels=folder:1  amazon (8), dslr (8)", "labels=folder:3  bike (8), mug (8)"),
+    ),
     "patients": (many("patient{p}/{n}.png", p="1234"), ("labels=folder", "a person each")),
     "cameras": (many("cam{p}_{n}.png", p="1234"), ("labels=prefix", "cameras")),
     "sessions": (many("2024-01-0{p}/{n}.png", p="1234"), ("labels=folder", "a date each")),
