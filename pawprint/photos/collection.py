@@ -84,7 +84,7 @@ class PhotoCollection:
             raise UserError(
                 f"{path}, kept by reference, cannot be read ({error.strerror}); put it back or download again"
             ) from error
-        if hashlib.sha256(data).hexdigest() != self._digests[str(path)]:
+        if hashlib.sha256(data).hexdigest() != self._digests.get(str(path)):
             raise UserError(f"{path} has changed since it was downloaded by reference; run download again")
         return data
 

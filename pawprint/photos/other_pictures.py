@@ -1,6 +1,5 @@
 """A maker's other pictures of the photos (masks, trimaps, depth, copies in another format): found by their names."""
 
-import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -19,7 +18,9 @@ MARKED = re.compile(
 FORMATS = ("gif", "png", "webp", "bmp", "tif", "jpg")
 """From those that masks are kept in to those that photos are."""
 SAMPLES = 8
-"""Pairs whose pixels are looked at, where names alone do not decide."""
+"""Pairs whose files are looked at, where names alone do not decide."""
+SMALLER = 0.4
+"""Share of a photo's bytes that a mask takes at most."""
 
 
 def find_other_pictures(photos: Sequence[str], read: Callable[[str], bytes]) -> dict[str, str]:
@@ -101,7 +102,7 @@ def _find_twins(paths: dict[str, tuple[str, ...]], read: Callable[[str], bytes])
         if len(pairs) < 2 or len(pairs) < 0.9 * counts[suffix]:
             continue
         both = len(pairs) >= 0.99 * len(paths) / 2
-        if both or _are_pictures_of(pairs, read):
+        if both or _are_masks(pairs, read):
             return [other for other, _ in pairs]
     return []
 
@@ -115,24 +116,7 @@ def _suffix(path: tuple[str, ...]) -> str:
     return {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tiff": "tif"}.get(suffix, suffix)
 
 
-def _are_pictures_of(pairs: list[tuple[str, str]], read: Callable[[str], bytes]) -> bool:
-    """Return whether most of a sample are flat pictures, or the same picture again."""
+def _are_masks(pairs: list[tuple[str, str]], read: Callable[[str], bytes]) -> bool:
+    """Return whether most of a sample are far smaller files than the photos beside: few colours take few bytes."""
     sample = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
-    return sum(_is_picture_of(read(other), read(photo)) for other, photo in sample) >= 0.75 * len(sample)
-
-
-def _is_picture_of(other: bytes, photo: bytes) -> bool:
-    import numpy as np
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(other)) as first, Image.open(io.BytesIO(photo)) as second:
-            flat = np.bincount(np.asarray(first.convert("L").resize((64, 64), Image.Resampling.NEAREST)).ravel())
-            small = [np.asarray(one.convert("L").resize((16, 16)), np.float64).ravel() for one in (first, second)]
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
-    if np.sort(flat)[-4:].sum() >= 0.98 * flat.sum():  # a few values are all there is: a mask
-        return True
-    if min(one.std() for one in small) == 0:
-        return False
-    return bool(np.corrcoef(small[0], small[1])[0, 1] > 0.9)
+    return sum(len(read(other)) <= SMALLER * len(read(photo)) for other, photo in sample) >= 0.75 * len(sample)

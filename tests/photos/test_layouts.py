@@ -340,3 +340,12 @@ def test_what_can_be_read_in_several_ways_is_refused_with_the_parameter_for_each
     for line in lines[1:]:
         choice = line.strip().removeprefix("labels=").split("  ")[0].strip("'")
         assert len({one.label for one in read(members, choice).photos}) >= 2
+
+
+def test_of_two_formats_in_some_folders_masks_are_small_and_photos_are_not() -> None:
+    photos = [*many("a/{n}.{x}", x=("jpg", "png")), *many("b/{n}.jpg", 9)]
+    for size, expected in ((10, {"a": 4, "b": 9}), (1000, {"a": 8, "b": 9})):
+        listing = Listing(
+            tuple(sorted(photos)), (), lambda name, size=size: bytes(size if name.endswith("png") else 900)
+        )
+        assert counts_of(choose_reading(listing, "auto")) == {None: expected}
