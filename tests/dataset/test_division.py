@@ -69,8 +69,7 @@ def test_the_past_trains_and_the_future_tests(tiny_photos: TinyPhotos, tmp_path:
     assert max(spans["train"]) < min(spans["validation"]) <= max(spans["validation"]) < min(spans["test"])
     assert len(rows) == 120
     assert description["notes"] == [
-        "split_by_time=taken: train from 2024-01-02 to 2024-01-20, validation from 2024-01-21 to 2024-01-25, "
-        "test from 2024-01-26 to 2024-02-03",
+        "split_by_time=taken: train up to 2024-01-20, validation up to 2024-01-25, test up to 2024-02-03",
         "the split that folders name (test, train) is not followed: time divides",
     ]
 
@@ -131,3 +130,15 @@ def test_photos_that_their_group_keeps_out_are_named(tiny_photos: TinyPhotos, tm
         reasons = {row["member"]: row["reason"] for row in csv.DictReader(file)}
     assert reasons["train/cats/P19_0019.jpg"] == "of the group 'P19', which is in test (test/cats/P19_0001.jpg)"
     assert json.loads((tmp_path / "dataset" / "dataset.json").read_text()) == description
+
+
+def test_a_group_goes_by_its_latest_photo_and_the_earlier_ones_are_counted(
+    tiny_photos: TinyPhotos, tmp_path: Path
+) -> None:
+    columns = {"day": str, "animal": lambda number: "old and new" if number in {1, 30} else f"A{number}"}
+    photos = with_table(collect(tiny_photos(photos=30), tmp_path / "photos"), columns)
+    description, rows = write(photos, tmp_path / "dataset", split_by_time="day", group="animal")
+    assert {row["split"] for row in rows if row["animal"] == "old and new"} == {"test"}
+    assert description["notes"][1].endswith(
+        "2 earlier photos of validation and test are there with later ones of their groups"
+    )
