@@ -142,3 +142,29 @@ def test_a_group_goes_by_its_latest_photo_and_the_earlier_ones_are_counted(
     assert description["notes"][1].endswith(
         "2 earlier photos of validation and test are there with later ones of their groups"
     )
+
+
+def test_only_the_photos_that_are_asked_for_are_taken(tiny_photos: TinyPhotos, tmp_path: Path) -> None:
+    columns = {"site": lambda number: "Oslo" if number % 3 else "Bergen"}
+    photos = with_table(collect(tiny_photos(photos=30), tmp_path / "photos"), columns)
+    description, rows = write(photos, tmp_path / "dataset", where="site=Oslo")
+    assert {row["site"] for row in rows} == {"Oslo"}
+    assert (len(rows), description["notes"]) == (40, ["where=site=Oslo: 40 of 60 photos are taken"])
+    assert len(write(photos, tmp_path / "others", where="site!=Oslo")[1]) == 20
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("Oslo", "is no condition; expected column=value"),
+        ("sites=Oslo", r"no column 'sites' \(did you mean site\?\); the table has the columns site"),
+        ("site=oslo", r"no photo has 'oslo' in the column 'site'; its most frequent values are 'Oslo' \(20\)"),
+        ("site!=Oslo", "leaves no photo"),
+    ],
+)
+def test_a_condition_that_says_nothing_is_refused_with_what_there_is(
+    tiny_photos: TinyPhotos, tmp_path: Path, where: str, message: str
+) -> None:
+    photos = with_table(collect(tiny_photos(photos=10), tmp_path / "photos"), {"site": lambda _: "Oslo"})
+    with pytest.raises(UserError, match=message):
+        write(photos, tmp_path / "dataset", where=where)
