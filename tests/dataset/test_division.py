@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from pawprint.dataset.division import Division
 from pawprint.dataset.reader import load_dataset
+from pawprint.dataset.splits import Candidate
 from pawprint.dataset.writer import write_dataset
 from pawprint.errors import UserError
 from pawprint.photos.collection import PhotoCollection, load_photos
@@ -168,3 +170,15 @@ def test_a_condition_that_says_nothing_is_refused_with_what_there_is(
     photos = with_table(collect(tiny_photos(photos=10), tmp_path / "photos"), {"site": lambda _: "Oslo"})
     with pytest.raises(UserError, match=message):
         write(photos, tmp_path / "dataset", where=where)
+
+
+def test_near_duplicates_that_join_a_class_to_one_group_are_refused_and_not_left_out() -> None:
+    photos = [Candidate(f"{label}{n}", label, None, f"{label}{n}", f"W{n}") for label in "ab" for n in range(10)]
+    chain = [{f"a{n}", f"a{n + 1}"} for n in range(9)]
+    joined = [{c.member for c in photos if c.label == "a"}]
+    division = Division(0, 0, 0.1, 0)
+    alone = [replace(c, group=None) for c in photos]
+    with pytest.raises(UserError, match=r"^near duplicates join 20 photos to 11 groups .* near_duplicates=off$"):
+        division.divide(alone, joined)
+    with pytest.raises(UserError, match=r"^group=writer and near duplicates join 20 photos to 1 groups"):
+        replace(division, group="writer").divide(photos, chain)
