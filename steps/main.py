@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @options.validation_fraction
 @options.group
 @options.split_by_time
+@options.where
 @options.architecture
 @options.epochs
 @options.batch_size
@@ -58,6 +59,7 @@ def main(
     validation_fraction: float | None,
     group: str,
     split_by_time: str,
+    where: str,
     architecture: str,
     epochs: int,
     batch_size: int | None,
@@ -121,6 +123,7 @@ def main(
                 "validation_fraction": used["validation_fraction"],
                 "group": group,
                 "split_by_time": split_by_time,
+                "where": where,
                 "seed": seed,
             },
         )

@@ -140,6 +140,11 @@ split_by_time = _option(
     click.STRING,
     "Column of the table that says when a photo was taken, or exif: the past trains, the future tests. Empty: no.",
 )
+where = _option(
+    "where",
+    click.STRING,
+    "Which photos are taken, by the table beside them: column=value, or column!=value. Empty: all.",
+)
 architecture = _option(
     "architecture",
     Checked("architecture", check_architecture),

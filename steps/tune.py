@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @options.validation_fraction
 @options.group
 @options.split_by_time
+@options.where
 @options.architecture
 @options.epochs
 @options.batch_size
@@ -59,6 +60,7 @@ def tune(
     validation_fraction: float | None,
     group: str,
     split_by_time: str,
+    where: str,
     architecture: str,
     epochs: int,
     batch_size: int | None,
@@ -90,6 +92,7 @@ def tune(
         **recipe.resolve(validation_fraction=validation_fraction),
         "group": group,
         "split_by_time": split_by_time,
+        "where": where,
         "seed": seed,
     }
     if prepared["validation_fraction"] == 0:

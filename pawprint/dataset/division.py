@@ -8,7 +8,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from pawprint.dataset.splits import FEWEST_TEST, FEWEST_TRAIN, SPLITS, Candidate, LeftOut, assign_splits, count_classes
+from pawprint.dataset.splits import (
+    FEWEST_TEST,
+    FEWEST_TRAIN,
+    SPLITS,
+    Candidate,
+    LeftOut,
+    assign_splits,
+    count_classes,
+    join_groups,
+)
 from pawprint.dataset.times import divide_by_time
 from pawprint.errors import UserError
 from pawprint.photos.collection import Photo
@@ -96,7 +105,7 @@ class Division:
         """Refuse to lose a class that would be there if nothing had been asked for."""
         labels = {c.label for c in candidates}
 
-        def spare(division: Division, photos: Sequence[Candidate]) -> set[str]:
+        def spare(division: Division, photos: Sequence[Candidate], groups: Groups = groups) -> set[str]:
             return set(lacking) - _find_lacking(division._assign(photos, groups), labels)
 
         def explain(lost: Collection[str]) -> str:
@@ -117,6 +126,13 @@ class Division:
             raise UserError(
                 f"split_by_time={self.split_by_time} leaves too few photos, before or after, to {explain(lost)}; "
                 f"{_NEEDS}: take these classes out of the source, take another column, or leave split_by_time empty"
+            )
+        joined = len(set(join_groups(candidates, groups).values()))
+        if groups and (lost := spare(self, candidates, [])):
+            named = f"group={self.group} and near duplicates" if self.group else "near duplicates"
+            raise UserError(
+                f"{named} join {len(candidates)} photos to {joined} groups that can't be divided, which leaves too "
+                f"few to {explain(lost)}; {_NEEDS}: look at what resembles each other, or say near_duplicates=off"
             )
         if self.group and (lost := spare(self, [replace(c, group=None) for c in candidates])):
             raise UserError(

@@ -9,7 +9,7 @@ from itertools import pairwise, product
 
 from pawprint.dataset.exif import Taken
 from pawprint.dataset.groups import describe_columns, guess_column
-from pawprint.dataset.splits import TEST_FRACTION, Candidate, join_groups
+from pawprint.dataset.splits import SPLITS, TEST_FRACTION, Candidate, join_groups
 from pawprint.errors import UserError
 
 EXIF = "exif"
@@ -158,13 +158,16 @@ def divide_by_time(
 
 
 def describe_times(column: str, chosen: Mapping[str, Sequence[Candidate]], texts: Mapping[str, str]) -> str:
-    """Say in one sentence from when to when the photos of each split are."""
-    spans = []
-    for split, photos in chosen.items():
-        ordered = sorted(photos, key=lambda c: (c.time or 0.0, texts[c.member]))
-        if ordered:
-            spans.append(f"{split} from {texts[ordered[0].member]} to {texts[ordered[-1].member]}")
-    return f"split_by_time={column}: {', '.join(spans)}"
+    """Say in one sentence up to when the photos of each split are, and how many go by later ones of their group."""
+    latest = {
+        split: max((c.time or 0.0, texts[c.member]) for c in photos) for split, photos in chosen.items() if photos
+    }
+    spans = ", ".join(f"{split} up to {latest[split][1]}" for split in SPLITS if split in latest)
+    border = latest["train"][0]
+    early = sum((c.time or 0.0) <= border for split in ("validation", "test") for c in chosen[split])
+    return f"split_by_time={column}: {spans}" + (
+        f"; {early} earlier photos of validation and test are there with later ones of their groups" if early else ""
+    )
 
 
 def _cut(times: Sequence[float], share: float) -> float | None:

@@ -24,6 +24,7 @@ from pawprint.dataset.selection import map_in_order, select_photos
 from pawprint.dataset.series import suggest_group
 from pawprint.dataset.shards import PixelFile
 from pawprint.dataset.splits import SPLITS, Candidate, LeftOut, count_classes
+from pawprint.dataset.where import describe_where, keep_photos_where
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.hashes import hash_file
 from pawprint.photos.processor import count_cores
@@ -44,6 +45,7 @@ def write_dataset(
     seed: int,
     group: str = "",
     split_by_time: str = "",
+    where: str = "",
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Writes the `dataset/` artifact into `folder`.
@@ -63,6 +65,7 @@ def write_dataset(
         seed: orders the photos.
         group: what never stands on two sides: a column, a regular expression, or `burst` (see `read_groups`).
         split_by_time: the column, or `exif`, that says what is past and what is future (see `read_times`).
+        where: which photos are taken, by a column's value (see `keep_photos_where`); "" for all.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Returns:
@@ -73,6 +76,8 @@ def write_dataset(
             the photos can't be divided as `group` and `split_by_time` ask.
     """
     by_member = {photos.name(photo): photo for photo in photos.photos}
+    if where:
+        by_member = keep_photos_where(where, by_member, photos.columns)
     division = Division(train_images, test_images, validation_fraction, seed, group, split_by_time)
     find_belongings_of = partial(find_belongings, columns=photos.columns, group=group, split_by_time=split_by_time)
     find_belongings_of(by_member)  # a wrong column is said before photos are read
@@ -121,7 +126,12 @@ def write_dataset(
             pixels.close()
             scratch.unlink()
     suggestion = None if group else suggest_group(present, photos.columns, taken)
-    apart = belongings.explain_left_out(kept, chosen, selection.near.groups())
+    explained = {left.member for left in unusable}
+    apart = [
+        left
+        for left in belongings.explain_left_out(kept, chosen, selection.near.groups())
+        if left.member not in explained
+    ]
     of_lost = [
         LeftOut(c.member, f"class {c.label!r} is left out: it has {lost[c.label]}") for c in kept if c.label in lost
     ]
@@ -146,6 +156,7 @@ def write_dataset(
             "seed": seed,
             "group": group,
             "split_by_time": split_by_time,
+            "where": where,
         },
         "left_out": {
             "unreadable": len(selection.unreadable),
@@ -155,6 +166,7 @@ def write_dataset(
             "groups": len(apart),
         },
         "notes": [
+            *describe_where(where, len(by_member), len(photos.photos)),
             *notes,
             *describe_sides(kept, chosen),
             *belongings.describe(kept, chosen, apart),

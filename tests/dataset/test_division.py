@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from pawprint.dataset.division import Division
 from pawprint.dataset.reader import load_dataset
+from pawprint.dataset.splits import Candidate
 from pawprint.dataset.writer import write_dataset
 from pawprint.errors import UserError
 from pawprint.photos.collection import PhotoCollection, load_photos
@@ -69,8 +71,7 @@ def test_the_past_trains_and_the_future_tests(tiny_photos: TinyPhotos, tmp_path:
     assert max(spans["train"]) < min(spans["validation"]) <= max(spans["validation"]) < min(spans["test"])
     assert len(rows) == 120
     assert description["notes"] == [
-        "split_by_time=taken: train from 2024-01-02 to 2024-01-20, validation from 2024-01-21 to 2024-01-25, "
-        "test from 2024-01-26 to 2024-02-03",
+        "split_by_time=taken: train up to 2024-01-20, validation up to 2024-01-25, test up to 2024-02-03",
         "the split that folders name (test, train) is not followed: time divides",
     ]
 
@@ -131,3 +132,53 @@ def test_photos_that_their_group_keeps_out_are_named(tiny_photos: TinyPhotos, tm
         reasons = {row["member"]: row["reason"] for row in csv.DictReader(file)}
     assert reasons["train/cats/P19_0019.jpg"] == "of the group 'P19', which is in test (test/cats/P19_0001.jpg)"
     assert json.loads((tmp_path / "dataset" / "dataset.json").read_text()) == description
+
+
+def test_a_group_goes_by_its_latest_photo_and_the_earlier_ones_are_counted(
+    tiny_photos: TinyPhotos, tmp_path: Path
+) -> None:
+    columns = {"day": str, "animal": lambda number: "old and new" if number in {1, 30} else f"A{number}"}
+    photos = with_table(collect(tiny_photos(photos=30), tmp_path / "photos"), columns)
+    description, rows = write(photos, tmp_path / "dataset", split_by_time="day", group="animal")
+    assert {row["split"] for row in rows if row["animal"] == "old and new"} == {"test"}
+    assert description["notes"][1].endswith(
+        "2 earlier photos of validation and test are there with later ones of their groups"
+    )
+
+
+def test_only_the_photos_that_are_asked_for_are_taken(tiny_photos: TinyPhotos, tmp_path: Path) -> None:
+    columns = {"site": lambda number: "Oslo" if number % 3 else "Bergen"}
+    photos = with_table(collect(tiny_photos(photos=30), tmp_path / "photos"), columns)
+    description, rows = write(photos, tmp_path / "dataset", where="site=Oslo")
+    assert {row["site"] for row in rows} == {"Oslo"}
+    assert (len(rows), description["notes"]) == (40, ["where=site=Oslo: 40 of 60 photos are taken"])
+    assert len(write(photos, tmp_path / "others", where="site!=Oslo")[1]) == 20
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("Oslo", "is no condition; expected column=value"),
+        ("sites=Oslo", r"no column 'sites' \(did you mean site\?\); the table has the columns site"),
+        ("site=oslo", r"no photo has 'oslo' in the column 'site'; its most frequent values are 'Oslo' \(20\)"),
+        ("site!=Oslo", "leaves no photo"),
+    ],
+)
+def test_a_condition_that_says_nothing_is_refused_with_what_there_is(
+    tiny_photos: TinyPhotos, tmp_path: Path, where: str, message: str
+) -> None:
+    photos = with_table(collect(tiny_photos(photos=10), tmp_path / "photos"), {"site": lambda _: "Oslo"})
+    with pytest.raises(UserError, match=message):
+        write(photos, tmp_path / "dataset", where=where)
+
+
+def test_near_duplicates_that_join_a_class_to_one_group_are_refused_and_not_left_out() -> None:
+    photos = [Candidate(f"{label}{n}", label, None, f"{label}{n}", f"W{n}") for label in "ab" for n in range(10)]
+    chain = [{f"a{n}", f"a{n + 1}"} for n in range(9)]
+    joined = [{c.member for c in photos if c.label == "a"}]
+    division = Division(0, 0, 0.1, 0)
+    alone = [replace(c, group=None) for c in photos]
+    with pytest.raises(UserError, match=r"^near duplicates join 20 photos to 11 groups .* near_duplicates=off$"):
+        division.divide(alone, joined)
+    with pytest.raises(UserError, match=r"^group=writer and near duplicates join 20 photos to 1 groups"):
+        replace(division, group="writer").divide(photos, chain)
