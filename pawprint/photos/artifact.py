@@ -21,6 +21,7 @@ from pawprint.photos.manifest import Archive, Manifest, combine_digests, write_m
 from pawprint.photos.photo_table import FILE_NAME, write_photo_table
 from pawprint.photos.readings import Reading
 from pawprint.photos.received import Received
+from pawprint.photos.shards import pack_shards
 from pawprint.photos.space import check_space
 
 NO_READING = Reading("", "", ())
@@ -212,7 +213,7 @@ def _refer(received: Received, staging: Path) -> Stored:
     if received.kind == "folder":
         return _refer_folder(received, staging)
     path, ignored = received.path, LeftOut()
-    if path is None or received.kind == "tar":
+    if path is None or received.kind in {"tar", "shards"}:
         counters: list[LeftOut] = []
         path, sha256 = keep_made(lambda made: counters.append(_write_zip(received, made)))
         ignored = counters[0]
@@ -254,6 +255,8 @@ def _write_zip(received: Received, path: Path) -> LeftOut:
         return pack_folder(received.path, path)
     if received.kind == "tar":
         return pack_tar(received.path, path)
+    if received.kind == "shards":
+        return pack_shards(received.path, path)
     shutil.copyfile(received.path, path)
     return LeftOut()
 
@@ -263,5 +266,7 @@ def _estimate_bytes(path: Path, kind: str) -> int:
     if kind == "folder":
         photos = [path / name for name in list_folder(path)[0]]
         return sum(photo.stat().st_size for photo in photos if photo.exists())  # one that has just gone is told later
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     size = path.stat().st_size
     return 2 * size if kind == "tar" else size  # a tar's photos lie beside the zip until they are sorted

@@ -13,7 +13,8 @@ from pawprint.photos.grammar import Place, drawn_counts, local_path
 from pawprint.photos.manifest import Archive, Manifest, load_manifest
 from pawprint.photos.readings import Reading
 from pawprint.photos.received import Received, UnreachableError
-from pawprint.photos.sniffing import archive_kind, describe_file
+from pawprint.photos.shards import source_kind
+from pawprint.photos.sniffing import describe_file
 
 
 def receive_place(
@@ -60,7 +61,7 @@ def receive_path(place: Place) -> Received:
         path = path.absolute()
         if not path.is_dir() and not path.is_file():  # to read a pipe is to wait for ever
             raise UserError(f"source {place.text!r} is a pipe or a device; expected a folder, zip or tar")
-        kind = archive_kind(path)
+        kind = source_kind(path)
         looks = "" if kind else describe_file(path)
     except RuntimeError as error:
         raise UnreachableError(f"source {place.text!r} begins with ~ and a name that is nobody's here") from error
@@ -161,8 +162,8 @@ def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Rece
     # Of an address its last part; `kaggle:<owner>/<slug>` reads the same.
     name = place.text.removeprefix("gdrive:") if place.kind == "gdrive" else Path(urlsplit(url).path).name
     download = fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
-    kind = archive_kind(download.path)
-    assert kind in {"zip", "tar"}  # noqa: S101 - fetch_url keeps nothing else
+    kind = source_kind(download.path)
+    assert kind in {"zip", "tar", "shards"}  # noqa: S101 - fetch_url keeps nothing else
     return Received(
         download.path,
         str(kind),

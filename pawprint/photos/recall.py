@@ -7,15 +7,15 @@ from pawprint.photos.archives import pack_tar
 from pawprint.photos.cache import keep_made, made_path
 from pawprint.photos.grammar import drawn_counts
 from pawprint.photos.hashes import hash_file
-from pawprint.photos.sniffing import archive_kind
+from pawprint.photos.shards import pack_shards, source_kind
 
 
 def recall_archive(location: str, *, sha256: str) -> Path:
     """Return the zip that an artifact refers to.
 
     Args:
-        location: An absolute path of a zip or a tar, a URL, or `synthetic:<photos>:<seed>`.
-        sha256: Of the zip: where the location is a tar, of the zip that it is packed into.
+        location: An absolute path of a zip, a tar or shards, a URL, or `synthetic:<photos>:<seed>`.
+        sha256: Of the zip: where the location is a tar or shards, of the zip that it is packed into.
 
     Raises:
         UserError: It is gone, or no longer what it was.
@@ -26,8 +26,10 @@ def recall_archive(location: str, *, sha256: str) -> Path:
     if location.startswith("synthetic:"):
         return _redraw(location, sha256)
     path = _bring(location, sha256)
-    if archive_kind(path) == "tar":
-        path, found = keep_made(lambda made: pack_tar(path, made))
+    kind = source_kind(path)
+    if kind in {"tar", "shards"}:
+        pack = pack_tar if kind == "tar" else pack_shards
+        path, found = keep_made(lambda made: pack(path, made))
     else:
         found = hash_file(path)
     if found != sha256:
@@ -57,7 +59,7 @@ def _bring(location: str, sha256: str) -> Path:
 
         return fetch_url(location, sha256=sha256).path
     path = Path(location)
-    if not path.is_file():
+    if not path.exists():
         raise UserError(
             f"the photos were kept by reference in {location}, which is not there (any more, or on this "
             "machine); put it back, or run download with keep_photos=copy where it is"

@@ -68,6 +68,18 @@ class TarPhotos:
             content.write(data)
         return content.getvalue()
 
+    def copy(self, member: tarfile.TarInfo, path: Path) -> None:
+        """Write the member that came last to a file, piece by piece: a shard is larger than any photo."""
+        self._source.seek(member.offset_data)
+        left = member.size
+        with path.open("wb") as file:
+            while left:
+                data = self._source.read(min(READ_SIZE, left))
+                if not data:
+                    raise EOFError("the last member is not whole")
+                file.write(data)
+                left -= len(data)
+
 
 @contextmanager
 def open_tar(path: Path) -> Iterator[TarPhotos]:

@@ -110,7 +110,8 @@ def test_label_studio() -> None:
 
     tasks = [task(n, {"type": "choices", "value": {"choices": [kind]}}) for n, kind in enumerate(kinds)]
     small = [{"image": f"/data/local-files/?d=pets/{n}.jpg", "id": n, "animal": kind, "annotator": 1 + n % 2,
-              "annotation_id": n, "created_at": "2024-01-01T00:00:00Z", "lead_time": 1.5} for n, kind in enumerate(kinds)]  # fmt: skip
+              "annotation_id": n, "created_at": "2024-01-01T00:00:00Z", "lead_time": 1.5}
+             for n, kind in enumerate(kinds)]  # fmt: skip
     rows = [list(small[0]), *(list(map(str, one.values())) for one in small)]
     for name, text in (("p.json", json.dumps(tasks)), ("m.json", json.dumps(small)), ("p.csv", csv_text(rows))):
         reading = only(read_tables(make_listing(photos, {name: text})))

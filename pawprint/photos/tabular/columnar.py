@@ -29,7 +29,7 @@ def read_parquet(member: str, data: bytes) -> Sheet:
         classes = find_class_labels(schema.metadata)
         table = file.read(columns=kept)
         cells = [
-            [_name(value, classes.get(name)) for value in column.to_pylist()]
+            [name_class(value, classes.get(name)) for value in column.to_pylist()]
             for name, column in zip(table.column_names, table.columns, strict=True)
         ]
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, OverflowError) as error:
@@ -62,7 +62,8 @@ def find_class_labels(metadata: dict[bytes, bytes] | None) -> dict[str, list[str
         return {}
 
 
-def _name(value: Any, names: list[str] | None) -> str:
+def name_class(value: Any, names: list[str] | None) -> str:
+    """Return a value as text, or the name of a numbered class."""
     if names and isinstance(value, int) and -1 <= value < len(names):
         return names[value] if value >= 0 else ""  # -1: without a label
     return as_text(value)

@@ -1,0 +1,123 @@
+"""Photos in WebDataset's tars: `000123.jpg` with `000123.cls` or `000123.json` after it are one sample.
+
+https://github.com/webdataset/webdataset: the key is the path up to the first dot of the file name.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pawprint.errors import UserError
+from pawprint.photos.labels import PHOTO_SUFFIXES
+from pawprint.photos.left_out import LeftOut
+from pawprint.photos.shards import Sample
+from pawprint.photos.suffixes import find_suffix
+from pawprint.photos.tabular.limits import LARGEST_TABLE, LONGEST_CELL, TableError
+from pawprint.photos.tabular.records import as_text, load_json
+from pawprint.photos.tabular.text import decode_text
+from pawprint.photos.tars import TAR_ERRORS, TarPhotos, member_name, open_tar, reason_unpackable
+
+LARGEST_SIDECAR = 2**20
+TEXTS = {
+    "cls": "label",
+    "class": "label",
+    "label": "label",
+    "txt": "text",
+    "text": "text",
+    "index": "index",
+    "id": "id",
+}
+"""Sidecars of one value, by suffix, and the column that it goes into."""
+
+
+def read_samples(file: Path, shard: str, left_out: LeftOut) -> Iterator[Sample]:
+    """Give each photo of a tar with what the other files of its key say.
+
+    Args:
+        file: The tar.
+        shard: What it is called.
+        left_out: Where other members are counted.
+
+    Raises:
+        UserError: It is damaged or cut short.
+    """
+    try:
+        # Twice, as the files of a key need not follow each other where no tool of WebDataset's packed them.
+        with open_tar(file) as archive:
+            said = _read_sidecars(archive, shard)
+        with open_tar(file) as archive:
+            yield from _read_photos(archive, said, left_out)
+    except TAR_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's, not a decompressor's
+            raise
+        raise UserError(f"{shard} is damaged or cut short ({error}); get it again") from error
+
+
+def split_key(name: str) -> tuple[str, str]:
+    """Return the key of a member and what follows its dot.
+
+    >>> split_key("train/000123.seg.png")
+    ('train/000123', 'seg.png')
+    """
+    path = PurePosixPath(name)
+    stem, _, kind = path.name.partition(".")
+    return str(path.parent / stem), kind.lower()
+
+
+def _read_sidecars(archive: TarPhotos, shard: str) -> dict[str, dict[str, str]]:
+    said: dict[str, dict[str, str]] = {}
+    size = 0
+    for member in archive:
+        key, kind = split_key(member_name(member))
+        if kind not in {"json", *TEXTS} or member.size > LARGEST_SIDECAR or reason_unpackable(member):
+            continue
+        data = archive.read(member)
+        cells = _read_json(data) if kind == "json" else {TEXTS[kind]: _read_text(data)}
+        size += sum(len(name) + len(cell) for name, cell in cells.items())
+        if size > LARGEST_TABLE:
+            raise UserError(f"{shard} says more of its photos than is read ({LARGEST_TABLE:,} characters)")
+        said.setdefault(key, {}).update(cells)
+    return said
+
+
+def _read_photos(archive: TarPhotos, said: dict[str, dict[str, str]], left_out: LeftOut) -> Iterator[Sample]:
+    seen: set[str] = set()
+    for member in archive:
+        name = member_name(member)
+        key, kind = split_key(name)
+        if kind in {"json", *TEXTS}:
+            continue
+        # Where nothing is said of the key, dots are part of the name: cat.1.jpg and cat.2.jpg are two photos.
+        key = key if key in said else str(PurePosixPath(name).with_suffix(""))
+        reason = reason_unpackable(member)
+        if reason is None and PurePosixPath(name).suffix.lower() not in PHOTO_SUFFIXES:
+            reason = "not a photo"
+        elif reason is None and key in seen:
+            reason = "another picture of the same sample"
+        data = b"" if reason else archive.read(member)
+        suffix = find_suffix(data, name)
+        if reason or suffix is None:
+            left_out.add(reason or "not a photo", name)
+            continue
+        seen.add(key)
+        yield Sample(key, suffix, data, said.get(key, {}))
+
+
+def _read_json(data: bytes) -> dict[str, str]:
+    try:
+        content = load_json(decode_text(data))
+        if not isinstance(content, dict):
+            return {"json": as_text(content)[:LONGEST_CELL]}
+        return {
+            str(name): as_text(value)[:LONGEST_CELL]
+            for name, value in content.items()
+            if not isinstance(value, dict | list) or (isinstance(value, list) and len(value) == 1)
+        }
+    except (TableError, RecursionError):
+        return {}
+
+
+def _read_text(data: bytes) -> str:
+    try:
+        return " ".join(decode_text(data).split())[:LONGEST_CELL]
+    except TableError:
+        return ""
