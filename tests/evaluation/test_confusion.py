@@ -26,9 +26,7 @@ def test_of_a_thousand_classes_the_most_confused_are_named(tmp_path: Path, monke
     write_confusion_matrix(counts.tolist(), [f"class {number}" for number in range(1000)], tmp_path / "matrix.png")
     assert {"class 3", "class 700", "class 500", "class 20"} <= set(named)
     assert len(named) == MOST_CONFUSED
-    assert titles == [
-        "5,000 of 5,008 photos right (99.8 %); of 1,000 classes the 25 most often taken for one another"
-    ]
+    assert titles == ["5,000 of 5,008 photos right (99.8 %); of 1,000 classes the 25 most often taken for one another"]
 
 
 def test_without_mistakes_the_first_classes_are_shown() -> None:
