@@ -165,9 +165,11 @@ def _prefixes_decide(paths: Iterable[tuple[str, ...]]) -> bool:
 
 
 def _classes_named_train(folders: set[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
-    """Return the folders named `train` that are a class: the vehicle, beside `plane/`, not the split."""
+    """Return the folders named as splits that are classes: `train`, beside `plane/`, and `valid`, beside `invalid/`."""
     siblings = {path[:-1] for path in folders if path and not _is_split(path[-1:])}
-    return frozenset(path for path in folders if path and path[-1].lower() == "train" and path[:-1] in siblings)
+    opposites = {path[:-1] for path in folders if path and path[-1].lower() == "invalid"}
+    parents = {"train": siblings, "valid": opposites}
+    return frozenset(path for path in folders if path and path[:-1] in parents.get(path[-1].lower(), ()))
 
 
 def _folder_label(
