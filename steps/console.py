@@ -86,6 +86,13 @@ def _run(command: click.Command) -> None:
         _fail(one_line(f"{error}; {delete_launched_run()}"), 2)
     except UserError as error:
         _refuse(error, 1)
+    except Exception as error:
+        from pawprint.lineage.store.errors import explain_store
+
+        explained = explain_store(error)
+        if explained is None:
+            raise
+        _fail(explained, 1)
     except (click.Abort, KeyboardInterrupt) as error:
         # click makes an Abort of every KeyboardInterrupt.
         terminated = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)

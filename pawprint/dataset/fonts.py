@@ -7,7 +7,7 @@ system's fonts, and where none has them a name is written in ASCII: a row of box
 
 import logging
 import unicodedata
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -80,7 +80,9 @@ def draw_text(
     x, y = position
     baseline = y + size * (0.95 if anchor == "la" else 0.35)
     for font, part in _parts(readable(text), size):
-        draw.text((x, baseline), part, fill, font, anchor="ls")
+        # The line itself runs from left to right, as a path does, whatever the script of its first letter.
+        direction = "ltr" if font.layout_engine == ImageFont.Layout.RAQM else None
+        draw.text((x, baseline), part, fill, font, anchor="ls", direction=direction)
         x += font.getlength(part)
 
 
@@ -90,12 +92,18 @@ def measure_text(text: str, size: int) -> float:
 
 
 def fit_text(text: str, *, size: int, width: float) -> str:
-    """Return a text that is drawn no wider than so many pixels: of a longer one its end, which tells names apart."""
+    """Return a text that is drawn no wider than so many pixels: a longer one is cut in the middle.
+
+    Most of what stays is its end, which tells file names apart.
+    """
     text = readable(text)
     if measure_text(text, size) <= width:
         return text
-    ends = [f"…{text[start:]}" for start in range(1, len(text) + 1)]  # each no wider than the one before
-    return ends[min(bisect_left(ends, -width, key=lambda end: -measure_text(end, size)), len(ends) - 1)]
+
+    def cut(kept: int) -> str:
+        return f"{text[: kept // 3]}…{text[len(text) - kept + kept // 3 :]}"
+
+    return cut(bisect_right(range(1, len(text)), width, key=lambda kept: measure_text(cut(kept), size)))
 
 
 def _parts(text: str, size: int) -> Iterator[tuple[ImageFont.FreeTypeFont, str]]:

@@ -12,12 +12,15 @@ from pawprint.evaluation.style import BLUE, INK, SOFT, draw_figure, percent, sho
 # From here on numbers in the cells, and from there on even large labels, could no longer be read.
 MOST_NUMBERED_CLASSES = 25
 MOST_LARGE_LABELS = 40
-MOST_LABELS = 125
-"""Names along an edge; of more classes every second, every third … is named, as they would lie on each other."""
+MOST_CLASSES = 125
+"""Of more, names would lie on each other and cells be smaller than dots: those most confused are drawn."""
+MOST_CONFUSED = MOST_NUMBERED_CLASSES
 
 
 def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequence[str], path: Path) -> None:
     """Draw the matrix, each row coloured by the share of its true class, with the counts in the cells.
+
+    Of very many classes those are drawn that are most often taken for one another.
 
     Args:
         confusion: [k][k] photos, rows true, columns predicted.
@@ -26,14 +29,19 @@ def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequ
     """
     counts = np.asarray(confusion)
     num_classes = len(counts)
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = counts / np.maximum(totals, 1)
+    correct, photos = int(np.trace(counts)), int(counts.sum())
+    title = f"{correct:,} of {photos:,} photos right ({percent(correct / photos)})"
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    if num_classes > MOST_CLASSES:
+        shown = choose_confused(counts, MOST_CONFUSED)
+        counts, shares = counts[np.ix_(shown, shown)], shares[np.ix_(shown, shown)]
+        title += f"; of {num_classes:,} classes the {len(shown)} most often taken for one another"
+        class_names, num_classes = [class_names[at] for at in shown], len(shown)
     size = float(np.clip(3.0 + 0.55 * num_classes, 4.6, 26))
     with draw_figure(path, size + 1.2, size) as figure:
         axes = figure.add_subplot()
         picture = axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("calm", ["#f7f9fc", BLUE]), vmin=0, vmax=1)
-        correct = int(np.trace(counts))
-        axes.set_title(f"{correct:,} of {counts.sum():,} photos right ({percent(correct / counts.sum())})")
+        axes.set_title(title)
         label_axes(axes, class_names)
         if num_classes <= MOST_NUMBERED_CLASSES:
             write_counts(axes, counts, shares)
@@ -43,15 +51,31 @@ def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequ
         bar.set_ticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"])
 
 
+def choose_confused(counts: np.ndarray, number: int) -> list[int]:
+    """Return up to so many classes, in order: those of the pairs with the most mistakes.
+
+    >>> choose_confused(np.array([[5, 0, 0, 3], [0, 5, 1, 0], [0, 0, 5, 0], [1, 0, 0, 5]]), 2)
+    [0, 3]
+    """
+    mistakes = counts - np.diag(np.diag(counts))
+    pairs = np.argwhere(np.triu(mistakes + mistakes.T))
+    sizes = (mistakes + mistakes.T)[pairs[:, 0], pairs[:, 1]]
+    chosen: dict[int, None] = {}
+    for pair in [*pairs[np.argsort(-sizes, kind="stable")].tolist(), range(len(counts))]:
+        for at in pair:
+            if len(chosen) < number:
+                chosen[at] = None
+    return sorted(chosen)
+
+
 def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
     """Name rows and columns, smaller where they are many, slanted where they are long."""
     num_classes = len(class_names)
     size = 10 if num_classes <= 12 else 8 if num_classes <= MOST_LARGE_LABELS else 5
     names = [shorten(name, 24) for name in class_names]
     slanted = num_classes > 6 or max(map(len, names)) > 10
-    step = -(-num_classes // MOST_LABELS)
-    axes.set_xticks(range(0, num_classes, step), names[::step], fontsize=size)
-    axes.set_yticks(range(0, num_classes, step), names[::step], fontsize=size)
+    axes.set_xticks(range(num_classes), names, fontsize=size)
+    axes.set_yticks(range(num_classes), names, fontsize=size)
     if slanted:
         upright = num_classes > MOST_NUMBERED_CLASSES
         for label in axes.get_xticklabels():
@@ -62,10 +86,8 @@ def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    # White lines between the cells, where these are wider than the lines.
-    if step == 1:
-        axes.set_xticks(np.arange(num_classes - 1) + 0.5, minor=True)
-        axes.set_yticks(np.arange(num_classes - 1) + 0.5, minor=True)
+    axes.set_xticks(np.arange(num_classes - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(num_classes - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2 if num_classes <= MOST_NUMBERED_CLASSES else 0.5)
     axes.tick_params(which="minor", length=0)
 

@@ -113,13 +113,15 @@ def shorten(text: str, length: int) -> str:
     ('norweg…t cat', '挪威森…子们')
     """
     text = readable(text)
+    # Else what stands beside a name in Arabic or Hebrew would be laid out from right to left, too.
+    mark = "\u200e" if any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in text) else ""
     widths = [2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text]
     if sum(widths) <= length:
-        return text
+        return f"{mark}{text}{mark}"
     tail = (length - 1) // 2
     head = bisect_right(list(accumulate(widths)), length - 1 - tail)
     end = bisect_right(list(accumulate(reversed(widths))), tail)
-    return f"{text[:head]}…{text[len(text) - end :]}"
+    return f"{mark}{text[:head]}…{text[len(text) - end :]}{mark}"
 
 
 def percent(share: float) -> str:

@@ -160,12 +160,17 @@ def run() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except UserError as error:
-        sys.stdout.flush()
-        click.echo(f"error: {hide_secrets(one_line(error))}", err=True)
-        sys.exit(1)
     except click.Abort:
         sys.exit(130)
+    except Exception as error:
+        from pawprint.lineage.store.errors import explain_store
+
+        said = error if isinstance(error, UserError) else explain_store(error)
+        if said is None:
+            raise
+        sys.stdout.flush()
+        click.echo(f"error: {hide_secrets(one_line(said))}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

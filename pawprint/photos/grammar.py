@@ -103,7 +103,12 @@ def local_path(text: str) -> Path:
     >>> local_path("file:///data/my%20photos.zip").as_posix()
     '/data/my photos.zip'
     """
-    return Path(unquote(urlsplit(text).path) if text.startswith("file://") else text).expanduser()
+    if text.startswith("file://"):
+        url = urlsplit(text)
+        host = url.netloc if url.netloc.startswith("~") else ""
+        # `file://~/pets` and `file:///~/pets` both mean the home.
+        text = re.sub("^/~", "~", host + unquote(url.path))
+    return Path(text).expanduser()
 
 
 def drawn_counts(text: str) -> tuple[int, int]:
@@ -182,7 +187,7 @@ def _parse_url(text: str, scheme: str, split: str | None) -> Place:
         offered = ", ".join(f"{name}://" for name in SCHEMES)
         raise UserError(f"source {text!r}: {scheme}:// is not offered; the schemes that are: {offered}")
     if scheme == "file":
-        if not text.startswith(("file:///", "file://localhost/")):
+        if not text.startswith(("file:///", "file://localhost/", "file://~")):
             raise UserError(f"source {text!r} names no file on this machine; expected file:///<path>")
         return Place("path", text, split)
     try:

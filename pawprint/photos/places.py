@@ -57,7 +57,8 @@ def receive_path(place: Place) -> Received:
     try:
         path = local_path(place.text)
         if not path.exists():
-            raise UnreachableError(f"source {place.text!r} does not exist{_how_to_mend(path)}")
+            stands_for = f" ({path})" if "~" in place.text else ""
+            raise UnreachableError(f"source {place.text!r}{stands_for} does not exist{_how_to_mend(path)}")
         path = path.absolute()
         if not path.is_dir() and not path.is_file():  # to read a pipe is to wait for ever
             raise UserError(f"source {place.text!r} is a pipe or a device; expected a folder, zip or tar")

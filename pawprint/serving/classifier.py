@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -28,15 +29,23 @@ from pawprint.models.network_file import load_network_file
 BATCH_SIZE = 64
 """Photos the network sees at once; memory, not the answer, depends on it."""
 
+DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=+-]+)*;base64,", re.IGNORECASE)
+"""What a browser's `readAsDataURL` writes before a file's base64."""
+WRAPPED = re.compile(rb"data:?[\w.+-]+/[\w.+-]+?;?base64,?|\{'b64': '", re.IGNORECASE)
+"""The same as MLflow hands it over: as bytes, and TensorFlow Serving's `{"b64": "…"}` as the text of a dictionary."""
+DECODED_URL = base64.b64decode("dataimag")
+"""How a data URL begins where MLflow has decoded all of it, prefix included, as it does in its dataframe formats."""
+
 
 class PhotoClassifier(PythonModel):
     """Labels photos.
 
     A column `image` holds each photo's file as bytes, or as base64 text (what JSON can carry: MLflow decodes it in
-    two of its request formats and hands it on as it is in the third). The answer has a row for each photo, in order:
-    `label`, `probability` (of that label), `probability_<class>` for each class, and `error`, empty where all is
-    well. A photo that cannot be read has its reason in `error` and nulls before it; the others are answered all the
-    same. A class can have any name without meeting another column, since no class's name is empty.
+    two of its request formats and hands it on as it is in the third), which may be a data URL or `{"b64": …}`. The
+    answer has a row for each photo, in order: `label`, `probability` (of that label), `probability_<class>` for each
+    class, and `error`, empty where all is well. A photo that cannot be read has its reason in `error` and nulls before
+    it; the others are answered all the same. A class can have any name without meeting another column, since no
+    class's name is empty.
     """
 
     def load_context(self, context: Any) -> None:
@@ -158,16 +167,22 @@ def list_photos(model_input: Any) -> list[Any]:
 
 
 def photo_bytes(photo: Any) -> bytes:
-    """Return a photo's file, decoding base64 text.
+    """Return a photo's file, decoding base64 text, a data URL's and TensorFlow Serving's `{"b64": …}` too.
 
-    >>> photo_bytes("R0lGODlh")
-    b'GIF89a'
+    >>> photo_bytes("R0lGODlh"), photo_bytes("data:image/gif;base64,R0lGODlh"), photo_bytes({"b64": "R0lGODlh"})
+    (b'GIF89a', b'GIF89a', b'GIF89a')
 
     Raises:
         UnreadablePhoto: it is neither bytes nor base64 text; a path or a URL is not, and is not looked at.
     """
+    if isinstance(photo, Mapping) and list(photo) == ["b64"]:
+        photo = photo["b64"]
     if isinstance(photo, bytes | bytearray | memoryview):
         data = bytes(photo)
+        if data.startswith(DECODED_URL):
+            data = base64.b64encode(data)
+        if wrapped := WRAPPED.match(data):
+            data = data[wrapped.end() :].removesuffix(b"'}")
         try:
             # MLflow's server hands over the `inputs` format as the bytes of base64 text. No photo is mistaken for
             # such text: each format's files hold bytes outside its 64 letters.
@@ -178,6 +193,6 @@ def photo_bytes(photo: Any) -> bytes:
         raise UnreadablePhoto(f"neither bytes nor base64 text, but {type(photo).__name__}")
     try:
         # Many tools break base64 into lines.
-        return base64.b64decode("".join(photo.split()), validate=True)
+        return base64.b64decode("".join(DATA_URL.sub("", photo).split()), validate=True)
     except (binascii.Error, ValueError):
         raise UnreadablePhoto("the text is not base64; a photo's own bytes are expected, not a path or URL") from None

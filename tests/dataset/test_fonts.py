@@ -96,10 +96,19 @@ def test_a_name_cannot_turn_the_text_around_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 500, "猫" * 500, "cats/" + "狗" * 60 + "/0001.jpg"])
-def test_a_long_name_keeps_its_end_within_the_width(text: str) -> None:
+def test_a_long_name_is_cut_in_the_middle_and_fits_the_width(text: str) -> None:
     fitted = fit_text(text, size=13, width=300)
     assert 250 < measure_text(fitted, 13) <= 300
-    assert text.endswith(fitted.removeprefix("…"))
+    start, _, end = fitted.partition("…")
+    assert text.startswith(start)
+    assert text.endswith(end)
+    assert 0 < len(start) < len(end)
+
+
+def test_what_stands_beside_an_arabic_name_stays_where_it_is() -> None:
+    """Else the percentage is drawn to the left of the name that it belongs to."""
+    assert shorten("قطة", 24) == "\u200eقطة\u200e"
+    assert shorten("cats", 24) == "cats"
 
 
 def test_wide_signs_count_twice() -> None:

@@ -23,9 +23,13 @@ BEFORE_OURS = "Before any code of this project"
 PLACEHOLDER = "\0"
 # Of the operating system, where MLflow asks for a program of that name.
 ELSEWHERE = {"No such file or directory: 'None'": "{}: '{}'"}
+TRACKING = Path(mlflow.store.tracking.__file__).parent
 # Of MLflow, elsewhere than in its launcher.
 OF_MLFLOW = {
-    "The run <…> must be in the 'active' state. …": Path(mlflow.store.tracking.__file__).parent,
+    "The experiment <…> must be in the 'active' state. …": TRACKING,
+    "No Experiment with id=<…> exists": TRACKING,
+    "The filesystem tracking backend (e.g., './mlruns') is in maintenance mode …": TRACKING,
+    "The run <…> must be in the 'active' state. …": TRACKING,
     "API request to <…> failed with exception …": Path(mlflow.utils.__file__).parent,
 }
 

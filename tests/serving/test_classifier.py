@@ -88,6 +88,20 @@ def test_base64_text_is_a_photo_too(classifier: PhotoClassifier) -> None:
     assert answer["probability"].nunique() == 1
 
 
+@pytest.mark.parametrize("kind", ["jpeg", "webp", "png", "svg+xml"])
+@pytest.mark.parametrize("length", range(40, 44))
+def test_data_urls_and_tensorflow_servings_way_are_base64_too(kind: str, length: int) -> None:
+    photo = b"\xff\xd8\xff" + bytes(range(length))
+    text = base64.b64encode(photo).decode()
+    url = f"data:image/{kind};base64,{text}"
+    for given in (url, url.encode(), f"data:image/{kind};name=a.b;base64,\n{text}", {"b64": text}, {"b64": url}):
+        assert photo_bytes(given) == photo
+    # As MLflow's server hands them over, by `inputs` and `instances`, and by the dataframe formats.
+    assert photo_bytes(str({"b64": text}).encode()) == photo
+    if len(kind) == 4:  # of others its decoding fails, and it answers 400
+        assert photo_bytes(base64.b64decode(url)) == photo
+
+
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM"])
 def test_no_photo_is_taken_for_base64(image_format: str) -> None:
     data = photo(204, image_format)

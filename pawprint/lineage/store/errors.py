@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import os
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -75,6 +77,38 @@ def is_of_a_store(error: BaseException) -> bool:
     """Say whether an error comes from MLflow, from a store's library, or from the way to it."""
     known = isinstance(error, MlflowException | RequestException | NotWholeError)
     return known or type(error).__module__.partition(".")[0] in STORES
+
+
+def explain_store(error: BaseException) -> str | None:
+    """Return how to mend a tracking store that was named wrongly, in a line, or None for any other error.
+
+    MLflow looks at its surroundings when it is first asked for something, which may be anywhere in our code; where
+    `mlflow run` looks first, docs/troubleshooting.md says the same.
+    """
+    said = one_line(error)
+    if not isinstance(error, MlflowException):
+        return None
+    if "filesystem tracking backend" in said:
+        return (
+            f"MLflow keeps no runs in folders any more ({os.environ.get('MLFLOW_TRACKING_URI', './mlruns')}): set "
+            "MLFLOW_TRACKING_URI=sqlite:////absolute/path/mlflow.db; `mlflow migrate-filestore` moves old runs there"
+        )
+    if deleted := re.search(r"experiment (\S+) must be in the 'active' state", said):
+        return (
+            f"experiment {deleted[1]} has been deleted: `mlflow experiments restore --experiment-id {deleted[1]}`, or "
+            "name another with --experiment-name or MLFLOW_EXPERIMENT_NAME"
+        )
+    if "MLFLOW_EXPERIMENT_ID" in said or "No Experiment with id" in said:
+        return (
+            f"there is no experiment {os.environ.get('MLFLOW_EXPERIMENT_ID', 'of that number')} in this store: unset "
+            "MLFLOW_EXPERIMENT_ID, or see `mlflow experiments search` for those that there are"
+        )
+    if "unsupported URI" in said:
+        return (
+            f"MLFLOW_TRACKING_URI is {os.environ.get('MLFLOW_TRACKING_URI', '')!r}; expected http(s)://…, "
+            "sqlite:////absolute/path/mlflow.db or another database's address"
+        )
+    return None
 
 
 def tell_error(error: BaseException | None) -> str:
