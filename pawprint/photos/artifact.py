@@ -69,6 +69,8 @@ def write_artifact(
         listable = [one for one in received if one.kind in {"zip", "folder"}]
         check_classes(listable, partial=len(listable) < len(received), labelled=labelled)
         stored = [_store(one, staging, keep_photos) for one in received]
+        for one, kept in zip(received, stored, strict=True):
+            kept.ignored.merge(one.left_out)
         photos, ignored = _label(stored)
         if labelled:
             check_photos(photos, ignored, name=source)
@@ -143,8 +145,8 @@ def check_classes(received: list[Received], *, partial: bool = False, labelled: 
         members, left_out = list_folder(one.path) if one.kind == "folder" else list_zip(one.path)
         known, unknown = label_members(members)
         photos += [Photo(position, each.member, each.label, each.split) for each in known]
-        ignored.merge(left_out)
-        ignored.merge(unknown)
+        for others in (one.left_out, left_out, unknown):
+            ignored.merge(others)
     name = " and ".join(str(one.path) for one in received)
     if received and not labelled and not partial:
         check_any(len(photos) + ignored[UNLABELLED], ignored, name=name)

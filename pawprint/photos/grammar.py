@@ -192,9 +192,10 @@ def _parse_url(text: str, scheme: str, split: str | None) -> Place:
     kind, owner = ("bucket", "bucket") if scheme in BUCKET_SCHEMES else ("http", "host")
     if not url.hostname:
         raise UserError(f"source {text!r} names no {owner}; expected {scheme}://<{owner}>/<path>")
-    if kind == "bucket" and not url.path.strip("/"):
+    if kind == "bucket" and not url.path:
         raise UserError(
-            f"source {text!r} names a bucket alone; expected a zip or a tar in it, {scheme}://<bucket>/<path>"
+            f"source {text!r} names a bucket alone; expected an archive or a folder of photos in it, "
+            f"{scheme}://<bucket>/<path>, or {scheme}://<bucket>/ for all that it holds"
         )
     return Place(kind, text, split)
 

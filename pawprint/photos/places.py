@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pawprint.errors import UserError
 from pawprint.photos.clock import now
 from pawprint.photos.grammar import Place, drawn_counts, local_path
+from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Archive, Manifest, load_manifest
 from pawprint.photos.received import Received, UnreachableError
 from pawprint.photos.sniffing import archive_kind, describe_file
@@ -147,12 +148,17 @@ def find_url(place: Place) -> str:
 def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Received:
     from pawprint.photos.transfer import fetch_url
 
-    url = find_url(place)
+    url, left_out = find_url(place), LeftOut()
+    if place.kind == "bucket":
+        from pawprint.photos.loose import fetch_bucket
+
+        url, download, left_out = fetch_bucket(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+    else:
+        download = fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+    kind = archive_kind(download.path)
+    assert kind in {"zip", "tar"}  # noqa: S101 - nothing else gets into the cache
     # Of an address its last part; `kaggle:<owner>/<slug>` reads the same.
     name = place.text.removeprefix("gdrive:") if place.kind == "gdrive" else Path(urlsplit(url).path).name
-    download = fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
-    kind = archive_kind(download.path)
-    assert kind in {"zip", "tar"}  # noqa: S101 - fetch_url keeps nothing else
     return Received(
         download.path,
         str(kind),
@@ -162,4 +168,5 @@ def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Rece
         place.split,
         url=url,
         licence=place.licence,
+        left_out=left_out,
     )

@@ -52,6 +52,10 @@ def _redraw(location: str, sha256: str) -> Path:
 
 
 def _bring(location: str, sha256: str) -> Path:
+    if "://" in location and location.endswith("/"):
+        from pawprint.photos.loose import fetch_loose
+
+        return fetch_loose(location, sha256=sha256)[0].path
     if "://" in location:
         from pawprint.photos.transfer import fetch_url
 

@@ -1,9 +1,10 @@
 """What a source gives: an archive or a folder at hand, and where it came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pawprint.errors import UserError
+from pawprint.photos.left_out import LeftOut
 from pawprint.photos.secrets import hide_secrets
 
 
@@ -54,6 +55,7 @@ class Received:
         retrieved_at: ISO 8601 in UTC.
         split: The split all its photos belong to, where the source says so.
         url: The public address, where there is one.
+        left_out: What lay there and did not come along, where names alone tell.
         keep: True where only a copy in the artifact lasts: it is copied even with `keep_photos=reference`.
     """
 
@@ -66,3 +68,4 @@ class Received:
     url: str | None = None
     licence: str | None = None
     keep: bool = False
+    left_out: LeftOut = field(default_factory=LeftOut)
