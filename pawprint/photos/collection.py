@@ -14,7 +14,7 @@ from pawprint.errors import UserError
 from pawprint.photos.hashes import hash_file
 from pawprint.photos.labels import label_members, reason_unsafe
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
-from pawprint.photos.recall import recall_archive
+from pawprint.photos.recall import recall_archive, recall_folder
 from pawprint.photos.zips import list_zip, open_zip, read_member
 
 
@@ -119,7 +119,7 @@ def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
     digests: dict[str, str] = {}
     for position, archive in enumerate(manifest.archives):
         if archive.members is not None:
-            path = Path(str(archive.location))
+            path = recall_folder(str(archive.location))
             members, found = _load_members(folder / archive.members, archive)
             digests.update({str(path / member): digest for member, digest in found.items()})
         else:
@@ -169,9 +169,4 @@ def _load_members(path: Path, archive: Archive) -> tuple[list[str], dict[str, st
             raise ValueError(f"it names {harmful[0]!r}")
     except (KeyError, ValueError, csv.Error) as error:
         raise UserError(f"{path} is no list of photos that pawprint wrote ({error}); run download again") from error
-    if not Path(str(archive.location)).is_dir():
-        raise UserError(
-            f"the photos were kept by reference in {archive.location}, which is not there (any more, "
-            "or on this machine); put it back, or run download with keep_photos=copy where it is"
-        )
     return list(digests), digests

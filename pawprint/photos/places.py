@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pawprint.errors import UserError
-from pawprint.photos.clock import now
+from pawprint.photos.clock import now, written_at
 from pawprint.photos.grammar import Place, drawn_counts, local_path
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Archive, Manifest, load_manifest
@@ -43,6 +43,8 @@ def receive_place(
         location = f"synthetic:{photos}:{seed}"
         name = f"synthetic-{photos}-{seed}.zip"
         return [Received(None, "drawn", name, location, now(), split=place.split, licence=place.licence)]
+    if place.kind == "hf":
+        return [_receive_dataset(place, wait_seconds, busy_seconds)]
     return [_receive_url(place, wait_seconds, busy_seconds)]
 
 
@@ -111,11 +113,11 @@ def _receive_run(place: Place, resolve_uri: Callable[[str], Path]) -> list[Recei
 
 
 def _received_of_run(archive: Archive, folder: Path, manifest: Manifest, split: str | None) -> Received:
-    from pawprint.photos.recall import recall_archive
+    from pawprint.photos.recall import recall_archive, recall_folder
 
     kind, name, location = "zip", "photos.zip", str(archive.location)
     if archive.members is not None:
-        kind, path = "folder", Path(location)
+        kind, path = "folder", recall_folder(location)
     elif archive.file is not None:
         name, path = archive.file, folder / archive.file
     else:
@@ -169,4 +171,24 @@ def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Rece
         url=url,
         licence=place.licence,
         left_out=left_out,
+    )
+
+
+def _receive_dataset(place: Place, wait_seconds: float, busy_seconds: float) -> Received:
+    from pawprint.photos.hub import fetch_dataset, read_licence, resolve_dataset
+
+    location = resolve_dataset(place.text, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+    path = fetch_dataset(location, busy_seconds=busy_seconds)
+    kind = archive_kind(path)
+    if kind is None:
+        raise UnreachableError(f"{location} gives {path.name}, which looks like {describe_file(path)}")
+    return Received(
+        path,
+        kind,
+        zip_name(location.partition("@")[0].rpartition("/")[2]),
+        location,
+        written_at(path),
+        place.split,
+        url=location,
+        licence=read_licence(path if kind == "folder" else path.parent),
     )

@@ -9,7 +9,7 @@ import obstore
 from tqdm import tqdm
 
 from pawprint.photos.buckets import ERRORS, refuse
-from pawprint.photos.labels import reason_to_ignore, reason_unsafe
+from pawprint.photos.labels import TABLE_SUFFIXES, reason_to_ignore, reason_unsafe
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
 from pawprint.photos.object_stores import open_store
@@ -19,11 +19,6 @@ from pawprint.photos.tries import BUSY_SECONDS, keep_trying
 from pawprint.photos.unreached import find_unreached
 
 LISTED_AT_ONCE = 1000
-TABLE_SUFFIXES = (
-    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".mat", ".xml", ".yaml", ".yml", ".xlsx", ".md"),
-    *(".cls", ".names"),
-)
-"""What may say something of the photos: fetched and packed along with them."""
 
 
 @dataclass(frozen=True)

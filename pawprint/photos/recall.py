@@ -14,7 +14,8 @@ def recall_archive(location: str, *, sha256: str) -> Path:
     """Return the zip that an artifact refers to.
 
     Args:
-        location: An absolute path of a zip or a tar, a URL, or `synthetic:<photos>:<seed>`.
+        location: An absolute path of a zip or a tar, a URL, `hf:<owner>/<name>@<commit>`, or
+            `synthetic:<photos>:<seed>`.
         sha256: Of the zip: where the location is a tar, of the zip that it is packed into.
 
     Raises:
@@ -38,6 +39,27 @@ def recall_archive(location: str, *, sha256: str) -> Path:
     return path
 
 
+def recall_folder(location: str) -> Path:
+    """Return the folder that an artifact refers to.
+
+    Args:
+        location: An absolute path, or `hf:<owner>/<name>@<commit>`.
+
+    Raises:
+        UserError: It is gone.
+    """
+    if location.startswith("hf:"):
+        from pawprint.photos.hub import fetch_dataset
+
+        return fetch_dataset(location)
+    if not Path(location).is_dir():
+        raise UserError(
+            f"the photos were kept by reference in {location}, which is not there (any more, "
+            "or on this machine); put it back, or run download with keep_photos=copy where it is"
+        )
+    return Path(location)
+
+
 def _redraw(location: str, sha256: str) -> Path:
     from pawprint.photos.drawn.drawings import write_drawings
 
@@ -52,6 +74,10 @@ def _redraw(location: str, sha256: str) -> Path:
 
 
 def _bring(location: str, sha256: str) -> Path:
+    if location.startswith("hf:"):
+        from pawprint.photos.hub import fetch_dataset
+
+        return fetch_dataset(location)
     if "://" in location and location.endswith("/"):
         from pawprint.photos.loose import fetch_loose
 
