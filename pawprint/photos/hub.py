@@ -22,8 +22,9 @@ from huggingface_hub.errors import (
 )
 
 from pawprint.errors import one_line
+from pawprint.photos.brought import comes_along
 from pawprint.photos.cache import cache_folder
-from pawprint.photos.labels import TABLE_SUFFIXES, reason_to_ignore
+from pawprint.photos.labels import reason_to_ignore
 from pawprint.photos.limits import MAX_MEMBERS
 from pawprint.photos.received import BrokeOffError, BusyError, SilentError, UnreachableError
 from pawprint.photos.secrets import hide_queries
@@ -132,7 +133,7 @@ def choose_files(location: str, names: Sequence[str]) -> list[str]:
         raise UnreachableError(f"{location} holds more than {MAX_MEMBERS:,} files; give a smaller dataset")
     photos = [name for name in names if reason_to_ignore(name) is None or name.lower().endswith(".parquet")]
     if photos:
-        return sorted({*photos, *(name for name in names if name.lower().endswith(TABLE_SUFFIXES))})
+        return sorted({*photos, *(name for name in names if name == CARD or comes_along(name))})
     archives = [name for name in names if ARCHIVE.fullmatch(name)]
     if len(archives) == 1:
         return [*archives, *(name for name in names if name == CARD)]

@@ -30,11 +30,6 @@ PHOTO_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm"),
 )
-TABLE_SUFFIXES = (
-    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".mat", ".xml", ".yaml", ".yml", ".xlsx", ".md"),
-    *(".cls", ".names"),
-)
-"""What may say something of the photos: brought along with them from afar."""
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".txz", ".tar.bz2", ".7z", ".rar")
 
 UNLABELLED = "no class in its folder or name"

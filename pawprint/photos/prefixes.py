@@ -8,8 +8,9 @@ from typing import Any
 import obstore
 from tqdm import tqdm
 
+from pawprint.photos.brought import comes_along
 from pawprint.photos.buckets import ERRORS, refuse
-from pawprint.photos.labels import TABLE_SUFFIXES, reason_to_ignore, reason_unsafe
+from pawprint.photos.labels import reason_to_ignore, reason_unsafe
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
 from pawprint.photos.object_stores import open_store
@@ -103,4 +104,4 @@ def _reason_to_leave(one: LooseObject) -> str | None:
     if reason := reason_unsafe(one.name):
         return reason
     reason = reason_to_ignore(one.name)
-    return None if reason == "not a photo" and one.name.lower().endswith(TABLE_SUFFIXES) else reason
+    return None if reason == "not a photo" and comes_along(one.name) else reason

@@ -1,5 +1,6 @@
 """Object stores: S3 as moto plays it, Google's and Azure's as `stores.py` does."""
 
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,6 +57,23 @@ def test_s3(s3: Any, tiny_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "another cache"))
     assert len(load_photos(tmp_path / "photos").photos) == 12
+
+
+@pytest.mark.slow  # as above
+def test_s3_with_a_profile(s3: Any, tiny_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3.put_object(Bucket="pets", Key="tiny.zip", Body=tiny_zip.read_bytes())
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    (tmp_path / "config").write_text(f"[profile mine]\nendpoint_url = {endpoint}\nregion = eu-west-1\n")
+    (tmp_path / "keys").write_text("[mine]\naws_access_key_id = me\naws_secret_access_key = mine\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    assert fetch("s3://pets/tiny.zip", tmp_path / "photos").counts
+    monkeypatch.setenv("AWS_PROFILE", "yours")
+    with pytest.raises(UserError, match=r"s3://pets/other\.zip cannot be read: .*\(yours\) could not be found"):
+        fetch("s3://pets/other.zip", tmp_path / "other")
 
 
 @pytest.mark.slow  # as above
@@ -130,6 +148,23 @@ def test_what_changed_between_two_requests_is_never_spliced(store: Store, tiny_z
     resumed = open_bucket("gs://pets/tiny.zip", Resume(1000, stream.mark, stream.num_bytes))
     assert resumed.start == 0
     assert b"".join([resumed.head, *resumed.rest]) == after
+
+
+def test_googles_credentials(store: Store, tiny_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Credentials:
+        token, expiry = "a-token", None
+
+        def refresh(self, _: object) -> None:
+            """Have a token."""
+
+    asked = []
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST")
+    monkeypatch.setenv("GOOGLE_BASE_URL", store.url)
+    monkeypatch.setattr("google.auth.default", lambda scopes: (Credentials(), asked.append(scopes)))
+    store.objects["pets/tiny.zip"] = tiny_zip.read_bytes()
+    assert fetch("gs://pets/tiny.zip", tmp_path / "photos").counts
+    assert {headers["authorization"] for headers in store.headers} == {"Bearer a-token"}
+    assert asked[0] == ["https://www.googleapis.com/auth/devstorage.read_only"]
 
 
 def test_azures_connection_string_names_account_and_key(
