@@ -24,6 +24,7 @@ from huggingface_hub.errors import (
 from pawprint.errors import one_line
 from pawprint.photos.brought import comes_along
 from pawprint.photos.cache import cache_folder
+from pawprint.photos.hashes import hash_file
 from pawprint.photos.labels import reason_to_ignore
 from pawprint.photos.limits import MAX_MEMBERS
 from pawprint.photos.received import BrokeOffError, BusyError, SilentError, UnreachableError
@@ -95,8 +96,8 @@ def fetch_dataset(location: str, *, busy_seconds: float = BUSY_SECONDS) -> Path:
     wanted = choose_files(location, [one.path for one in listed])
     check_space(location, {cache_folder(): sum(one.size for one in listed if one.path in set(wanted))})
 
-    def fetch() -> str:
-        return snapshot_download(
+    def fetch() -> Path:
+        snapshot = snapshot_download(
             name,
             repo_type="dataset",
             revision=commit,
@@ -104,8 +105,10 @@ def fetch_dataset(location: str, *, busy_seconds: float = BUSY_SECONDS) -> Path:
             cache_dir=_cache(),
             endpoint=_endpoint(),
         )
+        _check_files(location, Path(snapshot), listed)
+        return Path(snapshot)
 
-    folder = Path(keep_trying(lambda: _ask(location, fetch, BrokeOffError), busy_seconds=busy_seconds))
+    folder = keep_trying(lambda: _ask(location, fetch, BrokeOffError), busy_seconds=busy_seconds)
     return folder / wanted[0] if ARCHIVE.fullmatch(wanted[0]) else folder
 
 
@@ -170,6 +173,24 @@ def _list_files(name: str, commit: str | None) -> list[RepoFile]:
     except CachedRepoTreeNotFoundError:
         tree = _api().list_repo_tree(name, recursive=True, revision=commit, repo_type="dataset")
         return [one for one in tree if isinstance(one, RepoFile)]
+
+
+def _check_files(location: str, folder: Path, listed: Sequence[RepoFile]) -> None:
+    """Check, once, what came against the digests that the Hub tells; the library looks at the sizes alone.
+
+    Raises:
+        BrokeOffError: A file is another than the Hub's; it is dropped.
+    """
+    checked = _cache() / f"{folder.name}.checked"
+    if checked.exists():
+        return
+    for one in listed:
+        path = folder / one.path
+        if one.lfs is not None and path.is_file() and hash_file(path) != one.lfs.sha256:
+            path.resolve().unlink()
+            path.unlink(missing_ok=True)
+            raise BrokeOffError(f"{location} gives other bytes of {one.path} than the Hub tells the sha256 of")
+    checked.touch()
 
 
 def _patterns(names: Sequence[str]) -> Iterator[str]:

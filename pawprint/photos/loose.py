@@ -78,6 +78,8 @@ def _choose(url: str, of_archive: Callable[[str], Result], of_prefix: Callable[[
     """Take a URL for an object's, or, where there is none of that name or a slash ends it, for a prefix."""
     if url.endswith("/"):
         return of_prefix(url)
+    if download_path(f"{url}/").is_file() and not download_path(url).is_file():  # known for one, store away or not
+        return of_prefix(f"{url}/")
     try:
         return of_archive(url)
     except MissingError as error:

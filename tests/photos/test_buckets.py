@@ -271,6 +271,7 @@ def test_a_bucket_that_is_away_leaves_the_cache(
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
     assert identify_source(f"gs://{SOMEWHERE}", resolve_uri=Path) == version
     assert fetch(f"gs://{SOMEWHERE}", tmp_path / "b").sha256 == first.sha256
+    assert fetch(f"gs://{SOMEWHERE.rstrip('/')}", tmp_path / "without a slash").sha256 == first.sha256
     with pytest.raises(UserError, match=r"gs://pets/other/ cannot be read: connection refused"):
         fetch("gs://pets/other/", tmp_path / "c")
 

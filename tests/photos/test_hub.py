@@ -38,6 +38,7 @@ class Hub:
         refusal: Status and X-Error-Code of every answer, if not 0.
         gated: Whether files are refused to those without a token.
         cuts: After how many bytes the next answers with a file end.
+        garbled: How many of the next answers with a file have a wrong bit.
         asked: Paths asked for, and the Authorization that came along, by host.
         stored: The same of the storage, which is another host.
     """
@@ -47,6 +48,7 @@ class Hub:
     refusal: tuple[int, str] = (0, "")
     gated: bool = False
     cuts: list[int] = field(default_factory=list)
+    garbled: int = 0
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     stored: list[tuple[str, str | None]] = field(default_factory=list)
     url: str = ""
@@ -60,7 +62,7 @@ class Hub:
             give(handler, status=self.refusal[0], **{"X-Error-Code": self.refusal[1], "X-Error-Message": "PLANTED"})
         elif path == f"/api/datasets/me/pets/tree/{self.commit}":
             tree = [
-                {"type": "file", "oid": self.oid(data), "size": len(data), "path": name}
+                {"type": "file", "oid": self.oid(data), "size": len(data), "path": name, "lfs": self.lfs(data)}
                 for name, data in self.files.items()
             ]
             send_json(handler, tree)
@@ -94,8 +96,15 @@ class Hub:
         handler.send_response(206 if start else 200)
         handler.send_header("Content-Length", str(len(data) - start))
         handler.end_headers()
+        if self.garbled:
+            self.garbled -= 1
+            data = data[:-1] + bytes([data[-1] ^ 1])
         handler.wfile.write(data[start : self.cuts.pop(0) if self.cuts else None])
         handler.close_connection = True
+
+    @classmethod
+    def lfs(cls, data: bytes) -> dict[str, Any]:
+        return {"oid": cls.oid(data), "size": len(data), "pointerSize": 134}
 
     @staticmethod
     def oid(data: bytes) -> str:
@@ -190,6 +199,19 @@ def test_a_transfer_that_breaks_off_goes_on(
     hub.cuts = [2000, 1000]
     fetch("hf:me/pets", tmp_path / "photos")
     assert (tmp_path / "photos" / "pets.zip").read_bytes() == tiny_zip.read_bytes()
+
+
+def test_wrong_bytes_are_never_kept(hub: Hub, tiny_photos: Callable[..., Path], tmp_path: Path, alone: Path) -> None:
+    folder = tiny_photos()
+    fill(hub, folder)
+    hub.garbled = 2
+    fetch("hf:me/pets", tmp_path / "photos", "reference")
+    (snapshot,) = alone.glob(f"hub/*/snapshots/{FIRST}")
+    assert (snapshot / "cats/0001.jpg").read_bytes() == (folder / "cats/0001.jpg").read_bytes()
+    hub.commit, hub.garbled = SECOND, 10**6
+    hub.files["cats/0001.jpg"] += b"more"
+    with pytest.raises(UserError, match=r"gives other bytes of cats/0001\.jpg than the Hub tells the sha256 of"):
+        fetch("hf:me/pets", tmp_path / "b")
 
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
