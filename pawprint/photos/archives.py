@@ -106,7 +106,7 @@ def pack_folder(folder: Path, path: Path) -> LeftOut:
             f"{folder} holds {len(names):,} photos, and an archive at most {MAX_MEMBERS:,}; "
             "say keep_photos=reference, or give fewer"
         )
-    _pack(path, ((name, _read(folder / name)) for name in names))
+    pack_members(path, ((name, _read(folder / name)) for name in names))
     return ignored
 
 
@@ -161,7 +161,7 @@ def pack_tar(tar: Path, path: Path) -> LeftOut:
                 spool.seek(start)
                 yield name, spool.read(size)
 
-        _pack(path, photos())
+        pack_members(path, photos())
     return ignored
 
 
@@ -180,9 +180,10 @@ def _decode_names(where: dict[str, tuple[int, int]], tar: Path, ignored: LeftOut
     return kept
 
 
-def _pack(path: Path, photos: Iterable[tuple[str, bytes]]) -> None:
+def pack_members(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """Write members, as they come, into a stored zip: the same names and bytes give the same zip, on any machine."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in photos:
+        for name, data in members:
             member = zipfile.ZipInfo(name, FIXED_DATE)
             member.external_attr = 0o644 << 16
             member.create_system = 3  # else Windows would write other bytes

@@ -80,7 +80,11 @@ def write_artifact(
         stored = [_store(one, staging, keep_photos) for one in received]
         contents = [list_contents(one.path, one.archive.split) for one in stored]
         ignored = LeftOut()
-        for left_out in (*(one.ignored for one in stored), *(one.left_out for one in contents)):
+        for left_out in (
+            *(one.left_out for one in received),
+            *(one.ignored for one in stored),
+            *(one.left_out for one in contents),
+        ):
             ignored.merge(left_out)
         earlier = [one.reading for one in received if one.reading is not None]
         if not labelled:
@@ -175,7 +179,7 @@ def check_classes(
     known = [one.path for one in received if one.path is not None]
     contents = [list_contents(path, one.split) for path, one in zip(known, received, strict=True)]
     ignored = LeftOut()
-    for one in contents:
+    for one in (*received, *contents):
         ignored.merge(one.left_out)
     name = " and ".join(map(str, known))
     if not received or partial:

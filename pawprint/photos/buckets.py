@@ -93,7 +93,8 @@ def read_object(url: str, store: Any, key: str, mark: str | None, start: int = 0
 def refuse(url: str, error: Exception, otherwise: type[UnreachableError]) -> UnreachableError:
     """Return what an error of a store's is to a person; one that says no more than that it failed is `otherwise`."""
     text = str(error)
-    if isinstance(error, FileNotFoundError):
+    status = _STATUS.search(text)
+    if isinstance(error, FileNotFoundError) or (status and status[1] == "404"):
         return MissingError(f"{url} cannot be read: no such bucket or object; expected a zip, a tar or photos there")
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
         return UnreachableError(
@@ -102,7 +103,7 @@ def refuse(url: str, error: Exception, otherwise: type[UnreachableError]) -> Unr
         )
     if isinstance(error, PreconditionError):
         return BrokeOffError(f"{url} changed while it was fetched")
-    if status := _STATUS.search(text):
+    if status:
         words = f"{url} answers {status[1]} {http.client.responses.get(int(status[1]), '')}".rstrip()
         return BusyError(words) if int(status[1]) in BUSY else UnreachableError(words)
     for sign, words in SIGNS:

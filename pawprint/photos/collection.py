@@ -16,7 +16,7 @@ from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
 from pawprint.photos.photo_table import FILE_NAME, Photo, read_photo_table
 from pawprint.photos.readings import Labelled, Reading
-from pawprint.photos.recall import recall_archive
+from pawprint.photos.recall import recall_archive, recall_folder
 from pawprint.photos.summary import summarize_classes
 from pawprint.photos.zips import open_zip, read_member
 
@@ -108,7 +108,7 @@ def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
     digests: dict[str, str] = {}
     for archive in manifest.archives:
         if archive.members is not None:
-            path = Path(str(archive.location))
+            path = recall_folder(str(archive.location))
             found = _load_members(folder / archive.members, archive)
             digests.update({str(path / member): digest for member, digest in found.items()})
         else:
@@ -205,9 +205,4 @@ def _load_members(path: Path, archive: Archive) -> dict[str, str]:
             raise ValueError(f"it names {harmful[0]!r}")
     except (KeyError, ValueError, csv.Error) as error:
         raise UserError(f"{path} is no list of photos that pawprint wrote ({error}); run download again") from error
-    if not Path(str(archive.location)).is_dir():
-        raise UserError(
-            f"the photos were kept by reference in {archive.location}, which is not there (any more, "
-            "or on this machine); put it back, or run download with keep_photos=copy where it is"
-        )
     return digests

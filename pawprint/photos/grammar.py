@@ -4,7 +4,8 @@ r"""How a `source` reads: alternatives, pairs of archives, and the kind of each 
     alternative = place | split "=" place { "+" split "=" place }
     split       = "train" | "validation" | "test"
     place       = registered | "synthetic" [":" photos [":" seed]] | "kaggle:" (owner | "competitions") "/" slug
-                | "gdrive:" id | "http(s)://…" | "s3://…" | "gs://…" | "file://…" | "runs:/…" | path
+                | "hf:" owner "/" name ["@" revision] | "gdrive:" id | "http(s)://…" | "s3://…" | "gs://…" | "az://…"
+                | "file://…" | "runs:/…" | path
 
 A registered name (`registered.py`) is read as the place that it stands for, the address of a dataset's page as the
 dataset.
@@ -28,17 +29,21 @@ AZURE_SCHEMES = ("az", "abfss", "abfs", "wasbs", "wasb")
 BUCKET_SCHEMES = ("s3", "gs", "gcs", *AZURE_SCHEMES)
 SCHEMES = ("http", "https", *BUCKET_SCHEMES, "file")
 FORMS = (
-    f"a registered name ({', '.join(NAMES)}), kaggle:<owner>/<slug>, kaggle:competitions/<slug>, gdrive:<file id>, "
-    "an http(s)://, s3:// or gs:// URL, runs:/<run id>/photos, or the path of a folder, a zip or a tar"
+    f"a registered name ({', '.join(NAMES)}), kaggle:<owner>/<slug>, kaggle:competitions/<slug>, "
+    "hf:<owner>/<name>, gdrive:<file id>, an http(s)://, s3://, gs:// or az:// URL, runs:/<run id>/photos, "
+    "or the path of a folder, a zip or a tar"
 )
 WORDED = {
     "kaggle": (r"[\w-]+/[\w.-]+", "kaggle:<owner>/<slug>, or kaggle:competitions/<slug>"),
     "gdrive": (r"[\w-]{10,}", "gdrive:<file id>, the id within the share link .../file/d/<file id>/view"),
+    "hf": (r"[\w.-]+/[\w.-]+(?:@[\w./-]+)?", "hf:<owner>/<name>, or hf:<owner>/<name>@<revision>"),
     "runs": (r"/[\w-]+/.+", "runs:/<run id>/photos"),
 }
 WEB_PAGES = (
     (r"https?://(?:www\.)?kaggle\.com/datasets/([\w-]+/[\w.-]+)(?:/data)?/?", r"kaggle:\1"),
     (r"https?://(?:www\.)?kaggle\.com/(?:c|competitions)/([\w-]+)(?:/\w+)?/?", r"kaggle:competitions/\1"),
+    (r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)/?", r"hf:\1"),
+    (r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)/tree/([\w.-]+)/?", r"hf:\1@\2"),
 )
 """Pages that people copy the address of, and the place that each is about."""
 MOST_DRAWN_PHOTOS = 1_000_000
@@ -49,7 +54,7 @@ class Place:
     """Where one archive is.
 
     Attributes:
-        kind: "synthetic", "kaggle", "gdrive", "http", "bucket", "runs" or "path".
+        kind: "synthetic", "kaggle", "gdrive", "hf", "http", "bucket", "runs" or "path".
         text: What names it, as written; of a registered name, what that stands for.
         split: The split that all its photos belong to, if the source says so.
         licence: Of the photos, where the name tells it.
@@ -197,9 +202,10 @@ def _parse_url(text: str, scheme: str, split: str | None) -> Place:
     kind, owner = ("bucket", "bucket") if scheme in BUCKET_SCHEMES else ("http", "host")
     if not url.hostname:
         raise UserError(f"source {text!r} names no {owner}; expected {scheme}://<{owner}>/<path>")
-    if kind == "bucket" and not url.path.strip("/"):
+    if kind == "bucket" and not url.path:
         raise UserError(
-            f"source {text!r} names a bucket alone; expected a zip or a tar in it, {scheme}://<bucket>/<path>"
+            f"source {text!r} names a bucket alone; expected an archive or a folder of photos in it, "
+            f"{scheme}://{url.netloc}/<path>, or {scheme}://{url.netloc}/ for all that it holds"
         )
     return Place(kind, text, split)
 

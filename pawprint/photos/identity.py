@@ -68,6 +68,14 @@ def _identify_place(
     from pawprint.photos.places import find_url
     from pawprint.photos.transfer import read_version
 
+    if place.kind == "hf":
+        from pawprint.photos.hub import resolve_dataset
+
+        return resolve_dataset(place.text, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+    if place.kind == "bucket":
+        from pawprint.photos.loose import read_bucket_version
+
+        return read_bucket_version(place.text, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
     return read_version(find_url(place), wait_seconds=wait_seconds, busy_seconds=busy_seconds)
 
 

@@ -108,7 +108,7 @@ def _open_gs(bucket: str) -> GCSStore:
             provider = GoogleCredentialProvider(credentials)
         except DefaultCredentialsError:
             config = {"skip_signature": True}
-    options = _client_options(config.get("base_url", ""))
+    options = _client_options(config.get("base_url") or os.environ.get("GOOGLE_BASE_URL", ""))
     return GCSStore(bucket, config=config, credential_provider=provider, client_options=options, retry_config=RETRIES)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pawprint.errors import UserError
-from pawprint.photos.clock import now
+from pawprint.photos.clock import now, written_at
 from pawprint.photos.grammar import Place, drawn_counts, local_path
+from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Archive, Manifest, load_manifest
 from pawprint.photos.readings import Reading
 from pawprint.photos.received import Received, UnreachableError
@@ -44,6 +45,8 @@ def receive_place(
         location = f"synthetic:{photos}:{seed}"
         name = f"synthetic-{photos}-{seed}.zip"
         return [Received(None, "drawn", name, location, now(), split=place.split, licence=place.licence)]
+    if place.kind == "hf":
+        return [_receive_dataset(place, wait_seconds, busy_seconds)]
     return [_receive_url(place, wait_seconds, busy_seconds)]
 
 
@@ -121,11 +124,11 @@ def _receive_run(place: Place, resolve_uri: Callable[[str], Path]) -> list[Recei
 def _received_of_run(
     archive: Archive, folder: Path, manifest: Manifest, split: str | None, reading: Reading
 ) -> Received:
-    from pawprint.photos.recall import recall_archive
+    from pawprint.photos.recall import recall_archive, recall_folder
 
     kind, name, location = "zip", "photos.zip", str(archive.location)
     if archive.members is not None:
-        kind, path = "folder", Path(location)
+        kind, path = "folder", recall_folder(location)
     elif archive.file is not None:
         name, path = archive.file, folder / archive.file
     else:
@@ -159,12 +162,17 @@ def find_url(place: Place) -> str:
 def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Received:
     from pawprint.photos.transfer import fetch_url
 
-    url = find_url(place)
+    url, left_out = find_url(place), LeftOut()
+    if place.kind == "bucket":
+        from pawprint.photos.loose import fetch_bucket
+
+        url, download, left_out = fetch_bucket(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+    else:
+        download = fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+    kind = source_kind(download.path)
+    assert kind in {"zip", "tar", "shards"}  # noqa: S101 - nothing else gets into the cache
     # Of an address its last part; `kaggle:<owner>/<slug>` reads the same.
     name = place.text.removeprefix("gdrive:") if place.kind == "gdrive" else Path(urlsplit(url).path).name
-    download = fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
-    kind = source_kind(download.path)
-    assert kind in {"zip", "tar", "shards"}  # noqa: S101 - fetch_url keeps nothing else
     return Received(
         download.path,
         str(kind),
@@ -174,4 +182,25 @@ def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Rece
         place.split,
         url=url,
         licence=place.licence,
+        left_out=left_out,
+    )
+
+
+def _receive_dataset(place: Place, wait_seconds: float, busy_seconds: float) -> Received:
+    from pawprint.photos.hub import fetch_dataset, read_licence, resolve_dataset
+
+    location = resolve_dataset(place.text, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+    path = fetch_dataset(location, busy_seconds=busy_seconds)
+    kind = source_kind(path)
+    if kind is None:
+        raise UnreachableError(f"{location} gives {path.name}, which looks like {describe_file(path)}")
+    return Received(
+        path,
+        kind,
+        zip_name(location.partition("@")[0].rpartition("/")[2]),
+        location,
+        written_at(path),
+        place.split,
+        url=location,
+        licence=read_licence(path if path.is_dir() else path.parent),
     )

@@ -14,7 +14,8 @@ def recall_archive(location: str, *, sha256: str) -> Path:
     """Return the zip that an artifact refers to.
 
     Args:
-        location: An absolute path of a zip, a tar or shards, a URL, or `synthetic:<photos>:<seed>`.
+        location: An absolute path of a zip, a tar or shards, a URL, `hf:<owner>/<name>@<commit>`, or
+            `synthetic:<photos>:<seed>`.
         sha256: Of the zip: where the location is a tar or shards, of the zip that it is packed into.
 
     Raises:
@@ -40,6 +41,27 @@ def recall_archive(location: str, *, sha256: str) -> Path:
     return path
 
 
+def recall_folder(location: str) -> Path:
+    """Return the folder that an artifact refers to.
+
+    Args:
+        location: An absolute path, or `hf:<owner>/<name>@<commit>`.
+
+    Raises:
+        UserError: It is gone.
+    """
+    if location.startswith("hf:"):
+        from pawprint.photos.hub import fetch_dataset
+
+        return fetch_dataset(location)
+    if not Path(location).is_dir():
+        raise UserError(
+            f"the photos were kept by reference in {location}, which is not there (any more, "
+            "or on this machine); put it back, or run download with keep_photos=copy where it is"
+        )
+    return Path(location)
+
+
 def _redraw(location: str, sha256: str) -> Path:
     from pawprint.photos.drawn.drawings import write_drawings
 
@@ -54,6 +76,14 @@ def _redraw(location: str, sha256: str) -> Path:
 
 
 def _bring(location: str, sha256: str) -> Path:
+    if location.startswith("hf:"):
+        from pawprint.photos.hub import fetch_dataset
+
+        return fetch_dataset(location)
+    if "://" in location and location.endswith("/"):
+        from pawprint.photos.loose import fetch_loose
+
+        return fetch_loose(location, sha256=sha256)[0].path
     if "://" in location:
         from pawprint.photos.transfer import fetch_url
 

@@ -1,10 +1,11 @@
 """What a source gives: an archive or a folder at hand, and where it came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pawprint.errors import UserError
 from pawprint.photos.readings import Reading
+from pawprint.photos.left_out import LeftOut
 from pawprint.photos.secrets import hide_secrets
 
 
@@ -56,6 +57,7 @@ class Received:
         split: The split all its photos belong to, where the source says so.
         url: The public address, where there is one.
         reading: Of another run's photos, what was read of them there.
+        left_out: What lay there and did not come along, where names alone tell.
         keep: True where only a copy in the artifact lasts: it is copied even with `keep_photos=reference`.
     """
 
@@ -69,3 +71,4 @@ class Received:
     licence: str | None = None
     keep: bool = False
     reading: Reading | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)

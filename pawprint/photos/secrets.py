@@ -32,6 +32,7 @@ _WORDS = re.compile(
 _TOKEN = re.compile(r"\b(?:KGAT_\w{8,}|hf_[A-Za-z0-9]{30,})")
 """Access tokens of Kaggle and of the Hugging Face Hub, which can be told from any other word."""
 _SECRET_VARIABLE = re.compile(r"(KEY|SECRET|TOKEN|PASSWORD|PASSWD)$")
+_AZURE_KEYS = re.compile(r"(?:AccountKey|SharedAccessSignature)=([^;]+)")
 _SHORTEST_SECRET = 6  # a shorter value of a variable would be found within innocent words
 
 
@@ -96,6 +97,7 @@ def hide_queries(text: str) -> str:
 
 def _own_secrets() -> list[str]:
     found = [value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name.upper())]
+    found += _AZURE_KEYS.findall(os.environ.get("AZURE_STORAGE_CONNECTION_STRING", ""))
     # The places that requests looks at; named, as of the default one Python takes only what nobody else may read.
     for place in [os.environ["NETRC"]] if "NETRC" in os.environ else ["~/.netrc", "~/_netrc"]:
         # UnicodeDecodeError: a file in an old encoding.

@@ -4,11 +4,14 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import TypeVar, cast
 
 from pawprint.photos.received import SilentError
 
 # An unreachable source gives way within 15 s; the other two are for imports and for saying so.
 WAIT_SECONDS = 13.0
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -54,31 +57,48 @@ class Stream:
 def open_within(seconds: float, open_stream: Callable[[], Stream], *, name: str) -> Stream:
     """Open a stream, or give up after some seconds, whatever it is that hangs.
 
+    Raises:
+        SilentError: Nothing came in time.
+    """
+    return answer_within(seconds, open_stream, name=name, drop=lambda stream: stream.close())
+
+
+def answer_within(
+    seconds: float, ask: Callable[[], Answer], *, name: str, drop: Callable[[Answer], object] = lambda _: None
+) -> Answer:
+    """Return an answer, or give up after some seconds, whatever it is that hangs.
+
     A library's own timeouts hold for each address that a name has and for each redirect, and do not hold for
-    looking up the name; so the opening happens in a thread that can be left behind.
+    looking up the name; so the asking happens in a thread that can be left behind.
+
+    Args:
+        seconds: How long to wait.
+        ask: Returns the answer.
+        name: What a person knows it by.
+        drop: Called with an answer that comes too late.
 
     Raises:
         SilentError: Nothing came in time.
     """
-    outcome: SimpleQueue[Stream | Exception] = SimpleQueue()
+    outcome: SimpleQueue[tuple[Answer | None, Exception | None]] = SimpleQueue()
     abandoned = threading.Event()
 
     def work() -> None:
         try:
-            stream = open_stream()
+            answer = ask()
         except Exception as error:  # handed to the caller, who raises it
-            outcome.put(error)
+            outcome.put((None, error))
             return
-        outcome.put(stream)
+        outcome.put((answer, None))
         if abandoned.is_set():
-            stream.close()
+            drop(answer)
 
-    threading.Thread(target=work, daemon=True, name=f"open {name}").start()
+    threading.Thread(target=work, daemon=True, name=f"ask {name}").start()
     try:
-        opened = outcome.get(timeout=seconds)
+        answer, error = outcome.get(timeout=seconds)
     except Empty:
         abandoned.set()
         raise SilentError(f"{name} cannot be reached: no answer within {seconds:.0f} s") from None
-    if isinstance(opened, Exception):
-        raise opened
-    return opened
+    if error is not None:
+        raise error
+    return cast("Answer", answer)

@@ -1,25 +1,21 @@
 """Archives fetched over the network once, checked, and kept in the shared cache."""
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit
 
 from tqdm import tqdm
 
 from pawprint.errors import UserError
 from pawprint.photos import web
 from pawprint.photos.archives import check_members, check_whole
-from pawprint.photos.cache import cache_folder
 from pawprint.photos.clock import now
+from pawprint.photos.downloads import Download, download_path, find_download, write_record
 from pawprint.photos.grammar import BUCKET_SCHEMES
 from pawprint.photos.hashes import hash_file
 from pawprint.photos.partials import Partial, hold, matches, sweep_partials
-from pawprint.photos.received import BrokeOffError, UnreachableError
+from pawprint.photos.received import BrokeOffError, MissingError, UnreachableError
 from pawprint.photos.sniffing import starts_as_archive
 from pawprint.photos.space import check_space
 from pawprint.photos.streams import WAIT_SECONDS, Resume, Stream, open_within
@@ -30,16 +26,6 @@ LOG = logging.getLogger(__name__)
 
 SLOWEST_BYTES = 1024
 """A transfer that brings fewer in web.STALL_SECONDS has stalled, though it drips."""
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file in the cache: where, its sha256, when it came (ISO 8601 in UTC), and its version at the sender's."""
-
-    path: Path
-    sha256: str
-    retrieved_at: str
-    version: str | None = None
 
 
 def gdrive_url(file_id: str) -> str:
@@ -69,18 +55,18 @@ def fetch_url(
         UnreachableError: It cannot be had, or what came is no archive.
         UserError: What came is not what `sha256` says.
     """
-    path, record = _place(url)
+    path = download_path(url)
 
     def ask(resume: Resume | None = None) -> Stream:
         return _ask(url, resume, wait_seconds)
 
-    cached = _find_cached(path, record)
+    cached = find_download(url)
     if cached is not None and (cached.sha256 == sha256 or (sha256 is None and _is_current(cached, ask, busy_seconds))):
         LOG.info("photos: %s from the download cache, as of %s (%s)", url, cached.retrieved_at, path)
         return cached
     path.parent.mkdir(exist_ok=True)
     with hold(path) as waited:
-        came = _find_cached(path, record) if waited else None
+        came = find_download(url) if waited else None
         if came is not None and came != cached and sha256 in {None, came.sha256}:
             return came
         sweep_partials(path.parent)
@@ -96,7 +82,7 @@ def fetch_url(
             raise
         download = Download(path, found, now(), partial.version)
         partial.move(path)
-        _write_record(record, url, download)
+        write_record(url, download)
     return download
 
 
@@ -115,19 +101,14 @@ def read_version(url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: 
     try:
         stream = keep_trying(lambda: _ask(url, None, wait_seconds), busy_seconds=busy_seconds)
     except UnreachableError as error:
-        note_unreached(url, str(error))
-        cached = _find_cached(*_place(url))
+        if not isinstance(error, MissingError):  # of a bucket's: it may be a folder there
+            note_unreached(url, str(error))
+        cached = find_download(url)
         if cached is None:
             raise
         return cached.version
     stream.close()
     return stream.version
-
-
-def _place(url: str) -> tuple[Path, Path]:
-    """Return where the cache keeps an archive, and its record."""
-    path = cache_folder() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:32]
-    return path, path.with_suffix(".json")
 
 
 def _is_current(cached: Download, ask: Callable[[], Stream], busy_seconds: float) -> bool:
@@ -139,32 +120,6 @@ def _is_current(cached: Download, ask: Callable[[], Stream], busy_seconds: float
         return True
     stream.close()
     return stream.version is not None and stream.version == cached.version
-
-
-def _find_cached(path: Path, record: Path) -> Download | None:
-    try:
-        content = json.loads(record.read_text())
-        if hash_file(path) == content["sha256"]:
-            return Download(path, content["sha256"], content["retrieved_at"], content.get("version"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    LOG.warning("photos: %s in the download cache is damaged, fetching it again", path)
-    return None
-
-
-def _write_record(record: Path, url: str, download: Download) -> None:
-    shown = urlunsplit((*urlsplit(url)[:3], "", ""))  # an address may have a secret in its query
-    facts = {
-        "url": shown,
-        "sha256": download.sha256,
-        "retrieved_at": download.retrieved_at,
-        "version": download.version,
-    }
-    beside = record.with_suffix(".json.new")
-    beside.write_text(json.dumps(facts))
-    beside.replace(record)
 
 
 def _ask(url: str, resume: Resume | None, wait_seconds: float) -> Stream:

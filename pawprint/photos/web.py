@@ -1,6 +1,7 @@
 """Streams over HTTP: plain URLs, Kaggle's public REST downloads, Google Drive and its confirmation page."""
 
 import http.client
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ LARGEST_PAGE = 2**20
 _LONGEST_TEXT = 4000  # characters of an error that are looked through: it may quote a header of 64 KB
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 RANGE_NOT_SATISFIABLE = 416
+INDEX = re.compile(r"(?i)(?:index of|directory listing)\b")
+"""Titles that nginx, Apache, Caddy and Python's http.server give the list of a folder."""
 
 
 def open_web(url: str, resume: Resume | None = None) -> Stream:
@@ -69,6 +72,11 @@ def _open_file(session: requests.Session, url: str, resume: Resume | None) -> St
         stream = _get(session, confirmed, url, resume)
     if looks_like_html(stream.head):
         title = page_title(_read_page(stream))
+        if INDEX.match(title):
+            raise UnreachableError(
+                f"{url} gives the list of a web folder ({title!r}), and loose photos are not fetched from one; fetch "
+                f"them with `wget -r -np {url}` and name the folder, or name a zip or tar within it"
+            )
         raise UnreachableError(f"{url} gives an HTML page ({title!r}) instead of a zip or tar; check the address")
     return stream
 

@@ -103,7 +103,7 @@ def test_a_path_that_may_not_be_looked_at(number: int, monkeypatch: pytest.Monke
         ("file://server/share/photos.zip", "expected file:///<path>"),
         ("file://", "expected file:///<path>"),
         ("s3://bucket", "names a bucket alone"),
-        ("gs://bucket/", "names a bucket alone"),
+        ("gs://bucket", "names a bucket alone"),
     ],
 )
 def test_what_can_be_no_place_is_said_in_a_line(source: str, reason: str) -> None:

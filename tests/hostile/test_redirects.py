@@ -173,6 +173,12 @@ def test_drives_page_leads_only_to_google(serve: Serve, monkeypatch: pytest.Monk
     assert asked == []
 
 
+def test_azures_key_within_its_connection_string_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "DefaultEndpointsProtocol=https;AccountName=me;AccountKey=PLANTED+/abc==;EndpointSuffix=core.windows.net"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", words)
+    assert hide_secrets("signed with PLANTED+/abc== by me") == "signed with … by me"
+
+
 def refuse(source: str) -> str:
     """What a person is told of a source that holds a secret."""
     with pytest.raises(SecretError) as caught:

@@ -71,6 +71,8 @@ def run(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
         "PAWPRINT_CACHE": str(tmp_path / "cache"),
         "KAGGLE_USERNAME": "PLANTED-user",
         "KAGGLE_KEY": "PLANTED-kaggle",
+        "KAGGLE_API_TOKEN": "PLANTED-kaggle-token",
+        "HF_TOKEN": "PLANTED-hub",
         "AWS_ACCESS_KEY_ID": "PLANTED-aws-id",
         "AWS_SECRET_ACCESS_KEY": "PLANTED-aws-key",
         "GOOGLE_API_KEY": "PLANTED-google",

@@ -24,7 +24,7 @@ class Store:
         objects: Bytes by `bucket/key`.
         asked: Method and path of each request.
         headers: Of each request.
-        refusals: Status codes of the next answers to requests for an object's bytes.
+        refusals: Status codes of the next answers to requests for an object's bytes; 0 for none.
         cuts: After how many bytes the next answers with an object's bytes end.
         url: Where it answers; Azure's account is a folder of it.
     """
@@ -45,8 +45,8 @@ class Store:
             self._list(handler, path, query)
         elif path not in self.objects:
             _send(handler, 404)
-        elif handler.command == "GET" and self.refusals:
-            _send(handler, self.refusals.pop(0))
+        elif handler.command == "GET" and self.refusals and (status := self.refusals.pop(0)):
+            _send(handler, status)
         else:
             self._give(handler, path)
 

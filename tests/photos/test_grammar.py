@@ -21,6 +21,14 @@ def kinds(source: str) -> list[list[tuple[str, str, str | None]]]:
         ("https://example.org/pets.zip?page=a:b", "http"),
         ("s3://bucket/pets.zip", "bucket"),
         ("gs://bucket/pets.zip", "bucket"),
+        ("s3://bucket/folder of photos/", "bucket"),
+        ("s3://bucket/", "bucket"),
+        ("az://container/pets.zip", "bucket"),
+        ("abfss://container@account.dfs.core.windows.net/pets/", "bucket"),
+        ("wasbs://container@account.blob.core.windows.net/pets.zip", "bucket"),
+        ("kaggle:competitions/dog-breeds", "kaggle"),
+        ("hf:owner/some-pets", "hf"),
+        ("hf:owner/pets@refs/pr/1", "hf"),
         ("file:///data/pets.zip", "path"),
         ("runs:/0123456789abcdef/photos", "runs"),
         ("/data/pets", "path"),
@@ -39,6 +47,19 @@ def test_a_registered_name_is_read_as_the_place_it_stands_for() -> None:
     assert (first.kind, first.text, first.split) == ("kaggle", "kaggle:tongpython/cat-and-dog", "train")
     assert "kaggle.com/datasets/tongpython/cat-and-dog" in str(first.licence)
     assert second.licence is None
+
+
+@pytest.mark.parametrize(
+    ("page", "place"),
+    [
+        ("https://www.kaggle.com/datasets/owner/some-slug", "kaggle:owner/some-slug"),
+        ("https://www.kaggle.com/c/dog-breeds/data", "kaggle:competitions/dog-breeds"),
+        ("https://huggingface.co/datasets/owner/pets", "hf:owner/pets"),
+        ("https://huggingface.co/datasets/owner/pets/tree/v1", "hf:owner/pets@v1"),
+    ],
+)
+def test_the_address_of_a_datasets_page_is_read_as_the_dataset(page: str, place: str) -> None:
+    assert kinds(page) == [[(place.partition(":")[0], place, None)]]
 
 
 def test_a_list_is_read_in_order_and_spaces_do_not_count() -> None:
@@ -83,12 +104,16 @@ def test_commas_and_pluses_of_existing_paths_belong_to_them(tmp_path: Path) -> N
         ("synthetic:-5", "expected synthetic:<photos>"),
         ("synthetic:1", "expected 2 to"),
         ("synthetic:0", "expected 2 to"),
-        ("kaggle:slug", "expected kaggle:<owner>/<slug>"),
+        ("kaggle:slug", "expected kaggle:<owner>/<slug>, or kaggle:competitions/<slug>"),
         ("gdrive:https", "expected gdrive:<file id>"),
         ("runs:/abc", "expected runs:/<run id>/photos"),
         ("dropbox://pets.zip", "dropbox:// is not offered; the schemes that are: http://, https://, s3://"),
         ("https:///pets.zip", "names no host"),
         ("s3://", "names no bucket"),
+        ("s3://bucket", "or s3://bucket/ for all that it holds"),
+        ("hf:owner", "expected hf:<owner>/<name>"),
+        ("huggingface:owner/pets", "expected a registered name"),
+        ("abfss://container:secret@account.dfs.core.windows.net/x", "carries a name or password before the host"),
         ("https://me:secret@example.org/pets.zip", "carries a name or password before the host"),
         ("synthetic,s3://me:a/b@pets/x.zip", "carries a name or password before the host"),
         ("https://example.org/pets.zip?X-Amz-Signature=ab12", "carries the parameter X-Amz-Signature"),

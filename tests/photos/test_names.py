@@ -7,7 +7,7 @@ import pytest
 
 from pawprint.errors import UserError
 from pawprint.photos.grammar import local_path
-from pawprint.photos.labels import label_members
+from tests.photos.labelling import label_members
 from pawprint.photos.secrets import find_secret, hide_secrets
 from pawprint.photos.sources import check_source
 

@@ -107,6 +107,11 @@ def test_a_signed_address_is_not_written_into_the_cache(site: Any, tiny_zip: Pat
     ("page", "words"),
     [
         ("<html><head><title>Sign in</title></head></html>", r"an HTML page \('Sign in'\) instead of a zip or tar"),
+        ("<html><head><title>Index of /photos</title></head></html>", r"list of a web folder .* `wget -r -np http"),
+        (
+            "<html><title>Directory listing for /photos/</title></html>",
+            "name the folder, or name a zip or tar within it",
+        ),
         ("just some words", "it looks like text: 'just some words'"),
     ],
 )

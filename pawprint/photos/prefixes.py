@@ -1,0 +1,107 @@
+"""What lies under a prefix of a bucket: the objects worth fetching, and a version that changes with any of them."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import obstore
+from tqdm import tqdm
+
+from pawprint.photos.brought import comes_along
+from pawprint.photos.buckets import ERRORS, refuse
+from pawprint.photos.labels import reason_to_ignore, reason_unsafe
+from pawprint.photos.left_out import LeftOut
+from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
+from pawprint.photos.object_stores import open_store
+from pawprint.photos.received import BrokeOffError, MissingError, SilentError, UnreachableError
+from pawprint.photos.streams import WAIT_SECONDS, answer_within
+from pawprint.photos.tries import BUSY_SECONDS, keep_trying
+from pawprint.photos.unreached import find_unreached
+
+LISTED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class LooseObject:
+    """An object under a prefix: its name there, its key, and the ETag and size that the list tells."""
+
+    name: str
+    key: str
+    mark: str | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Loose:
+    """What a prefix holds.
+
+    Attributes:
+        objects: Those that are fetched, by name.
+        left_out: How many others there are, by reason.
+        version: A digest of names, ETags and sizes: what differs when any of them has changed.
+    """
+
+    objects: tuple[LooseObject, ...]
+    left_out: LeftOut
+    version: str
+
+
+def list_loose(url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS) -> Loose:
+    """List what lies under a prefix.
+
+    Raises:
+        UnreachableError: It cannot be listed, holds nothing, or more than is read.
+    """
+    if (reason := find_unreached(url)) is not None:
+        raise UnreachableError(reason)
+    found = keep_trying(lambda: _list_objects(url, wait_seconds), busy_seconds=busy_seconds)
+    left_out = LeftOut()
+    objects = []
+    digest = hashlib.sha256()
+    for one in sorted(found, key=lambda one: one.name):
+        reason = _reason_to_leave(one)
+        if reason is None:
+            objects.append(one)
+            digest.update(f"{one.name}\0{one.mark}\0{one.size}\n".encode())
+        else:
+            left_out.add(reason, one.name)
+    if not found:
+        raise MissingError(f"{url} cannot be read: nothing lies there; expected photos, a zip or a tar")
+    return Loose(tuple(objects), left_out, f"{digest.hexdigest()} {len(objects)}")
+
+
+def _list_objects(url: str, wait_seconds: float) -> list[LooseObject]:
+    found: list[LooseObject] = []
+
+    def ask() -> tuple[Any, Any, str]:
+        store, key = open_store(url)
+        pages = obstore.list(store, key.strip("/") or None, chunk_size=LISTED_AT_ONCE)
+        return pages, next(pages, []), key
+
+    try:
+        pages, page, key = answer_within(wait_seconds, ask, name=url)
+        prefix = f"{key.strip('/')}/".lstrip("/")
+        with tqdm(desc="photos listed", unit="", delay=2, disable=None, leave=False) as bar:
+            while page:
+                for told in page:
+                    name = str(told["path"]).removeprefix(prefix)
+                    mark = told["e_tag"] or str(told["last_modified"])
+                    if told["size"] or PurePosixPath(name).suffix:  # else a folder, as consoles make them
+                        found.append(LooseObject(name, told["path"], mark, told["size"]))
+                if len(found) > MAX_MEMBERS:
+                    raise UnreachableError(f"{url} holds more than {MAX_MEMBERS:,} objects; name a folder within it")
+                bar.update(len(page))
+                page = next(pages, [])
+    except ERRORS as error:
+        raise refuse(url, error, BrokeOffError if found else SilentError) from error
+    return found
+
+
+def _reason_to_leave(one: LooseObject) -> str | None:
+    if one.size > LARGEST_PHOTO:
+        return f"larger than {mebibytes(LARGEST_PHOTO)}"
+    if reason := reason_unsafe(one.name):
+        return reason
+    reason = reason_to_ignore(one.name)
+    return None if reason == "not a photo" and comes_along(one.name) else reason
