@@ -26,7 +26,13 @@ PROJECT = Path(__file__).parents[2]
 CODE_FILES = (
     "pawprint/__init__.py",
     "pawprint/dataset/__init__.py",
+    "pawprint/dataset/brightness.py",
+    "pawprint/dataset/checksums.py",
+    "pawprint/dataset/colours.py",
     "pawprint/dataset/decode.py",
+    "pawprint/dataset/decoding.py",
+    "pawprint/dataset/framing.py",
+    "pawprint/dataset/heif.py",
     "pawprint/models/__init__.py",
     "pawprint/models/network_file.py",
     "pawprint/serving/__init__.py",

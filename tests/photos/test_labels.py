@@ -82,15 +82,19 @@ def test_the_vehicle_named_train_is_a_class() -> None:
     }
 
 
+def test_a_phones_heic_is_a_photo() -> None:
+    labelled, _ = label_members(["cats/IMG_1.HEIC", "cats/IMG_2.JPG"])
+    assert [photo.member for photo in labelled] == ["cats/IMG_1.HEIC", "cats/IMG_2.JPG"]
+
+
 def test_strays_are_counted_by_reason() -> None:
-    members = ["__MACOSX/cats/._1.jpg", "cats/.DS_Store", "cats/Thumbs.db", "README.txt", "cats/1.heic", "more.zip"]
+    members = ["__MACOSX/cats/._1.jpg", "cats/.DS_Store", "cats/Thumbs.db", "README.txt", "more.zip"]
     labelled, ignored = label_members(members)
     assert labelled == []
     assert ignored == Counter(
         {
             "system file": 3,
             "not a photo": 1,
-            "HEIC photo (convert it to JPEG)": 1,
             "archive within the archive": 1,
         }
     )
