@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @options.train_images
 @options.test_images
 @options.validation_fraction
+@options.fit
 @options.group
 @options.split_by_time
 @options.architecture
@@ -54,6 +55,7 @@ def main(
     train_images: int,
     test_images: int,
     validation_fraction: float | None,
+    fit: str,
     group: str,
     split_by_time: str,
     architecture: str,
@@ -113,6 +115,7 @@ def main(
                 "train_images": train_images,
                 "test_images": test_images,
                 "validation_fraction": used["validation_fraction"],
+                "fit": fit,
                 "group": group,
                 "split_by_time": split_by_time,
                 "seed": seed,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @options.train_images
 @options.test_images
 @options.validation_fraction
+@options.fit
 @options.group
 @options.split_by_time
 @options.architecture
@@ -55,6 +56,7 @@ def tune(
     train_images: int,
     test_images: int,
     validation_fraction: float | None,
+    fit: str,
     group: str,
     split_by_time: str,
     architecture: str,
@@ -84,6 +86,7 @@ def tune(
         "train_images": train_images,
         "test_images": test_images,
         **recipe.resolve(validation_fraction=validation_fraction),
+        "fit": fit,
         "group": group,
         "split_by_time": split_by_time,
         "seed": seed,

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from PIL import Image, ImageMode
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
+from pawprint.dataset.checksums import PNG_SIGNATURE
 from pawprint.dataset.decoding import Decoding, Range
 
 MAX_SAMPLE_VALUE = 281
@@ -18,13 +19,29 @@ WHITE_IS_ZERO = 0
 NOT_READ = "floating-point pixels have no agreed brightness, and the training photos had none that would show it"
 
 
+def may_be_deep(data: bytes) -> bool:
+    r"""Return whether a file's first bytes leave room for a photo of more than 8 bits that states no range.
+
+    >>> may_be_deep(b"II*\0"), may_be_deep(b"\xff\xd8\xff")
+    (True, False)
+    """
+    if data.startswith(PNG_SIGNATURE):
+        return data[24:26] == b"\x10\0"  # 16 bits of grey; those of colour come as 8
+    return data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+
+
 def is_deep(image: Image.Image) -> bool:
     """Return whether a pixel has 16 or 32 bits: mode F, I or a kind of I;16."""
     return ImageMode.getmode(image.mode).typestr.endswith(("2", "4"))
 
 
 def stated_range(image: Image.Image) -> Range | None:
-    """Return the range that a photo's own file states, or None. PNG, PGM and JPEG 2000 come scaled to 16 bits."""
+    """Return the range that a photo's own file states, or None.
+
+    PGM and JPEG 2000 state one that Pillow has heeded. PNG's sBIT states none: it is about values that are scaled.
+    """
+    if image.format in {"PPM", "JPEG2000"}:
+        return (0, 65535)
     if image.mode == "F" or not isinstance(image, TiffImageFile):
         return None
     bits = int(max(image.tag_v2.get(BITSPERSAMPLE, (1,))))
