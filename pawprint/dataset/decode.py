@@ -85,7 +85,7 @@ def open_photo(data: bytes) -> Iterator[Image.Image]:
     try:
         if damage := find_png_damage(data):
             raise UnreadablePhoto(f"corrupt or truncated ({damage})")
-        with open_heif(data) if is_heif(data) else Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with open_header(data) as image:
             _check_pixels(image)
             if damage := find_tiff_damage(data, image):
                 raise UnreadablePhoto(f"corrupt or truncated ({damage})")
@@ -102,6 +102,11 @@ def open_photo(data: bytes) -> Iterator[Image.Image]:
         # Decoders meet hostile bytes: Pillow raises OSError, SyntaxError, ValueError, struct.error, EOFError,
         # IndexError and more for them. Whichever it is, this one photo is unreadable, and its neighbours are not.
         raise UnreadablePhoto(f"corrupt or truncated ({type(error).__name__}: {error})") from None
+
+
+def open_header(data: bytes) -> Image.Image:
+    """Open a stranger's photo for what its header says alone; raises whatever Pillow does."""
+    return open_heif(data) if is_heif(data) else Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def read_orientation(image: Image.Image) -> int:
