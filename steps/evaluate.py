@@ -68,6 +68,12 @@ def evaluate(dataset: str, model: str) -> None:
             click.echo(
                 f"the dataset's {data.image_size} px photos are resized to the model's {photo_model.image_size} px"
             )
+        if photo_model.decoding != data.decoding:
+            click.echo(
+                f"note: the dataset's photos became squares by {data.decoding.describe()}, those that the "
+                f"model learned from by {photo_model.decoding.describe()}; preprocess as for these to judge it fairly",
+                err=True,
+            )
         folder = Path(scratch) / "evaluation"
         size = photo_model.image_size
         answer = compile_network(photo_model.network, size)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @options.train_images
 @options.test_images
 @options.validation_fraction
+@options.fit
 @options.group
 @options.split_by_time
 @options.where
@@ -57,6 +58,7 @@ def main(
     train_images: int,
     test_images: int,
     validation_fraction: float | None,
+    fit: str,
     group: str,
     split_by_time: str,
     where: str,
@@ -121,6 +123,7 @@ def main(
                 "train_images": train_images,
                 "test_images": test_images,
                 "validation_fraction": used["validation_fraction"],
+                "fit": fit,
                 "group": group,
                 "split_by_time": split_by_time,
                 "where": where,

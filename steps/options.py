@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from pawprint.dataset.decoding import FITS
 from pawprint.errors import SecretError, UserError
 from pawprint.models.architectures import check_architecture
 from pawprint.photos.registered import REGISTERED
@@ -173,6 +174,11 @@ width = _option(
     "width",
     AutoOr(Between(0.1, 4)),
     "Factor on the layers' channels, in multiples of 16. Pretrained architectures take auto only.",
+)
+fit = _option(
+    "fit",
+    click.Choice(["auto", *FITS]),
+    "How a photo becomes a square. crop: its middle. pad: between bars. squash: distorted. auto: by the shapes.",
 )
 seed = _option("seed", click.IntRange(0, 2**31 - 1), "Everything random comes from it.")
 cache = _option(

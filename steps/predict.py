@@ -95,6 +95,7 @@ def predict_source(source: str, model: str) -> None:
             class_names=photo_model.class_names,
             image_size=photo_model.image_size,
             folder=folder,
+            decoding=photo_model.decoding,
         )
         rate = len(collection.photos) / (time.perf_counter() - started)
         left_out = count_left_out(manifest)
@@ -107,6 +108,7 @@ def predict_source(source: str, model: str) -> None:
             model=f"models:/{photo_model.model_id}",
             source=manifest.source,
             left_out=lost,
+            decoding=photo_model.decoding,
         )
         log_folder(folder, "predictions")
         log_prediction_inputs(
@@ -169,7 +171,7 @@ def show_answers(model: str, paths: tuple[Path, ...]) -> None:
         num_answered = 0
         for path in paths:
             try:
-                pixels = decode_photo(path.read_bytes(), photo_model.image_size)
+                pixels = decode_photo(path.read_bytes(), photo_model.image_size, photo_model.decoding)
             except UnreadablePhoto as reason:
                 click.echo(f"{path!s:<{width}}  -  {reason}")
                 continue

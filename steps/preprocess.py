@@ -23,6 +23,7 @@ from steps.help import step_command
 @options.train_images
 @options.test_images
 @options.validation_fraction
+@options.fit
 @options.group
 @options.split_by_time
 @options.where
@@ -33,6 +34,7 @@ def preprocess(
     train_images: int,
     test_images: int,
     validation_fraction: float | None,
+    fit: str,
     group: str,
     split_by_time: str,
     where: str,
@@ -73,6 +75,7 @@ def preprocess(
             test_images=test_images,
             validation_fraction=recipe.validation_fraction if validation_fraction is None else validation_fraction,
             seed=seed,
+            fit=fit,
             group=group,
             split_by_time=split_by_time,
             where=where,

@@ -140,6 +140,7 @@ def train(
             "architecture": architecture,
             "model_digest": model_digest,
             "dataset_digest": data.digest,
+            "decoding": data.decoding.describe(),
         }
         exported = _write_exports(
             training.network, spool.folder / EXPORT, export, photos=validation or photos, facts=facts
@@ -216,6 +217,7 @@ def _write_training(training: "Training", files: Path, model: Path, architecture
         image_size=data.image_size,
         architecture=architecture,
         dataset_digest=data.digest,
+        decoding=data.decoding,
     )
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @options.train_images
 @options.test_images
 @options.validation_fraction
+@options.fit
 @options.group
 @options.split_by_time
 @options.where
@@ -58,6 +59,7 @@ def tune(
     train_images: int,
     test_images: int,
     validation_fraction: float | None,
+    fit: str,
     group: str,
     split_by_time: str,
     where: str,
@@ -90,6 +92,7 @@ def tune(
         "train_images": train_images,
         "test_images": test_images,
         **recipe.resolve(validation_fraction=validation_fraction),
+        "fit": fit,
         "group": group,
         "split_by_time": split_by_time,
         "where": where,

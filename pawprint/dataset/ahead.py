@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.processor import count_cores
 from pawprint.photos.zips import UnreadableMemberError
@@ -39,7 +40,13 @@ class DecodedBatch:
 
 
 def decode_ahead(
-    collection: PhotoCollection, photos: Sequence[Photo], side: int, *, batch_size: int, workers: int | None = None
+    collection: PhotoCollection,
+    photos: Sequence[Photo],
+    side: int,
+    *,
+    batch_size: int,
+    decoding: Decoding = USUAL,
+    workers: int | None = None,
 ) -> Iterator[DecodedBatch]:
     """Yield photos decoded as everywhere in the project, each batch made while the caller works on the ones before.
 
@@ -48,6 +55,7 @@ def decode_ahead(
         photos: which, and in which order.
         side: pixels of the squares.
         batch_size: photos in a batch; the last may have fewer.
+        decoding: how a photo becomes a square.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Raises:
@@ -56,7 +64,7 @@ def decode_ahead(
 
     def decode(photo: Photo) -> npt.NDArray[np.uint8] | str:
         try:
-            return decode_photo(collection.read(photo), side)
+            return decode_photo(collection.read(photo), side, decoding)
         except (UnreadablePhoto, UnreadableMemberError) as reason:
             return str(reason)
 

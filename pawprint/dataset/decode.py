@@ -7,13 +7,21 @@ the same pixels as what it was trained and scored on.
 import io
 import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageMode, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, ROWSPERSTRIP, TiffImageFile
+
+from pawprint.dataset.brightness import NOT_READ, choose_range, is_deep, is_inverted, scale_to_8_bits
+from pawprint.dataset.checksums import find_png_damage, find_tiff_damage
+from pawprint.dataset.colours import choose_ground, convert_to_srgb, lay_on, takes_cmyk
+from pawprint.dataset.decoding import USUAL, Decoding
+from pawprint.dataset.framing import UPRIGHT, complete_square, needed_size, resize_to_fit
+from pawprint.dataset.heif import MissingLibraryError, is_heif, open_heif
 
 MAX_PIXELS = 89_000_000
 """A photo of more pixels is refused: it is a decompression bomb or no photo. Pillow warns a little above this."""
@@ -21,15 +29,15 @@ MAX_PIXELS = 89_000_000
 USUAL_BYTES = 5
 """What a pixel takes at most in the decoders that MAX_PIXELS was measured with."""
 
-DECODER_BYTES = MappingProxyType({"WEBP": 16, "AVIF": 16})
+DECODER_BYTES = MappingProxyType({"WEBP": 16, "AVIF": 16, "HEIF": 16, "JPEG2000": 30})
 """What it takes in those that hold several copies of the whole picture: 34 bytes of WebP could ask for 1.4 GB. Such
 photos may have as many pixels as take the same memory."""
 
 LARGE_PIXELS = 16_000_000
 """A photo of more is shrunk in bands, and one at a time: four bytes a pixel, with copies, would be gigabytes."""
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM")
-"""What is tried. A list of its own, since Pillow's includes formats that start other programs (EPS)."""
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000")
+"""What is tried beside HEIC. A list of its own, since Pillow's includes formats that start other programs (EPS)."""
 
 JPEGS = frozenset({"JPEG", "MPO"})
 """What Pillow calls a JPEG; MPO is one with more pictures behind the first, as phones make them."""
@@ -37,32 +45,23 @@ JPEGS = frozenset({"JPEG", "MPO"})
 _BAND_ROWS = 256
 _one_large_at_a_time = threading.Lock()
 
-# What each EXIF orientation asks to be done to the stored pixels (EXIF 2.3, tag 0x0112).
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
 
 class UnreadablePhoto(Exception):  # noqa: N818 (a finding about one photo)
     """Bytes that no photo can be made of; the message is the reason, for `quarantine.csv`."""
 
 
-def decode_photo(data: bytes, side: int) -> npt.NDArray[np.uint8]:
-    """Decodes a photo, upright and in RGB, into a square of `side` pixels.
+def decode_photo(data: bytes, side: int, decoding: Decoding = USUAL) -> npt.NDArray[np.uint8]:
+    """Decodes a photo, upright and in sRGB, into a square of `side` pixels.
 
-    The shorter edge is resized to `side` and the middle of the longer one is kept: proportions stay as they are,
-    and of a 3:1 panorama the outer two thirds are cut off. The first frame stands for an animation. What is
-    transparent is laid on white. 16-bit greys are scaled down to 8 bits; colour profiles are not applied.
+    Usually the shorter edge is resized to `side` and the middle of the longer one is kept: proportions stay as they
+    are, and of a 3:1 panorama the outer two thirds are cut off; `decoding` may ask for another fit. The first frame
+    stands for an animation. What is transparent is laid on white, or on black where nothing would be seen on white.
+    Pixels of more than 8 bits are scaled; colour profiles are applied.
 
     Args:
-        data: the whole file, in one of `FORMATS`.
+        data: the whole file, in one of `FORMATS` or HEIC.
         side: pixels of the square's side.
+        decoding: what was decided for the collection that the photo belongs to, or a model learned from.
 
     Returns:
         uint8 `[side, side, 3]`.
@@ -70,47 +69,59 @@ def decode_photo(data: bytes, side: int) -> npt.NDArray[np.uint8]:
     Raises:
         UnreadablePhoto: the bytes are empty, of no known format, truncated, corrupt or of too many pixels.
     """
+    with open_photo(data) as image:
+        return _decode(image, side, decoding)
+
+
+@contextmanager
+def open_photo(data: bytes) -> Iterator[Image.Image]:
+    """Open a stranger's photo; whatever goes wrong with it, here or in what the caller does, is one reason.
+
+    Raises:
+        UnreadablePhoto: as `decode_photo`.
+    """
     if not data:
         raise UnreadablePhoto("empty file")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _decode(image, side)
+        if damage := find_png_damage(data):
+            raise UnreadablePhoto(f"corrupt or truncated ({damage})")
+        with open_header(data) as image:
+            _check_pixels(image)
+            if damage := find_tiff_damage(data, image):
+                raise UnreadablePhoto(f"corrupt or truncated ({damage})")
+            yield image
     except UnreadablePhoto:
         raise
     except UnidentifiedImageError:
-        raise UnreadablePhoto(_describe_unknown(data)) from None
+        raise UnreadablePhoto(f"not a photo in a known format (starts with {data[:8]!r})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadablePhoto(f"more than {MAX_PIXELS:,} pixels") from None
+    except MissingLibraryError as error:
+        raise UnreadablePhoto(str(error)) from None
     except Exception as error:
         # Decoders meet hostile bytes: Pillow raises OSError, SyntaxError, ValueError, struct.error, EOFError,
         # IndexError and more for them. Whichever it is, this one photo is unreadable, and its neighbours are not.
         raise UnreadablePhoto(f"corrupt or truncated ({type(error).__name__}: {error})") from None
 
 
-def _decode(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
+def open_header(data: bytes) -> Image.Image:
+    """Open a stranger's photo for what its header says alone; raises whatever Pillow does."""
+    return open_heif(data) if is_heif(data) else Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def read_orientation(image: Image.Image) -> int:
+    """Return how a photo has to be turned, 1 to 8; before it is loaded, also what Pillow will have turned by then."""
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:
+        return 1  # broken metadata on good pixels: the photo is taken as it lies
+
+
+def _check_pixels(image: Image.Image) -> None:
     width, height = image.size
     most = MAX_PIXELS * USUAL_BYTES // max(USUAL_BYTES, _decoder_bytes(image))
     if width * height > most:
         raise UnreadablePhoto(f"{width}×{height}: more than {most:,} pixels")
-    orientation = _read_orientation(image)
-    if image.format in JPEGS:
-        # The decoder halves, quarters or eighths a photo while it decodes, by averaging; at least `side` is left.
-        image.draft(image.mode, (side, side))
-    if image.width * image.height > LARGE_PIXELS:
-        with _one_large_at_a_time:
-            rgb = _shrink(image, side)
-    else:
-        rgb = _convert_to_rgb(image, deep=_is_deep([image]))
-    width, height = rgb.size
-    short = min(width, height)
-    left, top = (width - short) / 2, (height - short) / 2
-    square = rgb.resize(
-        (side, side), Image.Resampling.LANCZOS, box=(left, top, left + short, top + short), reducing_gap=3.0
-    )
-    # A centred square may be turned after it was cut, which costs less than turning the whole photo.
-    if orientation in _UPRIGHT:
-        square = square.transpose(_UPRIGHT[orientation])
-    return np.asarray(square, dtype=np.uint8)
 
 
 def _decoder_bytes(image: Image.Image) -> int:
@@ -119,32 +130,41 @@ def _decoder_bytes(image: Image.Image) -> int:
     if isinstance(image, TiffImageFile):  # unpacked a strip at a time, which may be the whole picture
         strip: float = min(1, image.tag_v2.get(ROWSPERSTRIP, image.height) / image.height)
         bits: int = sum(image.tag_v2.get(BITSPERSAMPLE, (1,)))
-        return 4 + math.ceil(strip * bits / 8)
+        return 4 + math.ceil(strip * bits / 8) + (4 if read_orientation(image) in UPRIGHT else 0)  # turned as a copy
     return DECODER_BYTES.get(str(image.format), USUAL_BYTES)
 
 
-def _describe_unknown(data: bytes) -> str:
-    if data[4:8] == b"ftyp" and data[8:12] in {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
-        return "a HEIC photo, which is not read: convert it to JPEG"
-    return f"not a photo in a known format (starts with {data[:8]!r})"
+def _decode(image: Image.Image, side: int, decoding: Decoding) -> npt.NDArray[np.uint8]:
+    needed = needed_size(image.size, side, decoding.fit)
+    if image.format in JPEGS:
+        # The decoder halves, quarters or eighths a photo while it decodes, by averaging; what is needed is left.
+        image.draft(image.mode, needed)
+    profile = image.info.get("icc_profile")
+    if image.width * image.height > LARGE_PIXELS:
+        with _one_large_at_a_time:
+            image.load()
+            flat = _shrink(image, needed, decoding)
+    else:
+        image.load()
+        flat = _choose_conversion(image, lambda: iter([image]), decoding)(image)
+    # A photo may be turned after it was cut and shrunk, which costs less. Pillow turns TIFFs itself when it loads them,
+    # and no longer calls them turned.
+    small = resize_to_fit(flat, side, decoding.fit)
+    orientation = read_orientation(image)
+    if orientation in UPRIGHT:
+        small = small.transpose(UPRIGHT[orientation])
+    return np.asarray(complete_square(convert_to_srgb(small, profile), side), dtype=np.uint8)
 
 
-def _read_orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(0x0112, 1))
-    except Exception:
-        return 1  # broken metadata on good pixels: the photo is taken as it lies
-
-
-def _shrink(image: Image.Image, side: int) -> Image.Image:
-    """Returns a large photo in RGB, its shorter edge three times the side or a little more, never held whole in RGB."""
-    image.load()
-    factor = max(1, min(image.size) // (3 * side))
-    small = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
-    deep = _is_deep(_cut_bands(image, _BAND_ROWS))
+def _shrink(image: Image.Image, needed: tuple[int, int], decoding: Decoding) -> Image.Image:
+    """Returns a large photo, three times what is needed or a little more, never held whole in RGB."""
+    factor = max(1, min(image.width // (3 * needed[0]), image.height // (3 * needed[1])))
+    convert = _choose_conversion(image, lambda: _cut_bands(image, _BAND_ROWS), decoding)
     rows = max(1, _BAND_ROWS // factor)
-    for number, band in enumerate(_cut_bands(image, rows * factor)):
-        small.paste(_convert_to_rgb(band, deep=deep).reduce(factor), (0, number * rows))
+    shrunk = [convert(band).reduce(factor) for band in _cut_bands(image, rows * factor)]
+    small = Image.new(shrunk[0].mode, (-(-image.width // factor), -(-image.height // factor)))
+    for number, band in enumerate(shrunk):
+        small.paste(band, (0, number * rows))
     return small
 
 
@@ -153,26 +173,27 @@ def _cut_bands(image: Image.Image, rows: int) -> Iterator[Image.Image]:
         yield image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _has_deep_mode(image: Image.Image) -> bool:
-    """Says whether a pixel has 16 or 32 bits: that of mode I or of a kind of I;16."""
-    return ImageMode.getmode(image.mode).typestr.endswith(("2", "4"))
+def _choose_conversion(
+    image: Image.Image, bands: Callable[[], Iterator[Image.Image]], decoding: Decoding
+) -> Callable[[Image.Image], Image.Image]:
+    """Returns what makes mode RGB, or CMYK where a profile says what that looks like, of any band of a photo."""
+    if is_deep(image):
+        limits, inverted = choose_range(image, bands(), decoding), is_inverted(image)
+        if limits is None:
+            raise UnreadablePhoto(NOT_READ)
+        return lambda band: scale_to_8_bits(band, limits, inverted=inverted).convert("RGB")
+    if image.has_transparency_data and any(_is_see_through(band) for band in bands()):
+        ground = choose_ground(map(_with_alpha, bands()))
+        return lambda band: lay_on(_with_alpha(band), ground)
+    if image.mode == "CMYK" and takes_cmyk(image.info.get("icc_profile")):
+        return lambda band: band
+    return lambda band: band.convert("RGB")
 
 
-def _is_deep(images: Iterable[Image.Image]) -> bool:
-    """Says whether the pixels of what has room for more than 8 bits use it."""
-    return any(_has_deep_mode(image) and np.asarray(image).max(initial=0) > 255 for image in images)
+def _with_alpha(band: Image.Image) -> Image.Image:
+    return band if band.mode == "RGBA" else band.convert("RGBA")
 
 
-def _convert_to_rgb(image: Image.Image, *, deep: bool) -> Image.Image:
-    if image.mode == "F":
-        raise UnreadablePhoto("floating-point pixels have no agreed brightness")
-    if _has_deep_mode(image):
-        values = np.asarray(image).astype(np.int64)
-        if deep:
-            values = values.clip(0, 65535) // 257
-        return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return image.convert("RGB")
+def _is_see_through(band: Image.Image) -> bool:
+    lowest, _ = _with_alpha(band).getchannel("A").getextrema()
+    return lowest != 255

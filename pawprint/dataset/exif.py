@@ -1,14 +1,13 @@
 """When and with what a photo was taken, as its EXIF says, and which photos are of one burst."""
 
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
-from pawprint.dataset.decode import FORMATS
+from pawprint.dataset.decode import open_header
 
 BURST_SECONDS = 5
 """Photos of one camera that follow each other within this time show one scene."""
@@ -40,7 +39,7 @@ def read_taken(data: bytes) -> Taken | None:
     if not (b"Exif" in data[:_HEAD] or b"eXIf" in data[:_HEAD] or data.startswith((b"RIFF", b"II*\0", b"MM\0*"))):
         return None
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with open_header(data) as image:
             exif = image.getexif()
             details = exif.get_ifd(ExifTags.IFD.Exif)
         time = datetime.strptime(_clean(details[ExifTags.Base.DateTimeOriginal]), "%Y:%m:%d %H:%M:%S")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 from pawprint.dataset.index import COLUMNS
 from pawprint.dataset.shards import ShardedImages
 from pawprint.errors import UserError
@@ -51,6 +52,8 @@ class Dataset:
     source: str
     counts: dict[str, dict[str, int]]
     splits: dict[str, Split]
+    decoding: Decoding = USUAL
+    """How its photos became squares."""
 
     def split(self, name: str) -> Split | None:
         """Returns `train`, `validation` or `test`, or None where the dataset has no such photos."""
@@ -93,6 +96,7 @@ def _load_checked(folder: Path) -> Dataset:
         photos_sha256=description["photos_sha256"],
         source=description["source"],
         counts=description["counts"],
+        decoding=read_decoding(description),
         splits=_read_splits(folder, description["image_size"], class_names, set(description["files"])),
     )
 
@@ -100,6 +104,8 @@ def _load_checked(folder: Path) -> Dataset:
 def digest_content(description: Mapping[str, Any]) -> str:
     """Return the digest of a dataset: sha256 over what does not depend on where or when it was made."""
     content = {name: description[name] for name in CONTENT}
+    if read_decoding(description) != USUAL:  # so that the usual photos' digest is what it was before there was another
+        content["decoding"] = description["decoding"]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

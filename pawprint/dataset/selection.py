@@ -13,6 +13,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.dataset.likeness import Descriptor, Pixels, describe
 from pawprint.dataset.near_duplicates import NearDuplicates, drop_conflicts
 from pawprint.dataset.shards import PixelFile
@@ -49,6 +50,7 @@ def select_photos(
     assign: Callable[[Sequence[Candidate], Sequence[frozenset[str]]], dict[str, list[Candidate]]],
     side: int,
     damaged: Sequence[LeftOut],
+    decoding: Decoding = USUAL,
 ) -> Selection:
     """Decodes what is chosen, choosing again without the photos that turn out unreadable or near duplicates.
 
@@ -60,6 +62,7 @@ def select_photos(
         assign: chooses and divides, given the usable photos and the groups of near duplicates known so far.
         side: of the squares, in pixels.
         damaged: what could not even be had out of its archive.
+        decoding: how a photo becomes a square.
 
     Raises:
         UserError: more than 5 % of the photos tried are unreadable.
@@ -67,7 +70,7 @@ def select_photos(
 
     def decode(member: str) -> tuple[Pixels, Descriptor] | LeftOut:
         try:
-            square = decode_photo(read(member), side)
+            square = decode_photo(read(member), side, decoding)
         except UnreadablePhoto as reason:
             return LeftOut(member, f"unreadable: {reason}")
         return square, describe(square)

@@ -6,6 +6,7 @@ chosen. Neither the photos nor the pixels are held in memory, so it does not gro
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pawprint.dataset.belongings import find_belongings, needs_exif
+from pawprint.dataset.brightness import may_be_deep
 from pawprint.dataset.division import Division, describe_lost_classes, describe_sides, find_lost_classes
 from pawprint.dataset.duplicates import drop_duplicates
 from pawprint.dataset.exif import Taken, read_taken
@@ -24,6 +26,7 @@ from pawprint.dataset.selection import map_in_order, select_photos
 from pawprint.dataset.series import suggest_group
 from pawprint.dataset.shards import PixelFile
 from pawprint.dataset.splits import SPLITS, Candidate, LeftOut, count_classes
+from pawprint.dataset.survey import decide_decoding
 from pawprint.dataset.where import describe_where, keep_photos_where
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.hashes import hash_file
@@ -43,6 +46,7 @@ def write_dataset(
     test_images: int,
     validation_fraction: float,
     seed: int,
+    fit: str = "auto",
     group: str = "",
     split_by_time: str = "",
     where: str = "",
@@ -63,6 +67,7 @@ def write_dataset(
         test_images: photos for the test, 0 for all.
         validation_fraction: share of the training photos held out for choosing.
         seed: orders the photos.
+        fit: `crop`, `pad` or `squash`: how a photo that is no square becomes one; `auto` chooses by the shapes.
         group: what never stands on two sides: a column, a regular expression, or `burst` (see `read_groups`).
         split_by_time: the column, or `exif`, that says what is past and what is future (see `read_times`).
         where: which photos are taken, by a column's value (see `keep_photos_where`); "" for all.
@@ -85,20 +90,27 @@ def write_dataset(
     scratch = folder / "pixels.tmp"
     with ThreadPoolExecutor(workers or count_cores()) as pool:
         exif = needs_exif(photos.columns, group=group, split_by_time=split_by_time)
-        candidates, damaged, taken = _digest_all(by_member, photos, pool, all_taken=exif)
+        candidates, damaged, taken, deep = _digest_all(by_member, photos, pool, all_taken=exif)
         present = {c.member: by_member[c.member] for c in candidates}
         belongings = find_belongings_of(present, taken=taken)
         kept, left_out = drop_duplicates(belongings.attach(candidates))
+
+        def read(member: str) -> bytes:
+            return photos.read(by_member[member])
+
+        training = division.divide(kept, [])["train"]
+        decoding, said = decide_decoding(training, read=read, may_be_deep=deep, fit=fit, pool=pool)
         pixels = PixelFile(scratch, image_size)
         try:
             selection = select_photos(
                 kept,
-                read=lambda member: photos.read(by_member[member]),
+                read=read,
                 pixels=pixels,
                 pool=pool,
                 assign=division.divide,
                 side=image_size,
                 damaged=damaged,
+                decoding=decoding,
             )
             chosen, rows = selection.chosen, selection.rows
             class_names = sorted({c.label for c in chosen["train"]})
@@ -143,6 +155,7 @@ def write_dataset(
         "image_size": image_size,
         "counts": counts,
         "files": files,
+        "decoding": decoding.describe(),
     }
     description = {
         **content,
@@ -154,6 +167,7 @@ def write_dataset(
             "test_images": test_images,
             "validation_fraction": validation_fraction,
             "seed": seed,
+            "fit": fit,
             "group": group,
             "split_by_time": split_by_time,
             "where": where,
@@ -167,6 +181,7 @@ def write_dataset(
         },
         "notes": [
             *describe_where(where, len(by_member), len(photos.photos)),
+            *said,
             *notes,
             *describe_sides(kept, chosen),
             *belongings.describe(kept, chosen, apart),
@@ -181,11 +196,15 @@ def write_dataset(
 
 def _digest_all(
     by_member: dict[str, Photo], photos: PhotoCollection, pool: ThreadPoolExecutor, *, all_taken: bool
-) -> tuple[list[Candidate], list[LeftOut], dict[str, Taken]]:
-    """Return the readable photos, those that are not, and when photos were taken: all, or `MOST_TAKEN` to look at."""
+) -> tuple[list[Candidate], list[LeftOut], dict[str, Taken], set[str]]:
+    """Return the readable photos, those that are not, when photos were taken, and which may have deep pixels.
+
+    When: of all, or of the `MOST_TAKEN` to look at.
+    """
     in_order_of_name = sorted(by_member, key=lambda name: (name.rsplit("/", 1)[-1], name))
     looked_at = set(in_order_of_name if all_taken else in_order_of_name[:MOST_TAKEN])
     taken: dict[str, Taken] = {}
+    deep: set[str] = set()
 
     def digest(member: str) -> Candidate | LeftOut:
         photo = by_member[member]
@@ -195,6 +214,8 @@ def _digest_all(
             return LeftOut(member, f"unreadable: {reason}")
         if member in looked_at and (when := read_taken(data)):
             taken[member] = when
+        if may_be_deep(data):
+            deep.add(member)
         return Candidate(member, photo.label, photo.split, hashlib.sha256(data).hexdigest(), columns=photo.columns)
 
     candidates: list[Candidate] = []
@@ -204,7 +225,7 @@ def _digest_all(
             damaged.append(result)
         else:
             candidates.append(result)
-    return candidates, damaged, taken
+    return candidates, damaged, taken, deep
 
 
 def _describe_shortfalls(
@@ -224,7 +245,10 @@ def _describe_shortfalls(
         if got < asked:
             notes.append(f"{name}={asked} is more than the photos give: {got} are used")
     if unreadable:
-        notes.append(f"{len(unreadable)} photos can't be read and are left out: quarantine.csv names them")
+        (reason, count), *_ = Counter(left.reason.removeprefix("unreadable: ") for left in unreadable).most_common(1)
+        notes.append(
+            f"{len(unreadable)} photos can't be read and are left out: quarantine.csv names them ({count}: {reason})"
+        )
     if left_out:
         notes.append(f"{len(left_out)} photos are duplicates and are left out: quarantine.csv names them")
     return notes

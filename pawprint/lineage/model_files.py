@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 from pawprint.errors import UserError
 from pawprint.photos.hashes import hash_file
 
@@ -26,7 +27,13 @@ PROJECT = Path(__file__).parents[2]
 CODE_FILES = (
     "pawprint/__init__.py",
     "pawprint/dataset/__init__.py",
+    "pawprint/dataset/brightness.py",
+    "pawprint/dataset/checksums.py",
+    "pawprint/dataset/colours.py",
     "pawprint/dataset/decode.py",
+    "pawprint/dataset/decoding.py",
+    "pawprint/dataset/framing.py",
+    "pawprint/dataset/heif.py",
     "pawprint/models/__init__.py",
     "pawprint/models/network_file.py",
     "pawprint/serving/__init__.py",
@@ -43,6 +50,7 @@ def write_model_files(
     image_size: int,
     architecture: str,
     dataset_digest: str,
+    decoding: Decoding = USUAL,
 ) -> str:
     """Write a trained network and what must be known to use it.
 
@@ -53,6 +61,7 @@ def write_model_files(
         image_size: side in pixels that the network takes.
         architecture: its name, for the record.
         dataset_digest: of the dataset it was trained on, for the record.
+        decoding: how that dataset's photos became squares, and each one that is served will.
 
     Returns:
         The model's digest: the sha256 over the digests of the other two files. The same weights, classes, size and
@@ -66,6 +75,7 @@ def write_model_files(
         "image_size": image_size,
         "architecture": architecture,
         "dataset_digest": dataset_digest,
+        "decoding": decoding.describe(),
     }
     write_json(description, folder / "model.json")
     files = {name: hash_file(folder / name) for name in ("model.json", "network.keras")}
@@ -109,6 +119,7 @@ def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
         isinstance(n, str) for n in description["class_names"]
     ):
         raise TypeError("model.json does not tell the classes and the image size")
+    read_decoding(description)
     return description | {"digest": overall_digest(written["files"])}
 
 

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
+from pawprint.dataset.decoding import Decoding, read_decoding
 from pawprint.errors import UserError
 from pawprint.lineage.active import active_run
 from pawprint.lineage.digests import log_model_folder
@@ -59,6 +60,8 @@ class OpenPhotoModel:
     """Of the dataset it was trained on."""
     model_id: str
     digest: str
+    decoding: Decoding
+    """How its training photos became squares."""
 
 
 def log_model_files(
@@ -170,6 +173,7 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
             dataset_digest=description["dataset_digest"],
             model_id=model_id,
             digest=description["digest"],
+            decoding=read_decoding(description),
         )
 
 

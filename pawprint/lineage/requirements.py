@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pawprint.errors import UserError
 
-MODEL_PACKAGES = ("mlflow", "tensorflow-cpu", "tensorflow", "keras", "numpy", "pandas", "pillow")
+MODEL_PACKAGES = ("mlflow", "tensorflow-cpu", "tensorflow", "keras", "numpy", "pandas", "pillow", "pi-heif-decoder")
 """All that loading and answering imports; the rest comes with these. One of the two TensorFlows applies anywhere."""
 
 

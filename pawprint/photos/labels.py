@@ -11,7 +11,7 @@ SPLITS = ("train", "validation", "test")
 
 PHOTO_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
-    *(".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm"),
+    *(".tif", ".tiff", ".avif", ".heic", ".heif", ".hif", ".jp2", ".ppm", ".pgm"),
 )
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".txz", ".tar.bz2", ".7z", ".rar")
 
@@ -34,8 +34,6 @@ def reason_to_ignore(member: str) -> str | None:
         return "system file"
     if path.suffix.lower() in PHOTO_SUFFIXES:
         return None
-    if path.suffix.lower() in {".heic", ".heif"}:
-        return "HEIC photo (convert it to JPEG)"
     return "archive within the archive" if name.endswith(ARCHIVE_SUFFIXES) else NO_PHOTO
 
 

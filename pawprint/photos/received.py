@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pawprint.errors import UserError
-from pawprint.photos.readings import Reading
 from pawprint.photos.left_out import LeftOut
+from pawprint.photos.readings import Reading
 from pawprint.photos.secrets import hide_secrets
 
 

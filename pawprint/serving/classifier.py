@@ -1,7 +1,7 @@
 """What answers when a model is served: photos in, labels out, through the same decoding as preprocess.
 
 Reads `network.keras` and `model.json` of a logged model, if they are what its `digests.json` says. This file travels
-inside each model (with `dataset/decode.py` and `models/network_file.py`), so it imports nothing else of the project.
+inside each model (with what decodes in `dataset/`, and `models/network_file.py`), so it imports nothing else of ours.
 No path and no URL that a request holds is ever opened: a request's text is base64, or it is an error.
 """
 
@@ -24,6 +24,7 @@ from mlflow.pyfunc.model import PythonModel
 from numpy.typing import NDArray
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+from pawprint.dataset.decoding import USUAL, read_decoding
 from pawprint.models.network_file import load_network_file
 
 BATCH_SIZE = 64
@@ -48,6 +49,8 @@ class PhotoClassifier(PythonModel):
     class's name is empty.
     """
 
+    decoding = USUAL
+
     def load_context(self, context: Any) -> None:
         """Load the network and its description, once for each process.
 
@@ -69,6 +72,7 @@ class PhotoClassifier(PythonModel):
         self.class_names: list[str] = description["class_names"]
         self.columns: list[str] = description["probability_columns"]
         self.image_size: int = description["image_size"]
+        self.decoding = read_decoding(description)
         self.max_photos = int(context.model_config["max_photos"])
         self.network = load_network_file(network)
         # One graph for batches of every length, made now: layer by layer, one photo costs nine times the work.
@@ -104,7 +108,7 @@ class PhotoClassifier(PythonModel):
             pixels: list[NDArray[np.uint8]] = []
             for place, photo in enumerate(photos[first : first + BATCH_SIZE], start=first):
                 try:
-                    pixels.append(decode_photo(photo_bytes(photo), self.image_size))
+                    pixels.append(decode_photo(photo_bytes(photo), self.image_size, self.decoding))
                     readable.append(place)
                 except UnreadablePhoto as reason:
                     errors[place] = str(reason)

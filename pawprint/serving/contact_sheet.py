@@ -13,6 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pawprint.dataset.decode import decode_photo
+from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.photos.collection import PhotoCollection
 from pawprint.photos.processor import count_cores
 from pawprint.serving.predictions import Outcome, Prediction
@@ -34,6 +35,7 @@ def write_contact_sheet(
     model: str,
     source: str,
     left_out: Sequence[str] = (),
+    decoding: Decoding = USUAL,
 ) -> None:
     """Write the page.
 
@@ -47,13 +49,14 @@ def write_contact_sheet(
         model: what to call the model.
         source: what to call the photos.
         left_out: files that were given and not labelled, a line a reason.
+        decoding: how a photo becomes a square.
     """
     groups = choose_shown(outcome)
     shown = [one for _, group in groups for one in group]
 
     def embed(one: Prediction) -> str:
         buffer = io.BytesIO()
-        square = Image.fromarray(decode_photo(collection.read(one.photo), SIDE))
+        square = Image.fromarray(decode_photo(collection.read(one.photo), SIDE, decoding))
         square.save(buffer, "JPEG", quality=QUALITY)
         return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 

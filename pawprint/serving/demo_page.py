@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pawprint.dataset.decode import MAX_PIXELS
+from pawprint.dataset.decoding import read_decoding
 from pawprint.errors import UserError
 from pawprint.photos.cache import cache_folder
 
@@ -44,7 +45,8 @@ def write_demo(folder: Path, *, onnx: Path, facts: Mapping[str, Any]) -> Path:
     Args:
         folder: it goes into.
         onnx: a network of `build_portable_network`.
-        facts: `class_names`, `image_size`, `architecture`, `model_digest` of the model.
+        facts: `class_names`, `image_size`, `architecture`, `model_digest` and, if not the usual one, `decoding` of the
+            model.
 
     Raises:
         NoPage: npm is absent or fails, or the network is too large for a page.
@@ -62,6 +64,7 @@ def write_demo(folder: Path, *, onnx: Path, facts: Mapping[str, Any]) -> Path:
             "classNames": list(facts["class_names"]),
             "imageSize": facts["image_size"],
             "maxPixels": MAX_PIXELS,
+            **read_decoding(facts).describe(),
         },
         style=_source("demo.css"),
         scripts=_source("pixels.js") + _source("demo.js"),

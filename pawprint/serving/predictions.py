@@ -19,6 +19,7 @@ from pyarrow import parquet
 from tqdm import tqdm
 
 from pawprint.dataset.ahead import decode_ahead
+from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.models.prediction import BATCH
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.labels import UNLABELLED
@@ -80,6 +81,7 @@ def predict_photos(
     class_names: Sequence[str],
     image_size: int,
     folder: Path,
+    decoding: Decoding = USUAL,
 ) -> Outcome:
     """Label every photo of a collection.
 
@@ -92,13 +94,14 @@ def predict_photos(
         class_names: in the order of the answers.
         image_size: side in pixels that the network takes.
         folder: where the tables go; they are whole when this returns.
+        decoding: how a photo becomes a square.
 
     Raises:
         UserError: a photo that is kept by reference is gone, or no longer what it was.
     """
     outcome = Outcome()
     heaps: dict[int, list[tuple[float, int, Prediction]]] = {}
-    batches = decode_ahead(collection, collection.photos, image_size, batch_size=BATCH)
+    batches = decode_ahead(collection, collection.photos, image_size, batch_size=BATCH, decoding=decoding)
     with (
         open_tables(folder, class_names) as write,
         tqdm(total=len(collection.photos), desc="predicting", unit="photo", disable=None, delay=2) as progress,

@@ -8,6 +8,8 @@ from PIL import Image
 
 from pawprint.dataset import decode
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+from pawprint.dataset.decoding import Decoding
+from pawprint.dataset.framing import BARS
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -46,12 +48,48 @@ UPRIGHT = {
 }
 
 
+# Pillow turns a TIFF itself when it loads it, and gives what an AVIF says of its own as an orientation.
+KINDS: dict[str, dict[str, object]] = {
+    "JPEG": {"quality": 95},
+    "PNG": {},
+    "WEBP": {"quality": 95},
+    "AVIF": {"quality": 95, "speed": 10},
+    "TIFF": {},
+    "TIFF deflated": {"compression": "tiff_adobe_deflate"},
+    "TIFF by JPEG": {"compression": "jpeg"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fit"), [*((kind, "crop") for kind in KINDS), ("JPEG", "pad"), ("JPEG", "squash"), ("TIFF", "pad")]
+)
 @pytest.mark.parametrize("orientation", UPRIGHT)
-def test_photo_is_turned_upright(orientation: int) -> None:
+def test_photo_is_turned_upright(orientation: int, fit: str, kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    pixels = decode_photo(encode(quadrants(256, 256), "JPEG", exif=exif, quality=95), 32)
+    data = encode(quadrants(256, 200), kind.partition(" ")[0], exif=exif, **KINDS[kind])
+    pixels = decode_photo(data, 32, Decoding(fit=fit))
+    if fit == "pad":
+        grey = (pixels == BARS).all(axis=-1)
+        rows, columns = ~grey.all(axis=1), ~grey.all(axis=0)
+        assert (rows.sum() > columns.sum()) == (orientation >= 5)
+        pixels = np.asarray(Image.fromarray(pixels[rows][:, columns]).resize((32, 32)))
     assert corners(pixels) == UPRIGHT[orientation]
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_a_large_tiff_is_turned_upright(orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 1000)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert corners(decode_photo(encode(quadrants(256, 200), "TIFF", exif=exif), 32)) == UPRIGHT[orientation]
+
+
+@pytest.mark.parametrize("no_jp2", [False, True])
+@pytest.mark.parametrize("irreversible", [False, True])
+def test_jpeg_2000_is_read(no_jp2: bool, irreversible: bool) -> None:
+    data = encode(quadrants(), "JPEG2000", no_jp2=no_jp2, irreversible=irreversible)
+    assert corners(decode_photo(data, 32)) == [RED, GREEN, BLUE, WHITE]
 
 
 def test_middle_of_a_panorama_is_kept_in_proportion() -> None:

@@ -44,6 +44,7 @@ def _draw() -> dict[str, bytes]:
         "tiff-rgb": encode(photo, "TIFF"),
         "tiff-cmyk": encode(photo.convert("CMYK"), "TIFF"),
         "tiff-16": encode(deep, "TIFF"),
+        "jp2-rgb": encode(photo, "JPEG2000"),
     }
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"):
         drawn[f"tiff-{compression}"] = encode(photo, "TIFF", compression=compression)

@@ -35,6 +35,7 @@ from pawprint.photos.sniffing import archive_kind
 from pawprint.photos.zips import UnreadableMemberError, list_zip, open_zip, read_member
 from pawprint.training.checkpoint_file import Checkpoint, DamagedCheckpointError, pack, unpack
 from pawprint.training.checkpoints import Checkpoints
+from tests.dataset.test_heif import PLAIN, TILED
 from tests.hostile.fuzzing import fuzz
 from tests.hostile.pictures import PICTURES
 
@@ -48,7 +49,7 @@ def test_photos() -> None:
     def read(data: bytes) -> None:
         assert decode_photo(data, 16).shape == (16, 16, 3)
 
-    fuzz(read, list(PICTURES.values()), errors=(UnreadablePhoto,))
+    fuzz(read, [*PICTURES.values(), PLAIN, TILED], errors=(UnreadablePhoto,))
 
 
 def zip_bytes(*methods: int) -> bytes:

@@ -76,7 +76,7 @@ def test_a_photo_cut_short_is_refused(name: str) -> None:
         (b"", "empty file"),
         (b"\0" * 5000, "not a photo"),
         (b"GIF89a", "not a photo|corrupt"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"x" * 100, "HEIC photo.*convert"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"x" * 100, "corrupt or truncated"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a photo"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a photo"),
         (b"%PDF-1.7", "not a photo"),

@@ -85,15 +85,19 @@ def test_the_vehicle_named_train_is_a_class() -> None:
     }
 
 
+def test_a_phones_heic_is_a_photo() -> None:
+    members = ["cats/IMG_1.HEIC", "cats/IMG_2.JPG", "dogs/IMG_3.heif", "dogs/IMG_4.hif"]
+    assert [photo.member for photo in label_members(members)[0]] == members
+
+
 def test_strays_are_counted_by_reason() -> None:
-    members = ["__MACOSX/cats/._1.jpg", "cats/.DS_Store", "cats/Thumbs.db", "README.txt", "cats/1.heic", "more.zip"]
+    members = ["__MACOSX/cats/._1.jpg", "cats/.DS_Store", "cats/Thumbs.db", "README.txt", "more.zip"]
     labelled, ignored = label_members([*members, "cats/1.jpg", "dogs/1.jpg"])
     assert len(labelled) == 2
     assert ignored == Counter(
         {
             "system file": 3,
             "not a photo": 1,
-            "HEIC photo (convert it to JPEG)": 1,
             "archive within the archive": 1,
         }
     )

@@ -7,9 +7,9 @@ import pytest
 
 from pawprint.errors import UserError
 from pawprint.photos.grammar import local_path
-from tests.photos.labelling import label_members
 from pawprint.photos.secrets import find_secret, hide_secrets
 from pawprint.photos.sources import check_source
+from tests.photos.labelling import label_members
 
 
 @pytest.mark.parametrize("around", ["", "tickets/", "train/"])

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +14,9 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from pawprint.dataset.decode import decode_photo
-from pawprint.lineage.model_files import draw_example, write_model_files
+from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
+from pawprint.lineage.model_files import draw_example, overall_digest, read_model_files, write_json, write_model_files
+from pawprint.photos.hashes import hash_file
 from pawprint.serving.classifier import PhotoClassifier, photo_bytes
 
 # Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
@@ -46,13 +50,17 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def classifier(model_files: Path) -> PhotoClassifier:
+    return load(model_files)
+
+
+def load(files: Path) -> PhotoClassifier:
     classifier = PhotoClassifier()
     classifier.load_context(
         SimpleNamespace(
             artifacts={
-                "network": str(model_files / "network.keras"),
-                "description": str(model_files / "model.json"),
-                "digests": str(model_files / "digests.json"),
+                "network": str(files / "network.keras"),
+                "description": str(files / "model.json"),
+                "digests": str(files / "digests.json"),
             },
             model_config={"max_photos": 100},
         )
@@ -79,6 +87,31 @@ def test_the_pixels_are_those_that_preprocess_makes(classifier: PhotoClassifier)
     data = draw_example()
     answer = classifier.predict(pd.DataFrame({"image": [data]}))
     assert answer["probability_light"][0] == pytest.approx(decode_photo(data, SIDE).mean() / 255, abs=1e-6)
+
+
+def test_a_photo_is_decoded_as_the_training_photos_were(tmp_path: Path) -> None:
+    facts = {"class_names": ("dark", "light"), "image_size": SIDE, "architecture": "cnn", "dataset_digest": "0" * 64}
+    decoding = Decoding("pad", integers=(0, 4000))
+    write_model_files(brightness_network(), tmp_path, **facts, decoding=decoding)
+    wide = np.full((10, 20), 3000, np.uint16)  # the lower and upper half of the square are bars
+    buffer = io.BytesIO()
+    Image.fromarray(wide).save(buffer, "PNG")
+    answer = load(tmp_path).predict(pd.DataFrame({"image": [buffer.getvalue()]}))
+    assert answer["probability_light"][0] == pytest.approx((191 + 127) / 2 / 255, abs=1e-6)
+
+
+def test_a_model_that_says_nothing_of_it_decodes_as_before(model_files: Path, tmp_path: Path) -> None:
+    shutil.copytree(model_files, tmp_path, dirs_exist_ok=True)
+    description = json.loads((tmp_path / "model.json").read_text())
+    del description["decoding"]
+    write_json(description, tmp_path / "model.json")
+    files = {name: hash_file(tmp_path / name) for name in ("model.json", "network.keras")}
+    digests = {"schema_version": 1, "files": files, "digest": overall_digest(files)}
+    write_json(digests, tmp_path / "digests.json")
+    older = load(tmp_path)
+    assert older.decoding == USUAL
+    assert older.predict([photo(204)])["label"].tolist() == ["light"]
+    assert read_decoding(read_model_files(tmp_path, uri="models:/m-1")) == USUAL
 
 
 def test_base64_text_is_a_photo_too(classifier: PhotoClassifier) -> None:

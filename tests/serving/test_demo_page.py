@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pawprint.dataset.decoding import FITS
+from pawprint.dataset.framing import complete_square, resize_to_fit
 from pawprint.serving import demo_page
 from pawprint.serving.demo_page import SOURCES, NoPage, install_runtime, write_demo
 
@@ -102,25 +104,36 @@ def test_a_network_too_large_for_a_page(tmp_path: Path, onnx: Path, monkeypatch:
         write_demo(tmp_path, onnx=onnx, facts=FACTS)
 
 
-@pytest.mark.parametrize(
-    "size", [(37, 21), (21, 37), (16, 16), (9, 40), (131, 90), (90, 131), (30, 40), (400, 300), (500, 900)]
-)
-def test_the_pages_resizing_gives_pillows_pixels(size: tuple[int, int]) -> None:
+SIZES = [
+    (37, 21),
+    (21, 37),
+    (16, 16),
+    (9, 40),
+    (131, 90),
+    (90, 131),
+    (30, 40),
+    (400, 300),
+    (500, 900),
+    (300, 100),
+    (1, 90),
+]
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("size", SIZES)
+def test_the_pages_resizing_gives_pillows_pixels(size: tuple[int, int], fit: str) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
     side = 16
     pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    short = min(size)
-    left, top = (size[0] - short) / 2, (size[1] - short) / 2
-    box = (left, top, left + short, top + short)
-    expected = Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    expected = complete_square(resize_to_fit(Image.fromarray(pixels), side, fit), side)
     call = (
         "const given = JSON.parse(require('fs').readFileSync(0, 'utf8'));"
-        "const made = resize({...given, data: Uint8ClampedArray.from(given.data)}, given.side, given.box);"
+        "const made = fitSquare({...given, data: Uint8ClampedArray.from(given.data)}, given.side, given.fit);"
         "console.log(JSON.stringify(Array.from(made.data)));"
     )
-    given = {"width": size[0], "height": size[1], "data": pixels.ravel().tolist(), "side": side, "box": box}
+    given = {"width": size[0], "height": size[1], "data": pixels.ravel().tolist(), "side": side, "fit": fit}
     done = subprocess.run(
         [node, "-e", (SOURCES / "pixels.js").read_text("utf-8") + call],
         input=json.dumps(given),
@@ -128,4 +141,5 @@ def test_the_pages_resizing_gives_pillows_pixels(size: tuple[int, int]) -> None:
         text=True,
         check=True,
     )
-    np.testing.assert_array_equal(np.array(json.loads(done.stdout)).reshape(side, side, 3), np.asarray(expected))
+    difference = np.array(json.loads(done.stdout)).reshape(side, side, 3) - np.asarray(expected).astype(int)
+    assert np.abs(difference).max() <= (0 if fit == "crop" else 1)

@@ -44,7 +44,7 @@ async function ask(picture) {
 
 /** A photo's file, answered: what the tests ask too. */
 async function answerFile(file) {
-  const picture = await decodePhoto(file, settings.imageSize, settings.maxPixels);
+  const picture = await decodePhoto(file, settings);
   return { picture, ...(await ask(picture)) };
 }
 

@@ -1,0 +1,50 @@
+"""From a photo of any shape to a square: its middle, all of it between bars, or all of it distorted."""
+
+from PIL import Image
+
+BARS = (127, 127, 127)
+"""What is beside a padded photo: a grey, which is no edge to either dark or bright photos."""
+
+# What each EXIF orientation asks to be done to the stored pixels (EXIF 2.3, tag 0x0112).
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def needed_size(size: tuple[int, int], side: int, fit: str) -> tuple[int, int]:
+    """Return the pixels in width and height that a photo needs to have for a square of `side` pixels.
+
+    >>> needed_size((300, 100), 50, "crop"), needed_size((300, 100), 50, "pad"), needed_size((1, 5000), 50, "pad")
+    ((50, 50), (50, 17), (1, 50))
+    """
+    if fit != "pad":
+        return side, side
+    longest = max(size)
+    width, height = (max(1, (2 * edge * side + longest) // (2 * longest)) for edge in size)
+    return width, height
+
+
+def resize_to_fit(image: Image.Image, side: int, fit: str) -> Image.Image:
+    """Return the photo's pixels of the square: `side` in width and height, or with `pad` in one of them at least."""
+    width, height = image.size
+    box = (0.0, 0.0, float(width), float(height))
+    if fit == "crop":
+        short = min(width, height)
+        left, top = (width - short) / 2, (height - short) / 2
+        box = (left, top, left + short, top + short)
+    return image.resize(needed_size(image.size, side, fit), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+
+
+def complete_square(image: Image.Image, side: int) -> Image.Image:
+    """Return a square with the photo, in RGB, in its middle."""
+    if image.size == (side, side):
+        return image
+    square = Image.new("RGB", (side, side), BARS)
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
