@@ -75,6 +75,7 @@ def main(
 ) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
     from pawprint.lineage.chain import Chain
+    from pawprint.lineage.datasets import log_dataset_of
     from pawprint.lineage.descriptions import describe_run
     from pawprint.lineage.preparation import judge_model, prepare_dataset
     from pawprint.lineage.registry import check_gate
@@ -102,7 +103,7 @@ def main(
     )
 
     with start_step():
-        set_tags(**{f"used.{name}": value for name, value in {**used, **adjusted}.items()})
+        set_tags(used={**used, **adjusted})
         chain = Chain(cache=cache, plan=plan)
         dataset = prepare_dataset(
             chain,
@@ -149,6 +150,7 @@ def main(
             click.echo("\n".join(chain.told))
             return
 
+        log_dataset_of(str(dataset.uri))
         log_summary(done)
         notes = []
         failure = check_gate(done, minimum_accuracy=minimum_accuracy, minimum_f1=minimum_f1)

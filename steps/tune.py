@@ -68,6 +68,7 @@ def tune(
     """Search for values that train better, by trials that the validation photos judge."""
     from pawprint.evaluation.search_plots import write_search
     from pawprint.lineage.chain import Chain
+    from pawprint.lineage.datasets import log_dataset_of
     from pawprint.lineage.descriptions import code, describe_run, tell_metrics, tell_steps
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.preparation import judge_model, prepare_dataset
@@ -101,7 +102,7 @@ def tune(
 
     with start_step() as run, ExitStack() as opened:
         used = {name: value for name, value in {**prepared, **shared}.items() if name not in {"architecture", "seed"}}
-        set_tags(**{f"used.{name}": value for name, value in used.items() if value != "auto"})
+        set_tags(used={name: value for name, value in used.items() if value != "auto"})
         chain = Chain(cache=cache)
         dataset = prepare_dataset(chain, source=source, keep_photos=keep_photos, parameters=prepared)
         name = name_study(shared, space=space, dataset_digest=str(dataset.digest), experiment_id=run.info.experiment_id)
@@ -116,8 +117,9 @@ def tune(
         trained, model = find_trial_model(winner.run_id)
         evaluated = judge_model(chain, model, dataset, run_name="evaluate the winner").made
         repeat = read_repeat(seed=seed, model=model, trained=trained, evaluated=evaluated)
+        log_dataset_of(str(dataset.uri))
         log_summary([repeat])
-        set_tags(winner=winner.number, **{f"found.{name}": value for name, value in winner.values.items()})
+        set_tags(found={"trial": winner.number, **winner.values})
         with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
             folder = Path(scratch) / "study"
             write_search(results, space=space, importances=search.importances(), winner=winner, folder=folder)
