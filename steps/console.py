@@ -68,7 +68,7 @@ def _run(command: click.Command) -> None:
     if hang_up and signal.getsignal(hang_up) is signal.SIG_DFL:  # `nohup` has it ignored, and means it
         signal.signal(hang_up, _terminate)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl"):
+    for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl", "openlineage"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     # Progress bars are for terminals; in a log file MLflow's would fill pages.
     if not sys.stderr.isatty():

@@ -5,6 +5,7 @@ Writes  four or more child runs, and on its own run the test metrics: as they ar
 Run it  mlflow run . --env-manager uv -P epochs=30
 """
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -78,6 +79,7 @@ def main(
     from pawprint.lineage.datasets import log_dataset_of
     from pawprint.lineage.descriptions import describe_run
     from pawprint.lineage.preparation import judge_model, prepare_dataset
+    from pawprint.lineage.provenance.openlineage import send_events
     from pawprint.lineage.registry import check_gate
     from pawprint.lineage.results import Repeat, choose_best, find_model, log_summary, read_repeat
     from pawprint.lineage.runs import start_step
@@ -102,7 +104,7 @@ def main(
         architecture, recipe, weight_decay=weight_decay, augmentation=augmentation, width=width
     )
 
-    with start_step():
+    with ExitStack() as when_ended, start_step() as run:
         set_tags(used={**used, **adjusted})
         chain = Chain(cache=cache, plan=plan)
         dataset = prepare_dataset(
@@ -158,6 +160,7 @@ def main(
             notes.append(f"Below the bar, so nothing was registered: {failure}.")
         elif register:
             notes.append(_register(register, choose_best(done).model, dataset, chain))
+        when_ended.callback(send_events, run.info.run_id)
         _tell(done, chain, notes, architecture=architecture, dataset=dataset)
         if failure:
             raise UserError(f"{failure}; everything is logged, and nothing was registered")
