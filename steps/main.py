@@ -93,13 +93,6 @@ def main(
         learning_rate=learning_rate,
         patience=patience,
     )
-    if used["validation_fraction"] == 0:
-        if patience:
-            raise UserError(
-                f"patience={patience} needs validation photos to watch; "
-                "say patience=0, or a validation_fraction above 0"
-            )
-        used["patience"] = 0
     adjusted = resolve_adjustments(
         architecture, recipe, weight_decay=weight_decay, augmentation=augmentation, width=width
     )

@@ -80,21 +80,25 @@ def tune(
 
     recipe = recipe_for(architecture)
     space = search_space(recipe)
+    if validation_fraction == 0:
+        raise UserError("validation_fraction=0 leaves no photos to choose by; say auto, or a number above 0")
+    resolved = recipe.resolve(
+        image_size=image_size, validation_fraction=validation_fraction, batch_size=batch_size, patience=patience
+    )
     prepared = {
-        **recipe.resolve(image_size=image_size),
+        "image_size": resolved["image_size"],
         "train_images": train_images,
         "test_images": test_images,
-        **recipe.resolve(validation_fraction=validation_fraction),
+        "validation_fraction": resolved["validation_fraction"],
         "group": group,
         "split_by_time": split_by_time,
         "seed": seed,
     }
-    if prepared["validation_fraction"] == 0:
-        raise UserError("validation_fraction=0 leaves no photos to choose by; say auto, or a number above 0")
     shared = {
         "architecture": architecture,
         "epochs": epochs,
-        **recipe.resolve(batch_size=batch_size, patience=patience),
+        "batch_size": resolved["batch_size"],
+        "patience": resolved["patience"],
         "seed": seed,
         # What this architecture can't take, and what is varied all the same, is said by each trial.
         **dict.fromkeys(measured_adjustments(recipe), "auto"),
