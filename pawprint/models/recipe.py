@@ -121,8 +121,8 @@ class Recipe:
         if "patience" in given and resolved.get("validation_fraction") == 0:
             if given["patience"]:
                 raise UserError(
-                    f"patience={given['patience']} needs validation photos to watch, and there are none; "
-                    "say patience=0, or make the dataset with a validation_fraction above 0"
+                    f"patience={given['patience']} needs validation photos to watch; "
+                    "say patience=0, or a validation_fraction above 0"
                 )
             resolved["patience"] = 0
         return resolved
