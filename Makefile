@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help check test test-slow soak fuzz audit lint format lock clean
+.PHONY: help check test test-slow soak fuzz audit lint format lock licences clean
 
 # Seconds of each target of `make fuzz`; the fast suite gives each a moment, a release ten minutes: FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 30
@@ -50,6 +50,13 @@ lock:  ## requirements.in and requirements-dev.in -> the locks, with hashes, for
 		-o requirements.txt requirements.in
 	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
 		-o requirements-dev.txt requirements-dev.in
+
+LOCKED = $(shell sed -nE 's/^([A-Za-z0-9._-]+)(\[[^]]*\])?==.*/\1/p' requirements.txt | sort -u)
+
+licences: $(STAMP)  ## what is in the lock and installed here -> docs/licences.md; after `make lock`
+	printf '# Licences\n\nOf everything in the lock, as each package says itself. Made by `make licences`, after `make lock`.\n\n' \
+		> docs/licences.md
+	$(PYTHON) -m piplicenses --with-system --format=markdown --packages $(LOCKED) >> docs/licences.md
 
 $(STAMP): requirements.txt requirements-dev.txt
 ifdef UV

@@ -8,14 +8,17 @@ import tempfile
 import traceback
 import warnings
 from contextlib import suppress
+from pathlib import Path
 
 import click
 from PIL import Image
 
 from pawprint.errors import ChoiceError, SecretError, UserError, one_line
 from pawprint.photos.secrets import hide_secrets
-from steps.tee import tee_console
-from steps.transcript import Transcript
+from steps.tee import read_console, tee_console
+
+CONSOLE_VARIABLE = "PAWPRINT_CONSOLE"
+"""Where main leaves the file to which its steps add what they say."""
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -27,31 +30,46 @@ def run_command(command: click.Command, *, keep_console: bool = False) -> None:
 
     Args:
         command: of the step.
-        keep_console: under `mlflow run`, what a person saw becomes an artifact of the run, however it ended.
+        keep_console: under `mlflow run`, what a person saw becomes an artifact of the run, however it ended; the steps
+            that this one starts add their lines.
     """
-    run_id = os.environ.get("MLFLOW_RUN_ID")
+    run_id, path = os.environ.get("MLFLOW_RUN_ID"), os.environ.get(CONSOLE_VARIABLE)
+    if path:
+        sys.exit(_run_kept(command, Path(path)))
     if not keep_console or not run_id:
         _run(command)
         return
-    with tee_console() as transcript:
-        code = 0
-        try:
-            _run(command)
-        except SystemExit as error:
-            code = int(error.code or 0)
-        except Exception:
-            # Shown while it is still kept; Python itself would show it after that, and exit with 1 as well.
-            traceback.print_exc()
-            code = 1
-    _log_console(run_id, transcript)
+    from pawprint.lineage.scratch import use_scratch
+
+    # What a killed one leaves, the next one clears.
+    with use_scratch(), tempfile.TemporaryDirectory(prefix="pawprint-") as folder:
+        kept = Path(folder, "console.txt")
+        kept.touch()
+        os.environ[CONSOLE_VARIABLE] = str(kept)
+        code = _run_kept(command, kept)
+        _log_console(run_id, kept)
     sys.exit(code)
 
 
-def _log_console(run_id: str, transcript: Transcript) -> None:
+def _run_kept(command: click.Command, path: Path) -> int:
+    """Runs a step's command, keeps what it says and returns its exit code."""
+    with tee_console(path):
+        try:
+            _run(command)
+        except SystemExit as error:
+            return int(error.code or 0)
+        except Exception:
+            # Shown while it is still kept; Python itself would show it after that, and exit with 1 as well.
+            traceback.print_exc()
+            return 1
+    return 0
+
+
+def _log_console(run_id: str, path: Path) -> None:
     try:
         from pawprint.lineage.runs import log_console
 
-        log_console(run_id, transcript.text())
+        log_console(run_id, read_console(path))
     except Exception as error:  # whatever a store may raise: what was done is done, and no log may undo it
         click.echo(f"warning: what this run said could not be kept: {one_line(error)}", err=True)
 
@@ -68,7 +86,7 @@ def _run(command: click.Command) -> None:
     if hang_up and signal.getsignal(hang_up) is signal.SIG_DFL:  # `nohup` has it ignored, and means it
         signal.signal(hang_up, _terminate)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl"):
+    for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl", "openlineage"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     # Progress bars are for terminals; in a log file MLflow's would fill pages.
     if not sys.stderr.isatty():

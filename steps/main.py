@@ -5,6 +5,7 @@ Writes  four or more child runs, and on its own run the test metrics: as they ar
 Run it  mlflow run . --env-manager uv -P epochs=30
 """
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -81,8 +82,10 @@ def main(
 ) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
     from pawprint.lineage.chain import Chain
+    from pawprint.lineage.datasets import log_dataset_of
     from pawprint.lineage.descriptions import describe_run, list_lines
     from pawprint.lineage.preparation import judge_model, prepare_dataset
+    from pawprint.lineage.provenance.openlineage import send_events
     from pawprint.lineage.registry import check_gate
     from pawprint.lineage.results import Repeat, choose_best, find_model, log_summary, read_repeat
     from pawprint.lineage.runs import start_step
@@ -99,19 +102,12 @@ def main(
         learning_rate=learning_rate,
         patience=patience,
     )
-    if used["validation_fraction"] == 0:
-        if patience:
-            raise UserError(
-                f"patience={patience} needs validation photos to watch; "
-                "say patience=0, or a validation_fraction above 0"
-            )
-        used["patience"] = 0
     adjusted = resolve_adjustments(
         architecture, recipe, weight_decay=weight_decay, augmentation=augmentation, width=width
     )
 
-    with start_step():
-        set_tags(**{f"used.{name}": value for name, value in {**used, **adjusted}.items()})
+    with ExitStack() as when_ended, start_step() as run:
+        set_tags(used={**used, **adjusted})
         chain = Chain(cache=cache, plan=plan)
         dataset = prepare_dataset(
             chain,
@@ -161,6 +157,7 @@ def main(
             click.echo("\n".join([*understood, *chain.told]))
             return
 
+        log_dataset_of(str(dataset.uri))
         log_summary(done)
         notes = []
         failure = check_gate(done, minimum_accuracy=minimum_accuracy, minimum_f1=minimum_f1)
@@ -168,6 +165,7 @@ def main(
             notes.append(f"Below the bar, so nothing was registered: {failure}.")
         elif register:
             notes.append(_register(register, choose_best(done).model, dataset, chain))
+        when_ended.callback(send_events, run.info.run_id)
         _tell(done, chain, notes, architecture=architecture, dataset=dataset)
         if failure:
             raise UserError(f"{failure}; everything is logged, and nothing was registered")

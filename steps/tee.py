@@ -1,117 +1,103 @@
-"""Whatever this process and its children write to the console is also kept, and reaches the console as it did before.
+"""What main and its steps say at the console, kept line by line as it comes, in one file that each of them appends to.
 
-They write to the file descriptors 1 and 2, so these are led through a thread of this process. Where they are a
-terminal, what they are led through is one too: progress bars ask for that, and a pipe would take them away.
+Each process puts a copy beside its own `sys.stdout` and `sys.stderr`; the streams themselves stay as they are, so a bar
+knows its terminal, a pipe stays a pipe, and what a library writes past Python is not kept. A reader that goes away ends
+no run.
 """
 
-import contextlib
-import os
-import signal
+import re
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
 
-from steps.transcript import Transcript
+from pawprint.photos.secrets import hide_secrets
 
-_BLOCK = 65536
-_LEFT_BEHIND_SECONDS = 2.0
-"""How long output is waited for that a child which outlives this process might still write."""
+MAX_CHARACTERS = 1_000_000
+"""Kept of what was said; the middle goes first."""
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^\[\]]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)
+_UP = "\x1b[A"
 
 
 @contextmanager
-def tee_console() -> Iterator[Transcript]:
-    """Keep what is written to stdout and stderr while the block runs, by any process that inherits them.
+def tee_console(path: Path) -> Iterator[None]:
+    """Append what this process says at the console to a file, line by line, while the block runs."""
+    streams = sys.stdout, sys.stderr
+    copies = [_Tee(stream, path) for stream in streams]
+    sys.stdout, sys.stderr = copies
+    try:
+        yield
+    finally:
+        for copy in copies:
+            copy.flush()
+            copy.finish()
+        sys.stdout, sys.stderr = streams
 
-    Where that can't be (no pseudo-terminals here, none left), the transcript stays empty and nothing else is changed.
+
+def read_console(path: Path, limit: int = MAX_CHARACTERS) -> str:
+    """Return what was said: nothing secret, and of a long text its beginning and its end."""
+    lines = path.read_text("utf-8", "replace").splitlines(keepends=True)
+    head, tail = _take(lines, limit // 2), _take(lines[::-1], limit // 2)[::-1]
+    if len(head) + len(tail) < len(lines):
+        left_out = sum(map(len, lines[len(head) : len(lines) - len(tail)]))
+        lines = [*head, f"[{left_out} characters are left out here]\n", *tail]
+    return "".join(map(hide_secrets, lines))
+
+
+def last_state(line: str) -> str | None:
+    r"""Return what a line came to, of one that was drawn again and again the last; None of one that is drawn elsewhere.
+
+    >>> last_state("bar:  10%\rbar: 100%"), last_state("bar: 10%\r        \rdone"), last_state("\x1b[31mred\x1b[0m")
+    ('bar: 100%', 'done', 'red')
     """
-    transcript, lock = Transcript(), threading.Lock()
-
-    def keep(data: bytes) -> None:
-        with lock:
-            transcript.feed(data)
-
-    with ExitStack() as led:
-        # stdout and stderr that are the same file share a channel, or their order would be lost.
-        channels = [(1, 2)] if _same_file(1, 2) else [(1,), (2,)]
-        for descriptors in channels:
-            # A terminal of a system without pseudo-terminals, or too many of them open: the console matters more.
-            with contextlib.suppress(OSError, ImportError):
-                led.enter_context(_lead(descriptors, keep))
-        yield transcript
+    if _UP in line:  # one of several bars below each other
+        return None
+    states = _CONTROL.sub("", line).split("\r")
+    return next((state for state in reversed(states) if state), "").rstrip()  # blanks wipe out what was there
 
 
-@contextmanager
-def _lead(descriptors: tuple[int, ...], keep: Callable[[bytes], None]) -> Iterator[None]:
-    """Lead descriptors that are one file through a thread that copies."""
-    with ExitStack() as closing:
-        console = os.dup(descriptors[0])
-        closing.callback(os.close, console)
-        source, sink = _open_terminal(console, closing) if os.isatty(console) else os.pipe()
-
-        def copy() -> None:
-            heard = True
-            # A pseudo-terminal that nobody holds any more ends in an error, a pipe in nothing.
-            with contextlib.suppress(OSError):
-                while data := os.read(source, _BLOCK):
-                    keep(data)
-                    heard = heard and _write(console, data)
-            os.close(source)
-
-        thread = threading.Thread(target=copy, daemon=True, name="tee")
-        _flush()
-        for descriptor in descriptors:
-            os.dup2(sink, descriptor)
-        os.close(sink)
-        thread.start()
-        try:
-            yield
-        finally:
-            _flush()
-            for descriptor in descriptors:
-                os.dup2(console, descriptor)
-            thread.join(_LEFT_BEHIND_SECONDS)
-            if thread.is_alive():
-                closing.pop_all()  # it still copies for a child that lives on: the console stays open for it
+def _take(lines: list[str], room: int) -> list[str]:
+    taken = []
+    for line in lines:
+        room -= len(line)
+        if room < 0:
+            break
+        taken.append(line)
+    return taken
 
 
-def _open_terminal(console: int, closing: ExitStack) -> tuple[int, int]:
-    """Open a pseudo-terminal as wide and high as the console, which follows it from then on."""
-    import fcntl
-    import termios
-    import tty
+class _Tee:
+    """A stream, and beside it the file that gets each whole line."""
 
-    source, sink = os.openpty()
-    tty.setraw(sink)  # what is written comes out as it is: the console itself turns \n into what it needs
+    def __init__(self, stream: TextIO, path: Path) -> None:
+        self._stream, self._path, self._begun = stream, path, ""
 
-    def follow_size(*_: object) -> None:
-        with contextlib.suppress(OSError):  # a console that is gone has no size
-            fcntl.ioctl(source, termios.TIOCSWINSZ, fcntl.ioctl(console, termios.TIOCGWINSZ, b"\0" * 8))
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
-    follow_size()
-    closing.callback(signal.signal, signal.SIGWINCH, signal.signal(signal.SIGWINCH, follow_size))
-    return source, sink
+    def write(self, text: str) -> int:
+        """Write to both."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        self._keep(lines)
+        with suppress(OSError):  # nobody reads it any more
+            self._stream.write(text)
+        return len(text)
 
+    def flush(self) -> None:
+        """Flush the stream; the file always is."""
+        with suppress(OSError, ValueError):  # nobody reads it, or it is closed
+            self._stream.flush()
 
-def _write(console: int, data: bytes) -> bool:
-    """Write to the console; returns whether anybody is there: a reader that went away must not end the run."""
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(console, view) :]
-    except OSError:
-        return False
-    return True
+    def finish(self) -> None:
+        """Keep a last line that has no end."""
+        last, self._begun = self._begun, ""
+        self._keep([last] if last_state(last) else [])
 
-
-def _same_file(one: int, other: int) -> bool:
-    try:
-        return os.path.sameopenfile(one, other)
-    except OSError:  # closed, as a service may start it
-        return False
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
-            stream.flush()
+    def _keep(self, lines: list[str]) -> None:
+        states = [state for line in lines if (state := last_state(line)) is not None]
+        if states:
+            with suppress(OSError), self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write("".join(f"{state}\n" for state in states))

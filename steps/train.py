@@ -108,10 +108,8 @@ def train(
             learn = partial(train_head, features=FeatureStore(cache_folder() / "features", data.digest))
         used: dict[str, Any] = {
             "epochs": epochs,
-            "batch_size": batch_size or recipe.batch_size,
-            "learning_rate": learning_rate or recipe.learning_rate,
-            "patience": _choose_patience(patience, recipe.patience, has_validation=validation is not None),
             "seed": seed,
+            **_resolve(recipe, validation, batch_size=batch_size, learning_rate=learning_rate, patience=patience),
         }
         parameters = {"architecture": architecture, **used, **adjusted}
         start = find_start(run, parameters, data.digest, export=export)
@@ -176,6 +174,13 @@ def _adjust(architecture: str, **given: float | None) -> tuple[Recipe, dict[str,
     recipe = recipe_for(architecture)
     adjusted = resolve_adjustments(architecture, recipe, **given)
     return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
+
+
+def _resolve(recipe: Recipe, validation: "Split | None", **given: float | None) -> dict[str, float]:
+    """Returns the parameters given, as the recipe has them where they are `auto`."""
+    # preprocess has held photos out, or not: here it only counts whether there are any.
+    resolved = recipe.resolve(validation_fraction=0 if validation is None else None, **given)
+    return {name: value for name, value in resolved.items() if name != "validation_fraction"}
 
 
 def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
@@ -247,18 +252,6 @@ def _summarize(training: "Training") -> dict[str, float]:
     if training.flops_per_second:
         metrics["flops_utilization"] = training.flops_per_second / matrix_product_rate()
     return metrics
-
-
-def _choose_patience(given: int | None, measured: int, *, has_validation: bool) -> int:
-    """Returns the epochs to wait; without validation photos there is nothing to wait for."""
-    if has_validation:
-        return measured if given is None else given
-    if given:
-        raise UserError(
-            f"patience={given} needs validation photos to watch, and this dataset has none; "
-            "say patience=0, or preprocess with a validation_fraction above 0"
-        )
-    return 0
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ def tune(
     """Search for values that train better, by trials that the validation photos judge."""
     from pawprint.evaluation.search_plots import write_search
     from pawprint.lineage.chain import Chain
+    from pawprint.lineage.datasets import log_dataset_of
     from pawprint.lineage.descriptions import code, describe_run, tell_metrics, tell_steps
     from pawprint.lineage.digests import log_folder
     from pawprint.lineage.preparation import judge_model, prepare_dataset
@@ -87,23 +88,27 @@ def tune(
     check_source(source, labels=labels)
     recipe = recipe_for(architecture)
     space = search_space(recipe)
+    if validation_fraction == 0:
+        raise UserError("validation_fraction=0 leaves no photos to choose by; say auto, or a number above 0")
+    resolved = recipe.resolve(
+        image_size=image_size, validation_fraction=validation_fraction, batch_size=batch_size, patience=patience
+    )
     prepared = {
-        **recipe.resolve(image_size=image_size),
+        "image_size": resolved["image_size"],
         "train_images": train_images,
         "test_images": test_images,
-        **recipe.resolve(validation_fraction=validation_fraction),
+        "validation_fraction": resolved["validation_fraction"],
         "fit": fit,
         "group": group,
         "split_by_time": split_by_time,
         "where": where,
         "seed": seed,
     }
-    if prepared["validation_fraction"] == 0:
-        raise UserError("validation_fraction=0 leaves no photos to choose by; say auto, or a number above 0")
     shared = {
         "architecture": architecture,
         "epochs": epochs,
-        **recipe.resolve(batch_size=batch_size, patience=patience),
+        "batch_size": resolved["batch_size"],
+        "patience": resolved["patience"],
         "seed": seed,
         # What this architecture can't take, and what is varied all the same, is said by each trial.
         **dict.fromkeys(measured_adjustments(recipe), "auto"),
@@ -111,7 +116,7 @@ def tune(
 
     with start_step() as run, ExitStack() as opened:
         used = {name: value for name, value in {**prepared, **shared}.items() if name not in {"architecture", "seed"}}
-        set_tags(**{f"used.{name}": value for name, value in used.items() if value != "auto"})
+        set_tags(used={name: value for name, value in used.items() if value != "auto"})
         chain = Chain(cache=cache)
         dataset = prepare_dataset(chain, source=source, labels=labels, keep_photos=keep_photos, parameters=prepared)
         name = name_study(shared, space=space, dataset_digest=str(dataset.digest), experiment_id=run.info.experiment_id)
@@ -126,8 +131,9 @@ def tune(
         trained, model = find_trial_model(winner.run_id)
         evaluated = judge_model(chain, model, dataset, run_name="evaluate the winner").made
         repeat = read_repeat(seed=seed, model=model, trained=trained, evaluated=evaluated)
+        log_dataset_of(str(dataset.uri))
         log_summary([repeat])
-        set_tags(winner=winner.number, **{f"found.{name}": value for name, value in winner.values.items()})
+        set_tags(found={"trial": winner.number, **winner.values})
         with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
             folder = Path(scratch) / "study"
             write_search(results, space=space, importances=search.importances(), winner=winner, folder=folder)

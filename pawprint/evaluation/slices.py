@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest
 
 from pawprint.evaluation.bootstrap import Floats, Integers
 
@@ -26,7 +27,6 @@ QUARTERS = {
 """What the quarters of each trait are called, from the lowest values to the highest."""
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in a pixel's grey (ITU-R BT.601)."""
-_Z = 1.959963984540054
 _COLUMNS = ("trait", "slice", "photos", "correct", "accuracy", "low", "high", "from", "to")
 
 
@@ -67,12 +67,8 @@ def wilson_interval(correct: int, photos: int) -> tuple[float, float]:
     >>> [round(bound, 3) for bound in wilson_interval(20, 20)]
     [0.839, 1.0]
     """
-    share, squared = correct / photos, _Z * _Z
-    middle = share + squared / (2 * photos)
-    reach = _Z * math.sqrt(share * (1 - share) / photos + squared / (4 * photos * photos))
-    scale = 1 + squared / photos
-    low, high = (middle - reach) / scale, (middle + reach) / scale
-    return (0.0 if correct == 0 else low), (1.0 if correct == photos else high)
+    interval = binomtest(correct, photos).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def measure_traits(images: npt.NDArray[np.uint8]) -> dict[str, Floats]:

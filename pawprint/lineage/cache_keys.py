@@ -19,6 +19,8 @@ EXPORT_FILES = tuple(
 """What train puts into the page to try."""
 MODEL_CODE = (*CODE_FILES, "pawprint/serving/model_code.py")
 """What train puts into the model without importing it."""
+WEIGHTS = {"efficientnet_lite0": ("pawprint/models/pretrained/efficientnet_lite0.npz",)}
+"""What an architecture reads beside its code."""
 DECIDES_NOTHING = {
     "preprocess": (
         "pawprint.models",  # main has resolved `auto`
@@ -107,6 +109,7 @@ def digest_code(entry_point: str, parameters: Mapping[str, object], *, project: 
         without.add("pawprint.models.keras_applications")
     without.update(DECIDES_NOTHING.get(entry_point, ()))
     also: tuple[str, ...] = MODEL_CODE if entry_point == "train" else ()
+    also += WEIGHTS.get(str(parameters.get("architecture")), ())
     if parameters.get("export"):
         also += EXPORT_FILES
     elif entry_point == "train":

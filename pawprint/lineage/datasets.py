@@ -207,6 +207,14 @@ def log_splits(
     return logged
 
 
+def log_dataset_of(dataset: str) -> None:
+    """Log to the active run the splits of a dataset, `runs:/<run id of preprocess>/dataset`, as its inputs."""
+    client = MlflowClient()
+    made = client.get_run(dataset.removeprefix("runs:/").partition("/")[0]).inputs
+    if made and made.dataset_inputs:
+        client.log_inputs(active_run().info.run_id, datasets=made.dataset_inputs)
+
+
 def find_photos(dataset: str) -> str:
     """Return the URI of the photos that a dataset was made of, or the dataset's own where its run does not say."""
     scheme, _, rest = dataset.partition(":/")

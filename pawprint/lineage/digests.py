@@ -1,6 +1,6 @@
 """What a step's artifacts were when they were logged: each file's sha256 and size, kept beside them and in a tag.
 
-`digests/<name>.json` lists the files of one group; the run's tag `pawprint.digest.<name>` is the sha256 of that list.
+`digests/<name>.json` lists the files of one group; the run's tag `pawprint.digest` has the sha256 of each list.
 So one byte changed in a file, in the list or in both shows.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pawprint.errors import UserError
@@ -19,10 +20,10 @@ from pawprint.lineage.active import active_run
 from pawprint.lineage.store.artifacts import local_path, locate, open_location
 from pawprint.lineage.store.downloads import NothingThereError, list_sizes
 from pawprint.lineage.store.uploads import store_folder, store_text
-from pawprint.lineage.tags import PREFIX, set_tags
+from pawprint.lineage.tags import PREFIX, get_group, set_tags
 from pawprint.photos.hashes import hash_file
 
-TAG = f"{PREFIX}digest."
+TAG = "digest"
 WRITTEN_LATER = frozenset({"registered_model_meta"})
 """What MLflow itself adds to a stored model when it is downloaded or registered."""
 
@@ -82,7 +83,9 @@ def _store(folder: Path, location: str) -> dict[str, dict[str, object]]:
 def _log_digests(name: str, uri: str, files: dict[str, dict[str, object]]) -> None:
     """Log a group's list, and its sha256 as a tag."""
     text = json.dumps({"uri": uri, "files": files}, indent=1, sort_keys=True)
-    set_tags(**{f"digest.{name}": store_text(text, f"digests/{name}.json", active_run().info.artifact_uri)})
+    run = active_run()
+    digest = store_text(text, f"digests/{name}.json", run.info.artifact_uri)
+    set_tags(**{TAG: {**groups_of(MlflowClient().get_run(run.info.run_id)), name: digest}})
 
 
 def digest_folder(folder: Path) -> dict[str, dict[str, object]]:
@@ -97,7 +100,7 @@ def digest_folder(folder: Path) -> dict[str, dict[str, object]]:
 
 def groups_of(run: Run) -> dict[str, str]:
     """Return the sha256 of each group's list, by its name, as the run's tags have them."""
-    return {tag.removeprefix(TAG): value for tag, value in run.data.tags.items() if tag.startswith(TAG)}
+    return get_group(run, TAG)
 
 
 def find_damage(run: Run, *, thorough: bool) -> list[str]:
@@ -156,7 +159,7 @@ def _read_group(name: str, digest: str, run: Run) -> dict[str, Any]:
     except NothingThereError as error:
         raise UserError(f"{listed} {error}") from error
     if hashlib.sha256(content).hexdigest() != digest:
-        raise UserError(f"{listed} is not what was logged (its sha256 is not that of the run's tag {TAG}{name})")
+        raise UserError(f"{listed} is not what was logged (its sha256 is not that of the run's tag {PREFIX}{TAG})")
     group: dict[str, Any] = json.loads(content)
     return group
 

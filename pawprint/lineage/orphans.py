@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from pawprint.lineage.heartbeat import ALIVE_TAG
 from pawprint.lineage.processes import describe_process, tell_end
 from pawprint.lineage.source_code import PROJECT
-from pawprint.lineage.tags import ENTRY_POINT_TAG, ERROR_TAG, PARENT_TAG, PREFIX, SOURCE_TAGS, get_tag
+from pawprint.lineage.tags import ENTRY_POINT_TAG, ENVIRONMENT, ERROR_TAG, PARENT_TAG, PREFIX, SOURCE_TAGS, get_tag
 from pawprint.photos.secrets import drop_userinfo
 
 logger = logging.getLogger(__name__)
@@ -50,11 +50,9 @@ def mark_own_orphans(experiment_id: str) -> None:
 
 def find_own_orphans(experiment_id: str) -> list[Orphan]:
     """Return the runs of this person on this machine, in an experiment, whose process is gone."""
-    host = str(describe_process()["host"])
-    runs = _search(experiment_id, f"{_RUNNING} AND tags.`{PREFIX}host` = '{host}'")
     return [
         Orphan(run, reason, _heard_of(run))
-        for run in runs
+        for run in _search(experiment_id, _RUNNING)
         if run.data.tags.get("mlflow.user") in {None, _user()} and (reason := _tell_end(run))
     ]
 
@@ -106,7 +104,7 @@ def tell_orphan(orphan: Orphan) -> str:
 
 
 def _tell_end(run: Run) -> str | None:
-    tags = {name.removeprefix(PREFIX): value for name, value in run.data.tags.items() if name.startswith(PREFIX)}
+    tags = {name: value for name in describe_process() if (value := get_tag(run, name)) is not None}
     return tell_end(tags, started_ms=run.info.start_time)
 
 
@@ -129,7 +127,8 @@ def _entry_points() -> set[str]:
 
 def _known_sources(experiment_id: str) -> set[str]:
     """Return where the code of the experiment's runs came from that our code has tagged."""
-    runs = _search(experiment_id, f"tags.`{PREFIX}host` LIKE '%'")
+    # The second tag is that of runs of earlier versions.
+    runs = [run for name in (ENVIRONMENT, "host") for run in _search(experiment_id, f"tags.`{PREFIX}{name}` LIKE '%'")]
     return {run.data.tags[name] for run in runs for name in SOURCE_TAGS if name in run.data.tags}
 
 

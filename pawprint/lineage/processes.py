@@ -18,7 +18,7 @@ _POLL_SECONDS = 1.0
 
 
 def describe_process() -> dict[str, object]:
-    """Return the tags that tell this process from any other, on this machine or another, now or later."""
+    """Return what tells this process from any other, on this machine or another, now or later."""
     return {
         "host": platform.node(),
         "machine": _machine(),
@@ -36,7 +36,7 @@ def tell_end(tags: Mapping[str, str], *, started_ms: int) -> str | None:
     another container nothing can be told.
 
     Args:
-        tags: what it returned, as strings and without prefix.
+        tags: what it returned, as strings.
         started_ms: when the run was started, in milliseconds since 1970.
     """
     here = {name: str(value) for name, value in describe_process().items() if value is not None}

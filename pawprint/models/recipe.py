@@ -6,6 +6,8 @@ any child starts.
 
 from dataclasses import dataclass
 
+from pawprint.errors import UserError
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -104,8 +106,23 @@ class Recipe:
     def resolve(self, **given: float | None) -> dict[str, float]:
         """Return parameters by name: those given as None (`auto`) as they are declared here.
 
+        With a `validation_fraction` of 0 there is nothing to wait for, so `patience` is 0.
+
         >>> from pawprint.models.cnn import RECIPE
         >>> RECIPE.resolve(weight_decay=None, batch_size=16)
         {'weight_decay': 0.5, 'batch_size': 16}
+        >>> RECIPE.resolve(validation_fraction=0, patience=None)
+        {'validation_fraction': 0, 'patience': 0}
+
+        Raises:
+            UserError: a patience is given without validation photos.
         """
-        return {name: getattr(self, name) if value is None else value for name, value in given.items()}
+        resolved = {name: getattr(self, name) if value is None else value for name, value in given.items()}
+        if "patience" in given and resolved.get("validation_fraction") == 0:
+            if given["patience"]:
+                raise UserError(
+                    f"patience={given['patience']} needs validation photos to watch; "
+                    "say patience=0, or a validation_fraction above 0"
+                )
+            resolved["patience"] = 0
+        return resolved

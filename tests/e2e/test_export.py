@@ -14,6 +14,7 @@ import pytest
 
 from pawprint.lineage.graph import find_lineage
 from pawprint.lineage.provenance.verification import verify_lineage
+from pawprint.lineage.tags import get_tag
 from pawprint.serving.demo_page import PAGE
 from pawprint.serving.formats import FILES
 from tests.browsers import opened_browser
@@ -43,7 +44,7 @@ def test_exports_and_the_page_give_the_models_answers(
     # On the test photos again, by evaluate.
     checked = json.loads(Path(at.client.download_artifacts(evaluate.info.run_id, "evaluation/export.json")).read_text())
     assert {name: one["holds"] for name, one in checked.items()} == dict.fromkeys(FILES, True)
-    assert "pawprint.digest.export" in train.data.tags
+    assert get_tag(train, "digest.export")
 
     # Another export of the same training trains nothing again.
     dataset = f"dataset={train.data.params['dataset']}"

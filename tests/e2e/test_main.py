@@ -14,10 +14,13 @@ import mlflow
 import pytest
 import requests
 
+from pawprint.lineage.tags import get_tag
+
 pytestmark = pytest.mark.slow
 
 Launch = Callable[..., Any]
 TinyPhotos = Callable[..., Path]
+MOST_TAGS = 10
 QUICK = ("-P", "epochs=1", "-P", "image_size=32")
 
 
@@ -212,7 +215,7 @@ def test_by_git_url(launch: Launch, git_url: str, tiny_photos: TinyPhotos) -> No
     main, *children = at.runs()
     assert main.data.tags["mlflow.source.git.repoURL"] == git_url
     assert {run.info.status for run in (main, *children)} == {"FINISHED"}
-    assert {run.data.tags["pawprint.git_dirty"] for run in (main, *children)} == {"false"}
+    assert {get_tag(run, "git_dirty") for run in (main, *children)} == {"false"}
     done = at.run("-P", "source=photos", project=git_url, check=False)
     assert "absolute path" in done.stderr
 
@@ -224,6 +227,16 @@ def test_photos_kept_by_reference_are_read_where_they_are(launch: Launch, tiny_p
     download = at.newest("download")
     names = [item.path for item in at.client.list_artifacts(download.info.run_id, "photos")]
     assert all(name.endswith((".json", ".csv")) for name in names)
+
+
+def test_the_runs_page_has_model_and_datasets_and_few_tags(launch: Launch, tiny_photos: TinyPhotos) -> None:
+    at = launch()
+    at.run(*QUICK, "-P", "architecture=baseline", "-P", f"source={tiny_photos(photos=20)}", "-P", "register=pets")
+    for run in at.runs():
+        assert len([name for name in run.data.tags if name.startswith("pawprint.")]) <= MOST_TAGS
+    main = at.client.get_run(at.newest("main").info.run_id)
+    assert [f"models:/{one.model_id}" for one in main.outputs.model_outputs] == [main.data.tags["pawprint.best_model"]]
+    assert {one.tags[0].value for one in main.inputs.dataset_inputs} == {"training", "validation", "testing"}
 
 
 @pytest.mark.real_photos

@@ -7,14 +7,10 @@ were made to agree, as someone would who means harm.
 import hashlib
 import io
 import json
-import pickle
-import sys
 import tarfile
 import zipfile
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -24,7 +20,6 @@ from pawprint.dataset.reader import digest_content, load_dataset
 from pawprint.dataset.writer import write_dataset
 from pawprint.errors import UserError
 from pawprint.lineage.model_files import overall_digest, read_model_files
-from pawprint.models.torch_file import MAGIC_NUMBER, PROTOCOL_VERSION, load_tensors
 from pawprint.photos.archives import pack_tar
 from pawprint.photos.artifact import write_artifact
 from pawprint.photos.collection import load_photos
@@ -225,51 +220,6 @@ def test_models(model: Path, name: str, agree: bool) -> None:
         assert read_model_files(model, uri="models:/m-1")["image_size"]
 
     fuzz(read, [original], errors=(UserError,))
-
-
-@pytest.fixture
-def torch_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two tensors of one storage, as PyTorch before 1.6 wrote them; PyTorch itself is not needed."""
-
-    def rebuild(*_: object) -> None: ...
-
-    rebuild.__module__, rebuild.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
-    torch, utils = ModuleType("torch"), ModuleType("torch._utils")
-    torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
-    utils._rebuild_tensor_v2 = rebuild
-    monkeypatch.setitem(sys.modules, "torch", torch)
-    monkeypatch.setitem(sys.modules, "torch._utils", utils)
-    storage = object()
-
-    class Tensor:
-        def __init__(self, *view: object) -> None:
-            self.view = view
-
-        def __reduce__(self) -> tuple[object, ...]:
-            return rebuild, (storage, *self.view, False, OrderedDict())
-
-    class Pickler(pickle.Pickler):
-        def persistent_id(self, thing: object) -> object:
-            return ("storage", torch.FloatStorage, "7", "cpu", 10, None) if thing is storage else None
-
-    with (tmp_path / "weights.pth").open("wb") as file:
-        for thing in (MAGIC_NUMBER, PROTOCOL_VERSION, {"little_endian": True}):
-            pickle.dump(thing, file, protocol=2)
-        Pickler(file, protocol=2).dump({"rows": Tensor(1, (2, 3), (3, 1)), "one": Tensor(9, (), ())})
-        pickle.dump(["7"], file, protocol=2)
-        file.write((10).to_bytes(8, "little") + np.arange(10, dtype="<f4").tobytes())
-    assert load_tensors(tmp_path / "weights.pth")["rows"].shape == (2, 3)
-    return tmp_path / "weights.pth"
-
-
-def test_files_of_weights(torch_file: Path) -> None:
-    original = torch_file.read_bytes()
-
-    def read(data: bytes) -> None:
-        torch_file.write_bytes(data)
-        load_tensors(torch_file)
-
-    fuzz(read, [original], errors=(ValueError,))
 
 
 def checkpoint(epochs: int, side: int = 3) -> Checkpoint:

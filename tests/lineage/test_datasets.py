@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mlflow
 
-from pawprint.lineage.datasets import find_photos, log_splits
+from pawprint.lineage.datasets import find_photos, log_dataset_of, log_splits
 from pawprint.lineage.tags import set_tags
 
 COUNTS = {"train": {"cat": 3, "dog": 2}, "validation": {"cat": 0, "dog": 0}, "test": {"cat": 1, "dog": 1}}
@@ -28,6 +28,16 @@ def test_each_split_with_photos_is_an_input_that_leads_back_to_them(log_folder: 
     assert (folder / "one.txt").read_text() == "1"
     uri = json.loads(found["training"].source)["uri"]
     assert Path(mlflow.artifacts.download_artifacts(uri), "one.txt").is_file()
+
+
+def test_main_has_the_splits_that_preprocess_made(log_folder: Callable[..., str]) -> None:
+    photos = log_folder("photos")
+    with mlflow.start_run() as preprocess:
+        log_splits(photos=photos, source="pets", digest=DIGEST, image_size=32, counts=COUNTS)
+    with mlflow.start_run() as main:
+        log_dataset_of(f"runs:/{preprocess.info.run_id}/dataset")
+    made, read = (mlflow.get_run(run.info.run_id).inputs.dataset_inputs for run in (preprocess, main))
+    assert [one.to_dictionary() for one in read] == [one.to_dictionary() for one in made]
 
 
 def test_metrics_of_a_dataset_are_found_by_it(log_folder: Callable[..., str]) -> None:

@@ -1,6 +1,7 @@
 """Runs that a kill left RUNNING: ours are marked, a colleague's never is."""
 
 import getpass
+import json
 import os
 import subprocess
 import sys
@@ -39,8 +40,10 @@ def gone() -> dict[str, str]:
 def leave(store: Path) -> Leave:
     """Make a run that is RUNNING, with `pawprint.` tags (None: none), started so many hours ago; returns its id."""
 
-    def make(tags: dict[str, str] | None, *, hours: float = 0, **more: str) -> str:
-        own = {f"pawprint.{name}": value for name, value in (tags or {}).items()}
+    def make(tags: dict[str, str] | None, *, hours: float = 0, earlier: bool = False, **more: str) -> str:
+        own = {"pawprint.environment": json.dumps(tags)} if tags else {}
+        if earlier:  # a tag for each fact
+            own = {f"pawprint.{name}": value for name, value in (tags or {}).items()}
         others = {"mlflow.user": getpass.getuser(), "mlflow.project.entryPoint": "train"} | {
             name.replace("__", "."): value for name, value in more.items()
         }
@@ -74,6 +77,12 @@ def test_a_run_whose_process_is_gone_is_marked_and_said(
     assert run.data.tags["pawprint.error"].startswith("orphaned: its process is gone (there is no process")
     assert f"run {left} (train on" in caplog.text
     assert "it is now marked KILLED" in caplog.text
+
+
+def test_a_run_of_an_earlier_version_is_marked_too(leave: Leave, gone: dict[str, str]) -> None:
+    left = leave(gone, earlier=True)
+    start_a_step()
+    assert status(left) == "KILLED"
 
 
 def test_what_may_be_alive_or_a_colleagues_is_not_touched(leave: Leave, gone: dict[str, str]) -> None:
@@ -165,6 +174,7 @@ def test_signs_of_life_are_given_while_a_step_lasts(store: Path, monkeypatch: py
                 break
             time.sleep(0.02)
     assert int(tags["pawprint.alive_at"]) >= int(before)
+    assert "pawprint.alive_at" not in MlflowClient().get_run(run.info.run_id).data.tags
 
 
 STEP = """

@@ -46,3 +46,4 @@ def test_several_repeats_give_mean_and_std_and_name_the_best(store: Path) -> Non
         {"test_accuracy_mean": 0.85, "test_accuracy_std": statistics.stdev([0.8, 0.9])}
     )
     assert logged.data.tags["pawprint.best_model"] == "models:/m-1"
+    assert [one.model_id for one in mlflow.MlflowClient().get_run(run.info.run_id).outputs.model_outputs] == ["m-1"]

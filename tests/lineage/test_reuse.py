@@ -12,6 +12,7 @@ from pawprint.lineage.cache_keys import CacheKey
 from pawprint.lineage.digests import find_damage, log_files, log_folder
 from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags, log_reuse
 from pawprint.lineage.runs import KEY_VARIABLE, start_step
+from pawprint.lineage.tags import get_tag
 
 KEY = CacheKey("k" * 64, {"parameter epochs": "3"})
 
@@ -74,6 +75,7 @@ def test_the_run_that_stands_for_it_looks_like_it(store: Path, monkeypatch: pyte
     assert run.data.tags["mlflow.source.git.commit"] == "c" * 40
     assert run.data.tags["pawprint.cached_from"] == original.info.run_id
     assert original.info.run_id in run.data.tags["mlflow.note.content"]
+    assert (get_tag(run, "cpu"), get_tag(run, "pid")) == (get_tag(original, "cpu"), None)
     assert run.data.params == {"epochs": "3"}
     history = MlflowClient().get_metric_history(run.info.run_id, "loss")
     assert [(one.step, one.value) for one in history] == [(1, 0.5), (2, 0.25)]

@@ -143,6 +143,11 @@ def test_another_architecture_s_file_is_no_part_of_the_key() -> None:
     parts = build_key("train", {"architecture": "cnn"}, {}).parts
     assert "code pawprint/models/cnn.py" in parts
     assert "code pawprint/models/crnn.py" not in parts
+    assert "code pawprint/models/pretrained/efficientnet_lite0.npz" not in parts
+    assert (
+        "code pawprint/models/pretrained/efficientnet_lite0.npz"
+        in build_key("train", {"architecture": "efficientnet_lite0"}, {}).parts
+    )
 
 
 def test_the_key_says_what_differs() -> None:

@@ -11,6 +11,7 @@ from pawprint.errors import UserError
 from pawprint.lineage import uncommitted
 from pawprint.lineage.provenance.replay import replay_main, tell_command
 from pawprint.lineage.runs import start_step
+from pawprint.lineage.tags import get_tag
 from pawprint.lineage.uncommitted import is_dirty, read_uncommitted
 
 
@@ -55,10 +56,8 @@ def test_a_changed_tree_leaves_its_diff_and_says_which_secrets_it_lacks(reposito
     assert "-one" in diff
     assert "+two" in diff
     assert "hunter2" not in diff
-    assert run.data.tags["pawprint.git_dirty"] == "true"
-    assert run.data.tags["pawprint.uncommitted_left_out"] == (
-        ".env (its name is a secret's); prod.env (its name is a secret's)"
-    )
+    assert get_tag(run, "git_dirty") == "true"
+    assert get_tag(run, "uncommitted_left_out") == (".env (its name is a secret's); prod.env (its name is a secret's)")
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,44 @@ from pathlib import Path
 
 import pytest
 
+from steps.tee import read_console, tee_console
+
 ROOT = Path(__file__).parents[2]
 
-# What main does: it writes itself, a child writes, another child draws a bar if stderr is a terminal, and it fails.
+# What main does: it writes itself, and starts a step that does and draws a bar if stderr is a terminal; and it fails.
 STEP = """
-import os, subprocess, sys, time, types
+import contextlib, os, subprocess, sys, time, types
 import click
 from pawprint.errors import UserError
 from steps.console import run_command
 
 # MLflow, which takes seconds to import, is not what is tested.
-sys.modules["pawprint.lineage"] = sys.modules["pawprint.lineage.runs"] = types.SimpleNamespace(
+sys.modules["pawprint.lineage"] = types.SimpleNamespace()
+sys.modules["pawprint.lineage.scratch"] = types.SimpleNamespace(use_scratch=contextlib.nullcontext)
+sys.modules["pawprint.lineage.runs"] = types.SimpleNamespace(
     log_console=lambda run_id, text: open(os.environ["KEPT"], "w").write(f"{run_id}\\n{text}"),
     tag_refusal=lambda reason: 1 / 0,  # as little as any other failing store may it keep the mistake from being heard
 )
+
+CHILD = '''
+import os, sys, time
+import click
+from tqdm import tqdm
+from steps.console import run_command
+
+@click.command()
+def child():
+    click.echo("child third")
+    sys.stdout.flush()
+    click.echo("child fourth", err=True)
+    for _ in tqdm(range(20), disable=None, desc="bar"):
+        time.sleep(0.02)
+    for _ in tqdm(range(20), disable=None, desc="gone", leave=False):
+        time.sleep(0.02)
+    print("terminal", sys.stdout.isatty(), sys.stdout.isatty() and os.get_terminal_size())
+
+run_command(child)
+'''
 
 @click.command()
 @click.option("--how", required=True)
@@ -31,11 +55,7 @@ def step(how):
     sys.stdout.flush()
     click.echo("err second", err=True)
     sys.stderr.flush()
-    subprocess.run(["sh", "-c", "echo child third; echo child fourth >&2"])
-    bar = "from tqdm import tqdm; import time; [time.sleep(0.02) for _ in tqdm(range(20), disable=None, desc='bar')]"
-    subprocess.run([sys.executable, "-c", bar])
-    size = "import os, sys; print('terminal', sys.stdout.isatty(), sys.stdout.isatty() and os.get_terminal_size())"
-    subprocess.run([sys.executable, "-c", size])
+    subprocess.run([sys.executable, "-c", CHILD], check=True)
     click.echo("https://me:hunter2@host")
     if how == "mistake":
         raise UserError("the last word")
@@ -106,6 +126,63 @@ def test_without_a_run_nothing_is_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "kept.txt").exists()
 
 
+def test_a_reader_that_goes_away_ends_nothing(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.txt"
+    process = subprocess.Popen(command("well"), env=environment(kept), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    lines = kept.read_text().splitlines()
+    assert lines[1:5] == ["out first", "err second", "child third", "child fourth"]
+    assert lines[-1] == "https://…@host"
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    subprocess.run(
+        command("bug"), env=environment(tmp_path / "kept", TMPDIR=str(scratch)), capture_output=True, check=False
+    )
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("one\ntwo\n", "one\ntwo\n"),
+        ("one\r\ntwo", "one\ntwo\n"),
+        (" 10 %\r 50 %\r100 %\n", "100 %\n"),
+        ("a long bar\r          \rdone\n", "done\n"),
+        ("\x1b[1;31mred\x1b[0m text\n", "red text\n"),
+        ("\x1b]0;a title\x07text\n", "text\n"),
+        ("first\n\x1b[A\x1b[Afirst again\nx\n", "first\nx\n"),
+        ("bell\x07 \x00null\n", "bell null\n"),
+        ("a bar\r     \r", ""),
+        ("", ""),
+    ],
+)
+def test_a_redrawn_line_is_what_it_was_last(tmp_path: Path, written: str, text: str) -> None:
+    for pieces in ([written], list(written)):
+        kept = tmp_path / f"{len(pieces)}.txt"
+        kept.write_text("")
+        with tee_console(kept):
+            for piece in pieces:
+                sys.stderr.write(piece)
+        assert read_console(kept) == text
+
+
+def test_a_long_log_loses_its_middle_and_says_how_much(tmp_path: Path) -> None:
+    lines = [f"line {number:05}" for number in range(10_000)]
+    (tmp_path / "kept.txt").write_text("".join(f"{line}\n" for line in lines))
+    text = read_console(tmp_path / "kept.txt", limit=10_000)
+    kept = text.splitlines()
+    assert 9_000 < len(text) < 12_000
+    assert kept[:2] == lines[:2]
+    assert kept[-2:] == lines[-2:]
+    said = [line for line in kept if "left out" in line]
+    assert said == [f"[{(len(lines) - len(kept) + 1) * 11} characters are left out here]"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX's")
 def test_in_a_terminal_the_bar_is_drawn_and_the_size_is_known(tmp_path: Path) -> None:
     import fcntl
@@ -118,7 +195,7 @@ def test_in_a_terminal_the_bar_is_drawn_and_the_size_is_known(tmp_path: Path) ->
     process = subprocess.Popen(command("mistake"), env=environment(kept), stdin=inside, stdout=inside, stderr=inside)
     os.close(inside)
     shown = b""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while time.monotonic() < end and (process.poll() is None or select.select([terminal], [], [], 0)[0]):
         if select.select([terminal], [], [], 0.1)[0]:
             try:
@@ -136,4 +213,5 @@ def test_in_a_terminal_the_bar_is_drawn_and_the_size_is_known(tmp_path: Path) ->
     assert lines[:5] == ["a-run", "out first", "err second", "child third", "child fourth"]
     assert lines[5].startswith("bar: 100%")
     assert sum(line.startswith("bar:") for line in lines) == 1
+    assert not [line for line in lines if "gone" in line]
     assert lines[-2:] == ["https://…@host", "error: the last word"]

@@ -1,33 +1,42 @@
 """The chain as OpenLineage run events (https://openlineage.io, spec 2-0-2), for Marquez, DataHub and others."""
 
 import json
+import logging
+import os
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 import mlflow
 from mlflow.entities import Run
+from openlineage.client.client import OpenLineageClient
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, RunEvent, RunState
+from openlineage.client.event_v2 import Run as EventRun
+from openlineage.client.generated.base import Dataset, DatasetFacet, JobFacet, RunFacet
+from openlineage.client.generated.dataset_version_dataset import DatasetVersionDatasetFacet
+from openlineage.client.generated.execution_parameters_run import ExecutionParameter, ExecutionParametersRunFacet
+from openlineage.client.generated.job_type_job import JobTypeJobFacet
+from openlineage.client.generated.parent_run import Job as ParentJob
+from openlineage.client.generated.parent_run import ParentRunFacet
+from openlineage.client.generated.parent_run import Run as ParentRun
+from openlineage.client.generated.processing_engine_run import ProcessingEngineRunFacet
+from openlineage.client.generated.source_code_location_job import SourceCodeLocationJobFacet
+from openlineage.client.serde import Serde
 
-from pawprint.lineage.graph import Lineage, entry_point
+from pawprint.errors import one_line
+from pawprint.lineage.graph import Lineage, entry_point, find_lineage
 from pawprint.lineage.store.server import tell_server
 from pawprint.lineage.tags import PARENT_TAG, get_tag
+from pawprint.photos.secrets import hide_secrets
 
+logger = logging.getLogger(__name__)
 PRODUCER = "urn:pawprint"
-EVENT_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
-FACETS = {
-    "parent": "1-2-0/ParentRunFacet",
-    "processing_engine": "1-1-1/ProcessingEngineRunFacet",
-    "executionParameters": "1-0-0/ExecutionParametersRunFacet",
-    "jobType": "2-0-4/JobTypeJobFacet",
-    "sourceCodeLocation": "1-1-0/SourceCodeLocationJobFacet",
-    "version": "1-0-1/DatasetVersionDatasetFacet",
-}
-"""The facets in use and the version of each one's schema."""
-_TYPES = {"FINISHED": "COMPLETE", "FAILED": "FAIL", "KILLED": "ABORT"}
+SERVER_VARIABLE = "OPENLINEAGE_URL"
+"""OpenLineage's own name for the address of the server that events go to; OPENLINEAGE_API_KEY is its key."""
+_TYPES = {"FINISHED": RunState.COMPLETE, "FAILED": RunState.FAIL, "KILLED": RunState.ABORT}
 
 
-def build_events(lineage: Lineage) -> list[dict[str, Any]]:
+def build_events(lineage: Lineage) -> list[RunEvent]:
     """Return an event for each run of the chain, in the order in which they ran.
 
     A step is a job `<entry point>` in the namespace of the tracking server; photos, dataset, model and evaluation are
@@ -39,7 +48,24 @@ def build_events(lineage: Lineage) -> list[dict[str, Any]]:
 
 def write_events(lineage: Lineage) -> str:
     """Return the events as a JSON array."""
-    return json.dumps(build_events(lineage), indent=1, ensure_ascii=False) + "\n"
+    events = [Serde.to_dict(event) for event in build_events(lineage)]
+    return json.dumps(events, indent=1, ensure_ascii=False) + "\n"
+
+
+def send_events(run_id: str) -> None:
+    """Send the events of a main run that has ended to the server that `OPENLINEAGE_URL` names, if it names one.
+
+    What goes wrong is said in a line: everything is logged already.
+    """
+    if not os.environ.get(SERVER_VARIABLE):
+        return
+    try:
+        client = OpenLineageClient()
+        for event in build_events(find_lineage(run_id)):
+            client.emit(event)
+    except Exception as error:  # whatever the server, its client or the store may raise
+        reason = hide_secrets(one_line(error))
+        logger.warning("warning: the lineage could not be sent to %s: %s", SERVER_VARIABLE, reason)
 
 
 def run_uuid(run_id: str) -> str:
@@ -47,40 +73,43 @@ def run_uuid(run_id: str) -> str:
     return str(uuid.UUID(run_id))
 
 
-def _build_event(run: Run, lineage: Lineage) -> dict[str, Any]:
+def _build_event(run: Run, lineage: Lineage) -> RunEvent:
     end = run.info.end_time or run.info.start_time
     inputs, outputs = _datasets(run, lineage)
     parent = run.data.tags.get(PARENT_TAG)
-    parameters = [{"key": name, "value": value} for name, value in sorted(run.data.params.items())]
-    run_facets = {
-        "processing_engine": _facet("processing_engine", name="mlflow", version=mlflow.__version__),
-        "executionParameters": _facet("executionParameters", parameters=parameters),
+    parameters = [ExecutionParameter(key=name, value=value) for name, value in sorted(run.data.params.items())]
+    facets: dict[str, RunFacet] = {
+        "processing_engine": ProcessingEngineRunFacet(name="mlflow", version=mlflow.__version__, producer=PRODUCER),
+        "executionParameters": ExecutionParametersRunFacet(parameters=parameters, producer=PRODUCER),
     }
     if parent:
-        job = {"namespace": _namespace(), "name": "pawprint.main"}
-        run_facets["parent"] = _facet("parent", run={"runId": run_uuid(parent)}, job=job)
-    return {
-        "eventType": _TYPES.get(run.info.status, "RUNNING"),
-        "eventTime": datetime.fromtimestamp(end / 1000, UTC).isoformat(timespec="milliseconds"),
-        "producer": PRODUCER,
-        "schemaURL": EVENT_SCHEMA,
-        "run": {"runId": run_uuid(run.info.run_id), "facets": run_facets},
-        "job": {"namespace": _namespace(), "name": f"pawprint.{entry_point(run)}", "facets": _job_facets(run)},
-        "inputs": inputs,
-        "outputs": outputs,
+        job = ParentJob(namespace=_namespace(), name="pawprint.main")
+        facets["parent"] = ParentRunFacet(run=ParentRun(runId=run_uuid(parent)), job=job, producer=PRODUCER)
+    return RunEvent(
+        eventType=_TYPES.get(run.info.status, RunState.RUNNING),
+        eventTime=datetime.fromtimestamp(end / 1000, UTC).isoformat(timespec="milliseconds"),
+        producer=PRODUCER,
+        run=EventRun(runId=run_uuid(run.info.run_id), facets=facets),
+        job=Job(namespace=_namespace(), name=f"pawprint.{entry_point(run)}", facets=_job_facets(run)),
+        inputs=[InputDataset(one.namespace, one.name, None, facets=one.facets) for one in inputs],
+        outputs=[OutputDataset(one.namespace, one.name, None, facets=one.facets) for one in outputs],
+    )
+
+
+def _job_facets(run: Run) -> dict[str, JobFacet]:
+    facets: dict[str, JobFacet] = {
+        "jobType": JobTypeJobFacet(processingType="BATCH", integration="MLFLOW", jobType="PROJECT", producer=PRODUCER)
     }
-
-
-def _job_facets(run: Run) -> dict[str, Any]:
-    facets = {"jobType": _facet("jobType", processingType="BATCH", integration="MLFLOW", jobType="PROJECT")}
     commit = run.data.tags.get("mlflow.source.git.commit")
     url = run.data.tags.get("mlflow.source.git.repoURL") or run.data.tags.get("mlflow.source.name", "")
     if commit and url:
-        facets["sourceCodeLocation"] = _facet("sourceCodeLocation", type="git", url=url, repoUrl=url, version=commit)
+        facets["sourceCodeLocation"] = SourceCodeLocationJobFacet(
+            type="git", url=url, repoUrl=url, version=commit, producer=PRODUCER
+        )
     return facets
 
 
-def _datasets(run: Run, lineage: Lineage) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _datasets(run: Run, lineage: Lineage) -> tuple[list[Dataset], list[Dataset]]:
     """Return what a run read and what it made."""
     photos = _dataset(f"runs:/{_id(lineage.download)}/photos", _tag(lineage.download, "photos_sha256"))
     dataset = _dataset(f"runs:/{_id(lineage.preprocess)}/dataset", _tag(lineage.preprocess, "dataset_digest"))
@@ -97,17 +126,19 @@ def _datasets(run: Run, lineage: Lineage) -> tuple[list[dict[str, Any]], list[di
     return [], []
 
 
-def _source(source: str) -> dict[str, Any]:
+def _source(source: str) -> Dataset:
     """Name the source as OpenLineage names things elsewhere: the scheme and host apart from the path."""
     match = re.match(r"(\w+://[^/]+)/(.*)", source)
     if match:
-        return {"namespace": match[1], "name": match[2], "facets": {}}
-    return {"namespace": "file" if source.startswith("/") else "pawprint", "name": source, "facets": {}}
+        return Dataset(match[1], match[2])
+    return Dataset("file" if source.startswith("/") else "pawprint", source)
 
 
-def _dataset(uri: str, digest: str | None) -> dict[str, Any]:
-    facets = {"version": _facet("version", datasetVersion=digest)} if digest else {}
-    return {"namespace": _namespace(), "name": uri, "facets": facets}
+def _dataset(uri: str, digest: str | None) -> Dataset:
+    facets: dict[str, DatasetFacet] = {}
+    if digest:
+        facets["version"] = DatasetVersionDatasetFacet(datasetVersion=digest, producer=PRODUCER)
+    return Dataset(_namespace(), uri, facets=facets)
 
 
 def _model_of(run: Run, lineage: Lineage) -> str:
@@ -120,12 +151,6 @@ def _model_of(run: Run, lineage: Lineage) -> str:
 def _namespace() -> str:
     """Return the tracking server, without a password that its address may hold."""
     return f"mlflow:{tell_server()}"
-
-
-def _facet(facet: str, /, **values: object) -> dict[str, Any]:
-    path = FACETS[facet]
-    url = f"https://openlineage.io/spec/facets/{path}.json#/$defs/{path.partition('/')[2]}"
-    return {"_producer": PRODUCER, "_schemaURL": url, **values}
 
 
 def _id(run: Run | None) -> str:

@@ -7,6 +7,7 @@ import pytest
 from pawprint.errors import UserError
 from pawprint.lineage.runs import start_step
 from pawprint.lineage.store.artifacts import open_artifact
+from pawprint.lineage.tags import get_tag
 
 
 def test_an_artifact_of_this_machine_is_read_where_it_lies(store: Path, log_folder: Callable[..., str]) -> None:
@@ -40,4 +41,4 @@ def test_a_failing_step_tags_its_run_with_the_reason(store: Path) -> None:
     failed = mlflow.get_run(run.info.run_id)
     assert failed.info.status == "FAILED"
     assert failed.data.tags["pawprint.error"] == "the moon is full"
-    assert failed.data.tags["pawprint.pid"]
+    assert get_tag(failed, "pid")
