@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @options.validation_fraction
 @options.group
 @options.split_by_time
+@options.near_duplicates
 @options.architecture
 @options.epochs
 @options.batch_size
@@ -56,6 +57,7 @@ def main(
     validation_fraction: float | None,
     group: str,
     split_by_time: str,
+    near_duplicates: str,
     architecture: str,
     epochs: int,
     batch_size: int | None,
@@ -115,6 +117,7 @@ def main(
                 "validation_fraction": used["validation_fraction"],
                 "group": group,
                 "split_by_time": split_by_time,
+                "near_duplicates": near_duplicates,
                 "seed": seed,
             },
         )

@@ -133,6 +133,12 @@ split_by_time = _option(
     click.STRING,
     "Column of the table that says when a photo was taken, or exif: the past trains, the future tests. Empty: no.",
 )
+near_duplicates = _option(
+    "near_duplicates",
+    click.Choice(["group", "drop", "off"]),
+    "group: copies of one picture, and pictures of one scene, stay on one side of the split. "
+    "drop: of copies one stays. off: none are looked for.",
+)
 architecture = _option(
     "architecture",
     Checked("architecture", check_architecture),

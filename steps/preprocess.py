@@ -25,6 +25,7 @@ from steps.help import step_command
 @options.validation_fraction
 @options.group
 @options.split_by_time
+@options.near_duplicates
 @options.seed
 def preprocess(
     photos: str,
@@ -34,6 +35,7 @@ def preprocess(
     validation_fraction: float | None,
     group: str,
     split_by_time: str,
+    near_duplicates: str,
     seed: int,
 ) -> None:
     """Make a dataset of the photos: choose, decode, split."""
@@ -72,6 +74,7 @@ def preprocess(
             seed=seed,
             group=group,
             split_by_time=split_by_time,
+            near_duplicates=near_duplicates,
         )
         log_folder(folder, "dataset")
         set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"], photos=photos)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @options.validation_fraction
 @options.group
 @options.split_by_time
+@options.near_duplicates
 @options.architecture
 @options.epochs
 @options.batch_size
@@ -57,6 +58,7 @@ def tune(
     validation_fraction: float | None,
     group: str,
     split_by_time: str,
+    near_duplicates: str,
     architecture: str,
     epochs: int,
     batch_size: int | None,
@@ -86,6 +88,7 @@ def tune(
         **recipe.resolve(validation_fraction=validation_fraction),
         "group": group,
         "split_by_time": split_by_time,
+        "near_duplicates": near_duplicates,
         "seed": seed,
     }
     if prepared["validation_fraction"] == 0:

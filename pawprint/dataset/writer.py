@@ -44,6 +44,7 @@ def write_dataset(
     seed: int,
     group: str = "",
     split_by_time: str = "",
+    near_duplicates: str = "group",
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Writes the `dataset/` artifact into `folder`.
@@ -63,6 +64,8 @@ def write_dataset(
         seed: orders the photos.
         group: what never stands on two sides: a column, a regular expression, or `burst` (see `read_groups`).
         split_by_time: the column, or `exif`, that says what is past and what is future (see `read_times`).
+        near_duplicates: `group`: copies stay, on one side of the split; `drop`: one copy stays; `off`: none are
+            looked for.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Returns:
@@ -94,6 +97,7 @@ def write_dataset(
                 assign=division.divide,
                 side=image_size,
                 damaged=damaged,
+                near_duplicates=near_duplicates,
             )
             chosen, rows = selection.chosen, selection.rows
             class_names = sorted({c.label for c in chosen["train"]})
@@ -146,6 +150,7 @@ def write_dataset(
             "seed": seed,
             "group": group,
             "split_by_time": split_by_time,
+            "near_duplicates": near_duplicates,
         },
         "left_out": {
             "unreadable": len(selection.unreadable),
@@ -160,7 +165,7 @@ def write_dataset(
             *belongings.describe(kept, chosen, apart),
             *([suggestion] if suggestion else []),
             *_describe_shortfalls(counts, train_images, test_images, selection.unreadable, left_out),
-            *describe_near_duplicates(selection.near, selection.near_left_out),
+            *describe_near_duplicates(selection, kept, near_duplicates),
         ],
     }
     (folder / "dataset.json").write_text(json.dumps(description, indent=2), "utf-8")
