@@ -12,7 +12,6 @@ from pawprint.dataset.evidence import Kinship
 from pawprint.dataset.near_duplicates import NearDuplicate, NearDuplicates
 from pawprint.dataset.splits import Candidate, LeftOut
 
-
 _RANK = {"test": 0, "validation": 1}
 
 
@@ -103,7 +102,7 @@ def keep_one_copy(
 def order_by_gravity(
     pairs: Iterable[NearDuplicate], labels: Mapping[str, str], splits: Mapping[str, str]
 ) -> list[NearDuplicate]:
-    """Return pairs with what matters most first: copies, then two labels, then two sides of the split, then likeness."""
+    """Return pairs, the gravest first: copies, then two labels, then two sides of the split, then likeness."""
 
     def gravity(pair: NearDuplicate) -> tuple[bool, bool, bool, float, str, str]:
         same_label = labels[pair.first] == labels[pair.second]

@@ -117,7 +117,7 @@ def weigh(one: Pixels, other: Pixels, boxes: tuple[Box, Box], *, mirrored: bool,
         pictures = grays
     block = max(_SMALLEST_BLOCK, side // _BLOCKS)
     side = side // block * block
-    return _compare_blocks(*(cut_out(picture, box, side) for picture, box in zip(pictures, found, strict=True)), block)
+    return _compare_blocks(cut_out(pictures[0], found[0], side), cut_out(pictures[1], found[1], side), block)
 
 
 def _weigh_tiny(one: Pixels, other: Pixels) -> Evidence:
