@@ -146,6 +146,12 @@ where = _option(
     click.STRING,
     "Which photos are taken, by the table beside them: column=value, or column!=value. Empty: all.",
 )
+near_duplicates = _option(
+    "near_duplicates",
+    click.Choice(["group", "drop", "off"]),
+    "group: copies of one picture, and pictures of one scene, stay on one side of the split. "
+    "drop: of copies one stays. off: none are looked for.",
+)
 architecture = _option(
     "architecture",
     Checked("architecture", check_architecture),

@@ -27,6 +27,7 @@ from steps.help import step_command
 @options.group
 @options.split_by_time
 @options.where
+@options.near_duplicates
 @options.seed
 def preprocess(
     photos: str,
@@ -38,6 +39,7 @@ def preprocess(
     group: str,
     split_by_time: str,
     where: str,
+    near_duplicates: str,
     seed: int,
 ) -> None:
     """Make a dataset of the photos: choose, decode, split."""
@@ -79,6 +81,7 @@ def preprocess(
             group=group,
             split_by_time=split_by_time,
             where=where,
+            near_duplicates=near_duplicates,
         )
         log_folder(folder, "dataset")
         set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"], photos=photos)

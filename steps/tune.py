@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @options.group
 @options.split_by_time
 @options.where
+@options.near_duplicates
 @options.architecture
 @options.epochs
 @options.batch_size
@@ -63,6 +64,7 @@ def tune(
     group: str,
     split_by_time: str,
     where: str,
+    near_duplicates: str,
     architecture: str,
     epochs: int,
     batch_size: int | None,
@@ -102,6 +104,7 @@ def tune(
         "group": group,
         "split_by_time": split_by_time,
         "where": where,
+        "near_duplicates": near_duplicates,
         "seed": seed,
     }
     shared = {

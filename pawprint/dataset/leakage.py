@@ -1,17 +1,22 @@
 """near_duplicates.csv and near_duplicates.png: the pairs of near duplicates that were found, for a person to judge."""
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from pawprint.dataset.copies import order_by_gravity
 from pawprint.dataset.fonts import draw_text, fit_text
 from pawprint.dataset.likeness import Pixels
-from pawprint.dataset.near_duplicates import NearDuplicate, NearDuplicates, order_by_gravity
-from pawprint.dataset.splits import Candidate, LeftOut
+from pawprint.dataset.near_duplicates import NearDuplicate, NearDuplicates
+from pawprint.dataset.selection import Selection
+from pawprint.dataset.splits import Candidate
 
 MOST_SHOWN = 20
+MOST_LOST = 0.02
+"""Share of a class's photos above which the run says that near duplicates took them."""
 COLUMNS = (
     "group",
     "first",
@@ -20,7 +25,9 @@ COLUMNS = (
     "second",
     "second_label",
     "second_split",
+    "kind",
     "likeness",
+    "difference",
     "mirrored",
 )
 _LEFT_OUT = "left out"
@@ -58,33 +65,73 @@ def write_near_duplicates(
             sides = [
                 value for member in (pair.first, pair.second) for value in (member, labels[member], splits[member])
             ]
-            writer.writerow([groups[pair.first], *sides, f"{pair.likeness:.3f}", int(pair.mirrored)])
+            measures = [pair.kinship, f"{pair.likeness:.3f}", f"{pair.difference:.3f}", int(pair.mirrored)]
+            writer.writerow([groups[pair.first], *sides, *measures])
     if pairs:
         _draw_pairs(folder / "near_duplicates.png", pairs[:MOST_SHOWN], len(pairs), labels, splits, read)
     return len(pairs)
 
 
-def describe_near_duplicates(near: NearDuplicates, left_out: Sequence[LeftOut]) -> list[str]:
-    """Says in whole sentences what was found and what became of it; nothing where nothing was."""
+def describe_near_duplicates(selection: Selection, candidates: Sequence[Candidate], way: str) -> list[str]:
+    """Return in whole sentences what was found and what became of it; nothing where nothing was.
+
+    Args:
+        selection: what was chosen.
+        candidates: all that could be.
+        way: `group`, `drop` or `off` (see `copies`).
+    """
+    if way == "off":
+        return ["near duplicates were not looked for (near_duplicates=off): copies may stand on two sides of the split"]
+    near, shared, left_out = selection.near, selection.treatment.shared, selection.near_left_out
+    copies = near.copies()
+    scenes = [group for group in near.groups() if group not in copies]
     notes = []
-    groups = near.groups()
-    if groups:
+    if copies:
         notes.append(
-            f"{sum(map(len, groups))} photos are near duplicates of one another, in {len(groups)} "
-            f"group{'s' * (len(groups) > 1)}, none of which stands on two sides of the split: "
-            "near_duplicates.csv names them, near_duplicates.png shows them"
+            f"{sum(map(len, copies))} photos are copies of one another, in {_count(copies)}, none of which stands on "
+            "two sides of the split: near_duplicates.csv names them, near_duplicates.png shows them"
+        )
+    if scenes:
+        notes.append(
+            f"{sum(map(len, scenes))} photos show the scene of another, in {_count(scenes)} "
+            f"({_name_two(scenes[0])}): all stay" + ("" if shared else ", each scene on one side of the split")
+        )
+    if shared:
+        notes.append(
+            f"{_count(shared)} of one scene each ({_name_two(shared[0])}) stand on two sides, by the photos' own "
+            "folders, which are left as they are: the test says little about other scenes"
         )
     if left_out:
-        notes.append(
-            f"{len(left_out)} of them {'are' if len(left_out) > 1 else 'is'} left out, "
-            "for standing on two sides or under two labels: quarantine.csv says which"
-        )
+        notes.append(f"{len(left_out)} photos are left out as near duplicates: quarantine.csv says which, and of what")
     notes += [
-        f"{len(group)} photos resemble each other so much that copies can't be told from them "
-        "(a camera that never moved, or a pattern); they are divided like any others"
+        f"{len(group)} photos show one scene (such as {_name_two(group)}); they are divided like any others, so the "
+        "test says little about other scenes"
         for group in near.too_large()
     ]
-    return notes
+    return notes + _describe_losses(selection, candidates, way)
+
+
+def _describe_losses(selection: Selection, candidates: Sequence[Candidate], way: str) -> list[str]:
+    """Return a sentence for each class that lost more than `MOST_LOST` of its photos."""
+    label_of = {c.member: c.label for c in candidates}
+    sizes = Counter(label_of.values())
+    lost = Counter(label_of[left.member] for left in selection.near_left_out)
+    return [
+        f"class {label!r} lost {number} of its {sizes[label]} photos as near duplicates: look at near_duplicates.png; "
+        f"near_duplicates={way} decided, group keeps copies on one side of the split, drop keeps one of each, off "
+        "keeps all"
+        for label, number in sorted(lost.items())
+        if number > MOST_LOST * sizes[label]
+    ]
+
+
+def _count(groups: Sequence[Collection[str]]) -> str:
+    return f"{len(groups)} group{'s' * (len(groups) > 1)}"
+
+
+def _name_two(group: Collection[str]) -> str:
+    first, second = sorted(group)[:2]
+    return f"{first} and {second}"
 
 
 def _draw_pairs(
@@ -113,6 +160,6 @@ def _draw_pairs(
             other = pair.second if column == 0 else pair.first
             colour = _RED if labels[member] != labels[other] else _SOFT
             draw_text(draw, (x, y + 24 + 38 * column), about, size=13, fill=colour)
-        likeness = f"likeness {pair.likeness:.2f}" + (", mirrored" if pair.mirrored else "")
+        likeness = f"{pair.kinship}, likeness {pair.likeness:.2f}" + (", mirrored" if pair.mirrored else "")
         draw_text(draw, (x, y + 86), likeness, size=13, fill=_SOFT)
     canvas.save(path)

@@ -1,42 +1,61 @@
-"""Which photos are near duplicates: the same picture in another size, format, quality, crop, or mirrored.
+"""Which photos are near duplicates: copies of one picture, or pictures of one scene.
 
 Every photo's descriptor is compared with every other's by matrix products, block by block; what looks alike at a
-glance is then compared closely. Time grows with the square of the photos only in those products (a second for 20,000
-photos), memory with their number (55 bytes each).
+glance is laid on each other and weighed (`evidence`). Time grows with the square of the photos only in those products
+(a second for 20,000 photos), memory with their number (60 bytes each).
+
+A group is a photo and what was compared with that very photo: no chain of weak links joins what nobody compared. Of
+how like a set's different photos are, the set itself tells: where they are like, as digits are, less is believed.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pawprint.dataset.evidence import MAX_DIFFERENCE, NOTHING_ALIKE, Evidence, Kinship, weigh
 from pawprint.dataset.likeness import MIRROR, NUM_COEFFICIENTS, Descriptor, Pixels, compare_closely
-from pawprint.dataset.splits import Candidate, LeftOut
 
-MIN_LIKENESS = 0.8
-"""Likeness of details from which on two photos are near duplicates (see `compare_closely`)."""
+MIN_LIKENESS = 0.72
+"""Likeness of details from which on two photos are weighed (see `compare_closely`)."""
 MIN_COSINE = 0.65
 """Cosine of two descriptors from which on a closer look is taken: one in 50,000 pairs of different photos."""
 MAX_MISSES = 5
 """Closer looks in vain after which a photo is let go, so that thousands of pictures of one pattern take no hours."""
-MAX_GROUP, MAX_GROUP_SHARE = 20, 0.1
-"""A group of more photos than both is no photo and its copies but a camera that never moved, or a pattern."""
+MAX_WEIGHED = 3
+"""Of those, the ones that were weighed, which takes the most time."""
+MAX_SCENE, MAX_SCENE_SHARE = 20, 0.1
+"""A scene of more photos than both is all there is: a camera that never moved, which no split can keep apart."""
+
 _BLOCK = 2**18
 """Pairs compared at once: few enough to need no memory to speak of, and many, since a product has a start-up cost."""
+_SAMPLE = 40
+"""Photos by which a set is judged."""
+_STRANGER = 25
+"""Place in the ranking of the photos most like one at which hardly a copy of it stands."""
+_FEW_STRANGERS, _CAUTION = 0.05, 0.45
+"""The least different of this share of strangers, times this, is the most that copies may differ by."""
+_UNKNOWN = 1.5
+"""The most that copies may differ by in a set of too few photos to tell."""
+_SIDES = (8, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
+"""Sides in pixels for which a set is judged apart: the fewer pixels are seen, the more photos look the same."""
 
 
 @dataclass(frozen=True)
 class NearDuplicate:
-    """Two photos that show the same picture."""
+    """Two photos that show the same picture, or one scene."""
 
     first: str
+    """Member of the photo that stands for its group."""
     second: str
-    """Members."""
+    kinship: Kinship
     likeness: float
     """Of their details, `MIN_LIKENESS` to 1."""
+    difference: float
+    """The largest local one, in units of what storing a copy badly does."""
     mirrored: bool
 
 
@@ -44,11 +63,11 @@ class NearDuplicates:
     """The near duplicates among photos that come one after another.
 
     Attributes:
-        pairs: those that join the photos to groups, so one less than photos in each group.
+        pairs: Those that join the photos to groups: each with the photo that stands for its group.
     """
 
     def __init__(self, read: Callable[[str], Pixels]) -> None:
-        """Begins without photos.
+        """Begin without photos.
 
         Args:
             read: gives a member's pixels, uint8 `[side, side, 3]`.
@@ -57,104 +76,171 @@ class NearDuplicates:
         self._read = read
         self._members: list[str] = []
         self._descriptors: list[Descriptor] = []
-        self._groups: npt.NDArray[np.int64] = np.arange(0)
-        """A number for each photo compared so far, the same within a group."""
+        self._sides: list[int] = []
+        self._copy_of: npt.NDArray[np.int64] = np.arange(0)
+        """For each photo compared so far, the one that stands for its copies."""
+        self._scene_of: npt.NDArray[np.int64] = np.arange(0)
+        """The same for its scene."""
+        self._limits: dict[int, float] = {}
 
-    @property
-    def _compared(self) -> int:
-        return len(self._groups)
+    def add(self, member: str, descriptor: Descriptor, side: int = _SIDES[-1]) -> None:
+        """Take a photo, which `search` will compare.
 
-    def add(self, member: str, descriptor: Descriptor) -> None:
-        """Takes a photo, which `search` will compare."""
+        Args:
+            member: Its name.
+            descriptor: Of `describe`.
+            side: Pixels of the shorter edge of its file: with fewer than are stored, less is believed.
+        """
         self._members.append(member)
         self._descriptors.append(descriptor)
+        self._sides.append(side)
 
     def search(self) -> None:
-        """Compares the photos added since the last search with all."""
+        """Compare the photos added since the last search with all."""
         table = np.array(self._descriptors, np.float32).reshape(-1, NUM_COEFFICIENTS)
-        # Whole numbers below 2^24: float32 adds them exactly, in whatever order.
-        lengths = np.sqrt((table * table).sum(axis=1))
-        step = max(1, _BLOCK // max(1, len(table)))
-        blocks = range(self._compared, len(table), step)
-        self._groups = np.concatenate([self._groups, np.arange(self._compared, len(table))])
-        for start in tqdm(blocks, desc="comparing photos", unit="block", disable=None, delay=2):
-            block = table[start : start + step]
-            straight = block @ table[: start + len(block)].T
-            mirrored = (block * MIRROR) @ table[: start + len(block)].T
-            alike = np.maximum(straight, mirrored)
-            enough = MIN_COSINE * np.outer(lengths[start : start + len(block)], lengths[: start + len(block)])
-            # A blank photo's descriptor has no length and is like none.
-            alike[(alike < enough) | (enough == 0)] = 0
-            for row in np.flatnonzero(alike.any(axis=1)):
-                photo = start + int(row)
-                self._look_closely(photo, alike[row, :photo], mirrored[row] > straight[row])
+        known = len(self._copy_of)
+        if len(table) > 2 * known:
+            self._limits = {}  # another set by now: judge it anew
+        added = np.arange(known, len(table))
+        self._copy_of = np.concatenate([self._copy_of, added])
+        self._scene_of = np.concatenate([self._scene_of, added])
+        for photo, cosines in _compare_all(table, known):
+            self._look_closely(photo, cosines)
+
+    def copies(self) -> list[frozenset[str]]:
+        """Return the members of each group of copies of one picture, in the order they came."""
+        return self._join(self._copy_of)
+
+    def copies_of_one_hand(self) -> list[frozenset[str]]:
+        """Return the same without mirror images of one another: a mirrored d may be meant as a b."""
+        mirrored = {pair.second: pair.mirrored for pair in self.pairs if pair.kinship is Kinship.COPY}
+        return [
+            frozenset(same)
+            for group in self.copies()
+            for way in (False, True)
+            if len(same := [member for member in group if mirrored.get(member, False) is way]) > 1
+        ]
 
     def groups(self) -> list[frozenset[str]]:
-        """Returns the members of each group of near duplicates, in the order they came."""
-        return [group for group in self._join() if not self._is_too_large(group)]
+        """Return the groups none of which may stand on two sides: of copies, and of scenes that are not too large."""
+        large = set().union(*self.too_large())
+        small = [group for group in self._join(self._scene_of) if not group <= large]
+        return small + [group for group in self.copies() if group <= large]
 
     def too_large(self) -> list[frozenset[str]]:
-        """Returns the groups that are no photo and its copies, and are left as they are."""
-        return [group for group in self._join() if self._is_too_large(group)]
+        """Return the scenes of so many photos that they can't stand on one side."""
+        most = max(MAX_SCENE, MAX_SCENE_SHARE * len(self._members))
+        return [group for group in self._join(self._scene_of) if len(group) > most]
 
-    def _is_too_large(self, group: Collection[str]) -> bool:
-        return len(group) > max(MAX_GROUP, MAX_GROUP_SHARE * len(self._members))
-
-    def _look_closely(self, photo: int, alike: npt.NDArray[np.float32], mirrored: npt.NDArray[np.bool_]) -> None:
-        groups, misses = self._groups, 0
-        pending = np.flatnonzero(alike)
-        pending = pending[np.argsort(-alike[pending], kind="stable")]
-        pixels = self._read(self._members[photo]) if len(pending) else None
-        while len(pending) and pixels is not None and misses < MAX_MISSES:
-            other, pending = int(pending[0]), pending[1:]
-            likeness = compare_closely(self._read(self._members[other]), pixels, mirrored=bool(mirrored[other]))
-            # Its own copies would give the same answer: one of a group is enough.
-            pending = pending[groups[pending] != groups[other]]
-            if likeness < MIN_LIKENESS:
-                misses += 1
+    def _look_closely(self, photo: int, cosines: npt.NDArray[np.float32]) -> None:
+        """Compare a photo with those before it, the most alike first, until it has found its copies."""
+        pending = np.flatnonzero(cosines)
+        seen: set[int] = set()
+        weighed = 0
+        scene: NearDuplicate | None = None
+        for candidate in pending[np.argsort(-cosines[pending], kind="stable")]:
+            # The photo that stands for all of its copies: what is no copy of that one is no copy at all.
+            other = int(self._copy_of[candidate])
+            if other in seen:
                 continue
-            first, second = sorted((self._members[photo], self._members[other]))
-            self.pairs.append(NearDuplicate(first, second, likeness, bool(mirrored[other])))
-            groups[groups == groups[photo]] = groups[other]
+            seen.add(other)
+            pair = self._compare(photo, other)
+            if pair.kinship is Kinship.COPY:
+                self._copy_of[photo], self._scene_of[photo] = other, self._scene_of[other]
+                self.pairs.append(pair)
+                return
+            if pair.kinship is Kinship.SCENE and scene is None:
+                scene = self._find_scene(photo, other, pair)
+            weighed += pair.likeness >= MIN_LIKENESS
+            if len(seen) == MAX_MISSES or weighed == MAX_WEIGHED:
+                break
+        if scene is not None:
+            self.pairs.append(scene)
 
-    def _join(self) -> list[frozenset[str]]:
+    def _find_scene(self, photo: int, other: int, pair: NearDuplicate) -> NearDuplicate | None:
+        """Put a photo into another's scene, if it shares that with the photo that stands for it as well."""
+        head = int(self._scene_of[other])
+        if head != other:
+            pair = self._compare(photo, head)
+            if pair.kinship is Kinship.NONE:
+                return None
+        self._scene_of[photo] = head
+        return pair
+
+    def _compare(self, photo: int, other: int) -> NearDuplicate:
+        side = min(self._sides[photo], self._sides[other])
+        likeness, mirrored, evidence = self._weigh(photo, other, side)
+        kinship = Kinship.NONE
+        if evidence.difference < MAX_DIFFERENCE or evidence.shared > 0:
+            kinship = evidence.judge(self._limit(side))
+        return NearDuplicate(
+            self._members[other], self._members[photo], kinship, likeness, evidence.difference, mirrored
+        )
+
+    def _weigh(self, photo: int, other: int, side: int, least: float = MIN_LIKENESS) -> tuple[float, bool, Evidence]:
+        one, another = (self._descriptors[number].astype(np.int64) for number in (photo, other))
+        mirrored = bool(((one * MIRROR) @ another) > one @ another)
+        # Sorted, since which lies on which may decide a close case.
+        first, second = sorted((photo, other), key=lambda number: self._members[number])
+        pixels = self._read(self._members[first]), self._read(self._members[second])
+        likeness, boxes = compare_closely(*pixels, mirrored=mirrored)
+        if likeness < least:
+            return likeness, mirrored, NOTHING_ALIKE
+        return likeness, mirrored, weigh(*pixels, boxes, mirrored=mirrored, side=side)
+
+    def _limit(self, side: int) -> float:
+        """Return by how much copies may differ in this set, seen at so many pixels a side."""
+        seen = max((each for each in _SIDES if each <= side), default=_SIDES[0])
+        if seen not in self._limits:
+            self._limits[seen] = self._measure_strangers(seen)
+        return self._limits[seen]
+
+    def _measure_strangers(self, side: int) -> float:
+        """Find how little photos differ that are like each other but can hardly be copies."""
+        if len(self._copy_of) <= _STRANGER:
+            return _UNKNOWN
+        table = np.array(self._descriptors, np.float32)
+        lengths = np.maximum(1.0, np.sqrt((table * table).sum(axis=1)))
+        large = [n for n in range(len(table)) if self._sides[n] >= side and table[n].any()]
+        by_name = sorted(large, key=lambda number: self._members[number])
+        differences = []
+        for photo in by_name[:: max(1, -(-len(by_name) // _SAMPLE))]:
+            alike = np.maximum(table @ table[photo], table @ (table[photo] * MIRROR)) / lengths
+            order = np.argsort(-alike, kind="stable")
+            strangers = [int(n) for n in order if self._sides[n] >= side and n != photo]
+            if len(strangers) >= _STRANGER:
+                _, _, evidence = self._weigh(photo, strangers[_STRANGER - 1], side, least=-1.0)
+                differences.append(evidence.difference)
+        if len(differences) < _SAMPLE // 4:
+            return _UNKNOWN
+        few = float(np.quantile(differences, _FEW_STRANGERS, method="lower"))
+        return min(MAX_DIFFERENCE, _CAUTION * few)
+
+    def _join(self, heads: npt.NDArray[np.int64]) -> list[frozenset[str]]:
         joined: dict[int, list[str]] = defaultdict(list)
-        for member, group in zip(self._members[: self._compared], self._groups, strict=True):
-            joined[int(group)].append(member)
+        for member, head in zip(self._members, heads, strict=False):
+            joined[int(head)].append(member)
         return [frozenset(members) for members in joined.values() if len(members) > 1]
 
 
-def drop_conflicts(
-    candidates: Sequence[Candidate], groups: Iterable[Collection[str]]
-) -> tuple[list[Candidate], list[LeftOut]]:
-    """Leaves out near duplicates that stand under two labels, since nobody can say which one is right.
+def _compare_all(table: npt.NDArray[np.float32], known: int) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """Yield each new photo that looks like one before it, with the cosines to those, or 0 below `MIN_COSINE`.
 
-    What a test folder holds stays there: a test set is used as its maker published it, and the report names the pair.
-
-    Returns:
-        The photos kept, in their order, and those left out with the reason, sorted by member name.
+    Args:
+        table: float32 `[photos, NUM_COEFFICIENTS]`, of whole numbers.
+        known: How many of the first photos have been compared before.
     """
-    by_member = {c.member: c for c in candidates}
-    reasons: dict[str, str] = {}
-    for members in groups:
-        present = sorted(member for member in members if member in by_member)
-        labels = sorted({by_member[member].label for member in present})
-        if len(labels) > 1:
-            for member in present:
-                if by_member[member].named_split != "test":
-                    reasons[member] = f"near duplicates stand under {' and '.join(labels)}"
-    kept = [c for c in candidates if c.member not in reasons]
-    return kept, [LeftOut(member, reason) for member, reason in sorted(reasons.items())]
-
-
-def order_by_gravity(
-    pairs: Iterable[NearDuplicate], labels: Mapping[str, str], splits: Mapping[str, str]
-) -> list[NearDuplicate]:
-    """Returns pairs with what matters most first: two labels, then two sides of the split, then likeness."""
-
-    def gravity(pair: NearDuplicate) -> tuple[bool, bool, float, str, str]:
-        same_label = labels[pair.first] == labels[pair.second]
-        same_split = splits[pair.first] == splits[pair.second]
-        return same_label, same_split, -pair.likeness, pair.first, pair.second
-
-    return sorted(pairs, key=gravity)
+    # Whole numbers below 2^24: float32 adds them exactly, in whatever order.
+    lengths = np.sqrt((table * table).sum(axis=1))
+    step = max(1, _BLOCK // max(1, len(table)))
+    for start in tqdm(range(known, len(table), step), desc="comparing photos", unit="block", disable=None, delay=2):
+        block = table[start : start + step]
+        others = table[: start + len(block)].T
+        alike = np.maximum(block @ others, (block * MIRROR) @ others)
+        longest = np.outer(lengths[start : start + len(block)], lengths[: start + len(block)])
+        # A blank photo's descriptor has no length and is like none.
+        alike[(alike < MIN_COSINE * longest) | (longest == 0)] = 0
+        for row in np.flatnonzero(alike.any(axis=1)):
+            photo = start + int(row)
+            if alike[row, :photo].any():
+                yield photo, alike[row, :photo]

@@ -4,6 +4,7 @@ What is decoded decides as well: a photo that can't be read is replaced by the n
 picture none may stand on the other side. So only the photos that are used, and a few more, are ever decoded.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+from pawprint.dataset.copies import Treatment, treat_near_duplicates
+from pawprint.dataset.decode import UnreadablePhoto, decode_photo, open_header
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.dataset.likeness import Descriptor, Pixels, describe
-from pawprint.dataset.near_duplicates import NearDuplicates, drop_conflicts
+from pawprint.dataset.near_duplicates import NearDuplicates
 from pawprint.dataset.shards import PixelFile
 from pawprint.dataset.splits import Candidate, LeftOut, explain_near_left_out
 from pawprint.errors import UserError
@@ -39,6 +41,7 @@ class Selection:
     near_left_out: list[LeftOut]
     """Near duplicates that would stand on the other side of a split, or that stand under two labels."""
     near: NearDuplicates
+    treatment: Treatment
 
 
 def select_photos(
@@ -50,6 +53,7 @@ def select_photos(
     assign: Callable[[Sequence[Candidate], Sequence[frozenset[str]]], dict[str, list[Candidate]]],
     side: int,
     damaged: Sequence[LeftOut],
+    near_duplicates: str,
     decoding: Decoding = USUAL,
 ) -> Selection:
     """Decodes what is chosen, choosing again without the photos that turn out unreadable or near duplicates.
@@ -63,25 +67,27 @@ def select_photos(
         side: of the squares, in pixels.
         damaged: what could not even be had out of its archive.
         decoding: how a photo becomes a square.
+        near_duplicates: `group`, `drop` or `off` (see `copies`).
 
     Raises:
         UserError: more than 5 % of the photos tried are unreadable.
     """
 
-    def decode(member: str) -> tuple[Pixels, Descriptor] | LeftOut:
+    def decode(member: str) -> tuple[Pixels, Descriptor, int] | LeftOut:
+        data = read(member)
         try:
-            square = decode_photo(read(member), side, decoding)
+            square = decode_photo(data, side, decoding)
         except UnreadablePhoto as reason:
             return LeftOut(member, f"unreadable: {reason}")
-        return square, describe(square)
+        return square, describe(square), _measure_side(data, default=side)
 
     rows: dict[str, int] = {}
     unreadable = {left.member: left for left in damaged}
     near = NearDuplicates(lambda member: pixels.read(rows[member]))
     while True:
-        groups = near.groups()
-        usable, conflicting = drop_conflicts([c for c in candidates if c.member not in unreadable], groups)
-        chosen = assign(usable, groups)
+        readable = [c for c in candidates if c.member not in unreadable]
+        treatment = treat_near_duplicates(readable, near, near_duplicates)
+        chosen = assign(treatment.usable, treatment.groups)
         pending = sorted(c.member for split in chosen.values() for c in split if c.member not in rows)
         if not pending:
             # The groups and the choice agree: every chosen photo has been compared with every other.
@@ -89,16 +95,21 @@ def select_photos(
                 chosen,
                 rows,
                 sorted(unreadable.values(), key=lambda left: left.member),
-                sorted([*conflicting, *explain_near_left_out(usable, chosen, groups)], key=lambda left: left.member),
+                sorted(
+                    [*treatment.left_out, *explain_near_left_out(treatment.usable, chosen, treatment.groups)],
+                    key=lambda left: left.member,
+                ),
                 near,
+                treatment,
             )
         for member, result in zip(pending, map_in_order(pool, decode, pending, "decoding photos"), strict=True):
             if isinstance(result, LeftOut):
                 unreadable[member] = result
             else:
-                square, descriptor = result
+                square, descriptor, edge = result
                 rows[member] = pixels.append(square)
-                near.add(member, descriptor)
+                if near_duplicates != "off":
+                    near.add(member, descriptor, edge)
         _check_unreadable(unreadable, tried=len(rows) + len(unreadable))
         near.search()
 
@@ -113,6 +124,13 @@ def map_in_order(
             for result in pool.map(function, batch):
                 progress.update()
                 yield result
+
+
+def _measure_side(data: bytes, *, default: int) -> int:
+    """Return the pixels of a photo's shorter edge, as its file says."""
+    with contextlib.suppress(Exception), open_header(data) as image:  # what decodes otherwise is large
+        return min(image.size)
+    return default
 
 
 def _check_unreadable(unreadable: dict[str, LeftOut], *, tried: int) -> None:

@@ -50,6 +50,7 @@ def write_dataset(
     group: str = "",
     split_by_time: str = "",
     where: str = "",
+    near_duplicates: str = "group",
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Writes the `dataset/` artifact into `folder`.
@@ -71,6 +72,8 @@ def write_dataset(
         group: what never stands on two sides: a column, a regular expression, or `burst` (see `read_groups`).
         split_by_time: the column, or `exif`, that says what is past and what is future (see `read_times`).
         where: which photos are taken, by a column's value (see `keep_photos_where`); "" for all.
+        near_duplicates: `group`: copies stay, on one side of the split; `drop`: one copy stays; `off`: none are
+            looked for.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Returns:
@@ -111,6 +114,7 @@ def write_dataset(
                 side=image_size,
                 damaged=damaged,
                 decoding=decoding,
+                near_duplicates=near_duplicates,
             )
             chosen, rows = selection.chosen, selection.rows
             class_names = sorted({c.label for c in chosen["train"]})
@@ -171,6 +175,7 @@ def write_dataset(
             "group": group,
             "split_by_time": split_by_time,
             "where": where,
+            "near_duplicates": near_duplicates,
         },
         "left_out": {
             "unreadable": len(selection.unreadable),
@@ -187,7 +192,7 @@ def write_dataset(
             *belongings.describe(kept, chosen, apart),
             *([suggestion] if suggestion else []),
             *_describe_shortfalls(counts, train_images, test_images, selection.unreadable, left_out),
-            *describe_near_duplicates(selection.near, selection.near_left_out),
+            *describe_near_duplicates(selection, kept, near_duplicates),
         ],
     }
     (folder / "dataset.json").write_text(json.dumps(description, indent=2), "utf-8")

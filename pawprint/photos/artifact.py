@@ -179,8 +179,8 @@ def check_classes(
     known = [one.path for one in received if one.path is not None]
     contents = [list_contents(path, one.split) for path, one in zip(known, received, strict=True)]
     ignored = LeftOut()
-    for one in (*received, *contents):
-        ignored.merge(one.left_out)
+    for left_out in (*(one.left_out for one in received), *(one.left_out for one in contents)):
+        ignored.merge(left_out)
     name = " and ".join(map(str, known))
     if not received or partial:
         return None

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pawprint.dataset.copies import drop_conflicts
 from pawprint.dataset.decode import decode_photo
 from pawprint.dataset.likeness import MIRROR, Pixels, compare_closely, describe
-from pawprint.dataset.near_duplicates import MAX_GROUP, NearDuplicates, drop_conflicts
+from pawprint.dataset.near_duplicates import NearDuplicates
 from pawprint.dataset.splits import Candidate
 from pawprint.dataset.writer import write_dataset
 from pawprint.photos.collection import load_photos
@@ -179,7 +180,9 @@ def test_copies_under_two_labels_are_left_out_but_for_those_in_a_test_folder(
     preprocess(write_photos(tmp_path / "source", photos), tmp_path / "dataset")
     reasons = {row["member"]: row["reason"] for row in read_rows(tmp_path / "dataset" / "quarantine.csv")}
     two = "near duplicates stand under cats and dogs"
-    assert reasons == {"train/cats/1.jpg": two, "train/dogs/wrong.jpg": two, "train/dogs/seen.jpg": two}
+    # A mirrored picture may be meant as another thing, but may not be learned from where the test shows it.
+    seen = "near duplicate of test/cats/5.jpg in test"
+    assert reasons == {"train/cats/1.jpg": two, "train/dogs/wrong.jpg": two, "train/dogs/seen.jpg": seen}
     assert splits_of(tmp_path / "dataset")["test/cats/5.jpg"] == "test"
 
 
@@ -220,8 +223,8 @@ def test_a_mirrored_photo_has_the_mirrored_descriptor(squares: dict[str, Pixels]
     square = squares["cats/0.jpg"]
     other = np.ascontiguousarray(square[:, ::-1])
     np.testing.assert_array_equal(describe(other), describe(square) * MIRROR)
-    assert compare_closely(square, other, mirrored=True) == pytest.approx(1)
-    assert compare_closely(square, other, mirrored=False) < 0.8
+    assert compare_closely(square, other, mirrored=True)[0] == pytest.approx(1)
+    assert compare_closely(square, other, mirrored=False)[0] < 0.8
 
 
 def test_blank_photos_are_like_none() -> None:
@@ -230,16 +233,6 @@ def test_blank_photos_are_like_none() -> None:
         near.add(str(number), describe(np.full((SIDE, SIDE, 3), 200 + number, np.uint8)))
     near.search()
     assert near.pairs == []
-
-
-def test_more_photos_of_one_scene_than_copies_could_be_are_left_as_they_are(squares: dict[str, Pixels]) -> None:
-    square = squares["cats/0.jpg"]
-    near = NearDuplicates(lambda _: square)
-    for number in range(MAX_GROUP + 5):
-        near.add(str(number), describe(square))
-    near.search()
-    assert near.groups() == []
-    assert [len(group) for group in near.too_large()] == [MAX_GROUP + 5]
 
 
 def test_a_group_of_one_label_has_no_conflict() -> None:
