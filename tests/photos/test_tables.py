@@ -242,6 +242,22 @@ def test_several_labels_a_photo_are_refused() -> None:
     assert "more than one 'label'" in survey.remarks[0]
 
 
+@pytest.mark.parametrize("both", ["Mass|Effusion", "Mass;Effusion", "Mass, Effusion", "Mass Effusion"])
+def test_a_list_of_labels_in_a_cell_is_refused_and_no_other_column_taken_instead(both: str) -> None:
+    photos = [f"{n}.jpg" for n in range(12)]
+    labels = ["Mass", "Effusion", both]
+    rows = [["image", "finding_label", "visit"], *([photo, labels[n % 3], n % 2] for n, photo in enumerate(photos))]
+    survey = survey_tables(make_listing(photos, {"train.csv": csv_text(rows)}))
+    assert survey.readings == ()
+    assert "several labels at once" in survey.remarks[0]
+
+
+def test_the_only_column_beside_the_name_is_the_label_whatever_it_is_called() -> None:
+    photos = [f"{n}.jpg" for n in range(12)]
+    rows = [["Image", "Id"], *([photo, f"w_{n % 3}"] for n, photo in enumerate(photos))]
+    assert only(read_tables(make_listing(photos, {"train.csv": csv_text(rows)}))).labels == "train.csv:Image:Id"
+
+
 def test_the_same_name_in_each_split_is_told_by_the_split() -> None:
     photos = [f"{split}/{n}.jpg" for split in ("train", "test") for n in range(6)]
     rows = [["image", "label", "split"]]

@@ -1,7 +1,7 @@
 """Which column of a roster is the label, by what it is called and what it holds."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -22,6 +22,8 @@ from pawprint.photos.tabular.roster import Roster
 MEASURE = re.compile(r"[-+]?(\d+\.\d*|\d*\.\d+|\d+)(e[-+]?\d+)?", re.IGNORECASE)
 INTEGER = re.compile(r"[-+]?\d{1,15}(\.0+)?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
+SEPARATORS = ("|", ";", ",", " ")
+"""What stands between several labels in one cell."""
 LOOKS_LIKE_DATA = re.compile(r"[\[{].*[\]}]|.*://.*|(\S+ ){8,}.*", re.DOTALL)
 
 
@@ -73,9 +75,7 @@ def rank_name(name: str) -> Rank:
     >>> [int(rank_name(name)) for name in ("label", "ClassId", "Label name", "dx", "dx_type", "sex", "age", "petal")]
     [4, 3, 4, 3, 1, 1, 0, 2]
     """
-    words = name_words(name)
-    # `class_id`, `label index` and `breed_name` are the label as much as `class` is.
-    kept = [word for word in words if word not in NAMING_WORDS]
+    words, kept = name_words(name), _kept_words(name)
     if len(kept) > 1:
         kept = [word for word in kept if word not in PHOTO_WORDS] or kept
     joined = "".join(words)
@@ -93,13 +93,24 @@ def rank_name(name: str) -> Rank:
     return Rank.ATTRIBUTE if set(kept) & OTHER_WORDS else Rank.POSSIBLE
 
 
+def _kept_words(name: str) -> list[str]:
+    """Return the words that tell: `class_id`, `label index`, `breed_name` are the label as much as `class` is."""
+    return [word for word in name_words(name) if word not in NAMING_WORDS]
+
+
 def weigh_columns(roster: Roster) -> list[Column]:
     """Return what speaks for each column but those that name the photo and its split."""
-    skip = {roster.name_column, roster.split_column}
+    beside = [at for at in range(len(roster.header)) if at not in {roster.name_column, roster.split_column}]
+    # Of `Image,Id` the second names what is seen: there is nothing else that could.
+    alone = len(beside) == 1
     return [
-        _weigh(position, name if roster.named else "", name, roster.column(position))
-        for position, name in enumerate(roster.header)
-        if position not in skip
+        _weigh(
+            position,
+            "" if not roster.named or (alone and not _kept_words(roster.header[position])) else roster.header[position],
+            roster.header[position],
+            roster.column(position),
+        )
+        for position in beside
     ]
 
 
@@ -133,7 +144,29 @@ def _reason_no_classes(values: Sequence[str], distinct: set[str]) -> str:
         return "it holds lists, addresses or sentences"
     if all(DATE.fullmatch(value) for value in distinct):
         return "it holds dates"
+    if several := find_several(distinct):
+        return f"it gives a photo several labels at once ({several!r}), and a classifier here gives one"
     return ""
+
+
+def find_several(distinct: Collection[str]) -> str | None:
+    """Return a value that is other values put together, as lists of labels are written, or None.
+
+    >>> find_several({"Mass", "Effusion", "Effusion|Mass", "No Finding"}), find_several({"scab", "rust", "scab rust"})
+    ('Effusion|Mass', 'scab rust')
+    >>> find_several({"Paris, France", "Rome, Italy"}), find_several({"ace of clubs", "joker"})
+    (None, None)
+    """
+    for separator in SEPARATORS:
+        lists = sorted(value for value in distinct if separator in value.strip())
+        if lists and len(lists) < len(distinct):
+            for value in lists:
+                parts = [part.strip() for part in value.split(separator)]
+                known = [part in distinct for part in parts]
+                # A bar stands in no name of a class; a space or a comma may.
+                if len(set(parts)) > 1 and (any(known) if separator == "|" else all(known)):
+                    return value
+    return None
 
 
 def _is_shaped_like_classes(values: Sequence[str], distinct: set[str], numeric: bool) -> bool:

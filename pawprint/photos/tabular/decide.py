@@ -42,7 +42,8 @@ def decide_label(roster: Roster) -> Decision:
         return Decision((Choice(one_hot=one_hot),))
     if one_hot is not None and not one_hot.is_single and best < Rank.CLASS:
         return Decision((), (_explain_several(roster, one_hot),))
-    if named:
+    # Where a column is called the label and holds none, another that might be classes would be a guess.
+    if named and not (best < Rank.CLASS and any(column.reason for column in columns)):
         kept = _without_doubles(roster, named, columns)
         return Decision(tuple(Choice(column=column.position) for column in kept))
     remarks = [
