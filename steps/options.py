@@ -88,9 +88,9 @@ source = _option(
     "source",
     # Whether its classes can be read hangs on `labels` too: each step checks the two together.
     Checked("source", partial(check_source, labelled=False)),
-    "Where the photos come from: a folder, zip or tar; a URL; "
+    "Where the photos come from: a folder, zip or tar; a URL; s3://, gs:// or az://, an archive or a folder of photos; "
     f"{', '.join(REGISTERED)}; synthetic[:photos[:seed]]; "
-    "kaggle:owner/slug; gdrive:id; runs:/<id>/photos; train=A+test=B. "
+    "kaggle:owner/slug; kaggle:competitions/slug; hf:owner/name; gdrive:id; runs:/<id>/photos; train=A+test=B. "
     "Several, separated by commas, are tried in order.",
 )
 photos_to_label = partial(

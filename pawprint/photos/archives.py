@@ -1,6 +1,7 @@
 """Zips read where they lie; folders and tars packed into a stored zip. Nothing is ever unpacked to disk."""
 
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from pawprint.errors import UserError
 from pawprint.photos.companions import is_companion, largest_companion
 from pawprint.photos.labels import may_be_photo, reason_to_ignore, reason_unsafe
 from pawprint.photos.left_out import LeftOut
-from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
+from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, READ_SIZE, mebibytes
 from pawprint.photos.sniffing import archive_kind, describe_file, starts_as_photo
 from pawprint.photos.tars import TAR_ERRORS, decode_tar_names, member_name, open_tar, reason_unpackable
 from pawprint.photos.zips import UnreadableMemberError, judge_members, list_zip, open_zip, read_member, warn_of_names
@@ -106,7 +107,7 @@ def pack_folder(folder: Path, path: Path) -> LeftOut:
             f"{folder} holds {len(names):,} photos, and an archive at most {MAX_MEMBERS:,}; "
             "say keep_photos=reference, or give fewer"
         )
-    pack_members(path, ((name, _read(folder / name)) for name in names))
+    _pack(path, ((name, _read(folder / name)) for name in names))
     return ignored
 
 
@@ -161,7 +162,7 @@ def pack_tar(tar: Path, path: Path) -> LeftOut:
                 spool.seek(start)
                 yield name, spool.read(size)
 
-        pack_members(path, photos())
+        _pack(path, photos())
     return ignored
 
 
@@ -180,14 +181,27 @@ def _decode_names(where: dict[str, tuple[int, int]], tar: Path, ignored: LeftOut
     return kept
 
 
-def pack_members(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Write members, as they come, into a stored zip: the same names and bytes give the same zip, on any machine."""
+def pack_files(path: Path, files: Iterable[tuple[str, Path]]) -> None:
+    """Pack files of any size, each with its name there, into a stored zip: the same give the same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in members:
-            member = zipfile.ZipInfo(name, FIXED_DATE)
-            member.external_attr = 0o644 << 16
-            member.create_system = 3  # else Windows would write other bytes
-            archive.writestr(member, data)
+        for name, file in files:
+            member = _describe_member(name)
+            member.file_size = file.stat().st_size
+            with file.open("rb") as source, archive.open(member, "w") as packed:
+                shutil.copyfileobj(source, packed, READ_SIZE)
+
+
+def _pack(path: Path, photos: Iterable[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in photos:
+            archive.writestr(_describe_member(name), data)
+
+
+def _describe_member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, FIXED_DATE)
+    member.external_attr = 0o644 << 16
+    member.create_system = 3  # else Windows would write other bytes
+    return member
 
 
 def _relative(parent: str, name: str, folder: Path) -> str:

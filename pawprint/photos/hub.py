@@ -3,7 +3,7 @@
 import http.client
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -22,13 +22,14 @@ from huggingface_hub.errors import (
 )
 
 from pawprint.errors import one_line
-from pawprint.photos.brought import comes_along
+from pawprint.photos.brought import sort_files
 from pawprint.photos.cache import cache_folder
 from pawprint.photos.hashes import hash_file
 from pawprint.photos.labels import reason_to_ignore
 from pawprint.photos.limits import MAX_MEMBERS
 from pawprint.photos.received import BrokeOffError, BusyError, SilentError, UnreachableError
 from pawprint.photos.secrets import hide_queries
+from pawprint.photos.shards import find_shards
 from pawprint.photos.space import check_space
 from pawprint.photos.streams import WAIT_SECONDS, answer_within
 from pawprint.photos.tries import BUSY_SECONDS, keep_trying
@@ -93,7 +94,7 @@ def fetch_dataset(location: str, *, busy_seconds: float = BUSY_SECONDS) -> Path:
     """
     name, commit = _split(location)
     listed = keep_trying(lambda: _ask(location, lambda: _list_files(name, commit), SilentError))
-    wanted = choose_files(location, [one.path for one in listed])
+    wanted = choose_files(location, {one.path: one.size for one in listed})
     check_space(location, {cache_folder(): sum(one.size for one in listed if one.path in set(wanted))})
 
     def fetch() -> Path:
@@ -121,25 +122,27 @@ def read_licence(folder: Path) -> str | None:
     return ", ".join(map(str, told)) if isinstance(told, list) else str(told) if told else None
 
 
-def choose_files(location: str, names: Sequence[str]) -> list[str]:
-    """Return the files to fetch: photos, Parquet and tables, or, where there are no photos, the one archive first.
+def choose_files(location: str, sizes: Mapping[str, int]) -> list[str]:
+    """Return the files to fetch: photos or shards and what speaks of them, or else the one archive first.
 
-    >>> choose_files("hf:me/pets", [".gitattributes", "README.md", "cats/1.jpg", "model.bin", "more.zip"])
+    >>> choose_files("hf:me/pets", {".gitattributes": 1, "README.md": 1, "cats/1.jpg": 1, "model.bin": 1})
     ['README.md', 'cats/1.jpg']
-    >>> choose_files("hf:me/pets", ["README.md", "data/pets.zip"])
+    >>> choose_files("hf:me/pets", {"README.md": 1, "data/pets.zip": 1})
     ['data/pets.zip', 'README.md']
 
     Raises:
         UnreachableError: There are neither photos nor one archive, or more files than are read.
     """
-    if len(names) > MAX_MEMBERS:
+    if len(sizes) > MAX_MEMBERS:
         raise UnreachableError(f"{location} holds more than {MAX_MEMBERS:,} files; give a smaller dataset")
-    photos = [name for name in names if reason_to_ignore(name) is None or name.lower().endswith(".parquet")]
-    if photos:
-        return sorted({*photos, *(name for name in names if name == CARD or comes_along(name))})
-    archives = [name for name in names if ARCHIVE.fullmatch(name)]
+    # Of files without a suffix a repository holds its licence and the like.
+    wanted = [name for name in sort_files(sizes)[0] if PurePosixPath(name).suffix]
+    card = [name for name in sizes if name == CARD]
+    if find_shards(sizes) or any(reason_to_ignore(name) is None for name in wanted):
+        return sorted({*wanted, *card})
+    archives = [name for name in sizes if ARCHIVE.fullmatch(name)]
     if len(archives) == 1:
-        return [*archives, *(name for name in names if name == CARD)]
+        return [*archives, *card]
     if not archives:
         raise UnreachableError(f"{location} holds no photos, no Parquet files and no archive; expected one of these")
     name, commit = _split(location)

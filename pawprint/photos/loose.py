@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from pawprint.photos.archives import pack_members
+from pawprint.photos.archives import pack_files
 from pawprint.photos.buckets import ERRORS, read_object, refuse
 from pawprint.photos.clock import now
 from pawprint.photos.downloads import Download, download_path, find_download, write_record
@@ -127,7 +127,7 @@ def fetch_loose(
         folder.mkdir(exist_ok=True)
         _fetch_objects(url, loose.objects, folder, busy_seconds)
         beside = folder / "photos.zip"
-        pack_members(beside, _take_out(loose.objects, folder))
+        pack_files(beside, _take_out(loose.objects, folder))
         download = Download(path, hash_file(beside), now(), loose.version)
         beside.replace(path)
         write_record(url, download)
@@ -213,11 +213,11 @@ def _fetch_object(url: str, store: Any, one: LooseObject, path: Path, came: _Cou
     beside.replace(path)
 
 
-def _take_out(objects: tuple[LooseObject, ...], folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Give each object's bytes, and remove its file."""
+def _take_out(objects: tuple[LooseObject, ...], folder: Path) -> Iterator[tuple[str, Path]]:
+    """Give each object's file, and remove it once the next one is asked for."""
     for one in objects:
         path = _place(folder, one)
-        yield one.name, path.read_bytes()
+        yield one.name, path
         path.unlink()
 
 

@@ -8,11 +8,10 @@ from typing import Any
 import obstore
 from tqdm import tqdm
 
-from pawprint.photos.brought import comes_along
+from pawprint.photos.brought import sort_files
 from pawprint.photos.buckets import ERRORS, refuse
-from pawprint.photos.labels import reason_to_ignore, reason_unsafe
 from pawprint.photos.left_out import LeftOut
-from pawprint.photos.limits import LARGEST_PHOTO, MAX_MEMBERS, mebibytes
+from pawprint.photos.limits import MAX_MEMBERS
 from pawprint.photos.object_stores import open_store
 from pawprint.photos.received import BrokeOffError, MissingError, SilentError, UnreachableError
 from pawprint.photos.streams import WAIT_SECONDS, answer_within
@@ -56,19 +55,14 @@ def list_loose(url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: fl
     if (reason := find_unreached(url)) is not None:
         raise UnreachableError(reason)
     found = keep_trying(lambda: _list_objects(url, wait_seconds), busy_seconds=busy_seconds)
-    left_out = LeftOut()
-    objects = []
-    digest = hashlib.sha256()
-    for one in sorted(found, key=lambda one: one.name):
-        reason = _reason_to_leave(one)
-        if reason is None:
-            objects.append(one)
-            digest.update(f"{one.name}\0{one.mark}\0{one.size}\n".encode())
-        else:
-            left_out.add(reason, one.name)
     if not found:
         raise MissingError(f"{url} cannot be read: nothing lies there; expected photos, a zip or a tar")
-    return Loose(tuple(objects), left_out, f"{digest.hexdigest()} {len(objects)}")
+    by_name = {one.name: one for one in found}
+    names, left_out = sort_files({one.name: one.size for one in found})
+    objects = tuple(by_name[name] for name in names)
+    lines = "".join(f"{one.name}\0{one.mark}\0{one.size}\n" for one in objects)
+    version = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+    return Loose(objects, left_out, f"{version} {len(objects)}")
 
 
 def _list_objects(url: str, wait_seconds: float) -> list[LooseObject]:
@@ -96,12 +90,3 @@ def _list_objects(url: str, wait_seconds: float) -> list[LooseObject]:
     except ERRORS as error:
         raise refuse(url, error, BrokeOffError if found else SilentError) from error
     return found
-
-
-def _reason_to_leave(one: LooseObject) -> str | None:
-    if one.size > LARGEST_PHOTO:
-        return f"larger than {mebibytes(LARGEST_PHOTO)}"
-    if reason := reason_unsafe(one.name):
-        return reason
-    reason = reason_to_ignore(one.name)
-    return None if reason == "not a photo" and comes_along(one.name) else reason

@@ -167,7 +167,7 @@ def _open_shards(source: Path, left_out: LeftOut) -> Iterator[tuple[str, Path]]:
     kind = archive_kind(source)
     if kind == "folder":
         for name in _list_folder(source):
-            if _is_wanted(name, (source / name).stat().st_size):
+            if is_shard_file(name, (source / name).stat().st_size):
                 yield name, source / name
     elif kind == "zip":
         yield from _open_zipped(source, left_out)
@@ -177,7 +177,8 @@ def _open_shards(source: Path, left_out: LeftOut) -> Iterator[tuple[str, Path]]:
         yield source.name, source
 
 
-def _is_wanted(name: str, size: int) -> bool:
+def is_shard_file(name: str, size: int) -> bool:
+    """Return whether a file of a sharded set is a shard, or a small one that may name the classes."""
     small = NAMES_FILE.fullmatch(PurePosixPath(name).name) is not None and size <= LARGEST_FILE
     return PurePosixPath(name).suffix.lower() == ".parquet" or NUMBERED_TAR.fullmatch(name) is not None or small
 
@@ -185,7 +186,7 @@ def _is_wanted(name: str, size: int) -> bool:
 def _open_zipped(source: Path, left_out: LeftOut) -> Iterator[tuple[str, Path]]:
     with open_zip(source) as archive:
         for member in sorted(archive.infolist(), key=lambda member: member.filename):
-            if member.is_dir() or not _is_wanted(member.filename, member.file_size):
+            if member.is_dir() or not is_shard_file(member.filename, member.file_size):
                 continue
             if member.file_size > MAX_RATIO * max(member.compress_size, 2**20):
                 left_out.add(f"compressed more than {MAX_RATIO} to 1", member.filename)
@@ -204,7 +205,7 @@ def _open_tarred(source: Path) -> Iterator[tuple[str, Path]]:
         with open_tar(source) as archive:
             for member in archive:
                 name = member_name(member)
-                if member.isreg() and not member.issparse() and _is_wanted(name, member.size):
+                if member.isreg() and not member.issparse() and is_shard_file(name, member.size):
                     with _temporary(source) as path:
                         archive.copy(member, path)
                         yield name, path

@@ -1,6 +1,8 @@
 """Object stores: S3 as moto plays it, Google's and Azure's as `stores.py` does."""
 
+import io
 import os
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -250,7 +252,7 @@ def test_loose_photos_by_reference(
 ) -> None:
     fill(store, tiny_photos())
     manifest = fetch(f"gs://{SOMEWHERE}", tmp_path / "photos", "reference")
-    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["manifest.json"]
+    assert {path.suffix for path in (tmp_path / "photos").iterdir()} == {".json", ".csv"}
     assert manifest.archives[0].location == f"gs://{SOMEWHERE}"
     # On this machine from the cache, on another from the bucket.
     del store.objects[f"{SOMEWHERE}labels.csv"]
@@ -283,6 +285,22 @@ def test_prefixes_that_are_no_photos(store: Store, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(prefixes, "MAX_MEMBERS", 4)
     with pytest.raises(UserError, match="gs://pets/ holds more than 4 objects; name a folder within it"):
         fetch("gs://pets/", tmp_path / "photos")
+
+
+def test_shards_under_a_prefix(store: Store, tiny_photos: Callable[..., Path], tmp_path: Path) -> None:
+    photos = [(path.read_bytes(), int(path.parent.name == "dogs")) for path in sorted(tiny_photos().rglob("*.jpg"))]
+    for number in (0, 1):
+        tar = io.BytesIO()
+        with tarfile.open(fileobj=tar, mode="w") as archive:
+            for position, (data, label) in enumerate(photos[number::2]):
+                for suffix, content in ((".jpg", data), (".cls", str(label).encode())):
+                    member = tarfile.TarInfo(f"{number}{position:05}{suffix}")
+                    member.size = len(content)
+                    archive.addfile(member, io.BytesIO(content))
+        store.objects[f"pets/shards/train-{number:06}.tar"] = tar.getvalue()
+    store.objects["pets/shards/classes.txt"] = b"cats\ndogs\n"
+    manifest = fetch("gs://pets/shards/", tmp_path / "photos")
+    assert manifest.counts == {"unassigned": {"cats": 6, "dogs": 6}}
 
 
 @pytest.mark.slow  # moto

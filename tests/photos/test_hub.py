@@ -1,6 +1,7 @@
 """Datasets of the Hugging Face Hub, from a server that answers as the Hub and its storage do."""
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -141,6 +142,29 @@ def test_a_dataset_of_loose_photos(source: str, hub: Hub, tiny_photos: Callable[
     assert manifest.archives[0].file == "pets.zip"
     asked = [line for line, _ in hub.asked]
     assert not [line for line in asked if "safetensors" in line or "gitattributes" in line]
+
+
+@pytest.mark.parametrize("keep_photos", ["copy", "reference"])
+def test_a_dataset_of_parquet(
+    keep_photos: str, hub: Hub, tiny_photos: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    photos = sorted(tiny_photos().rglob("*.jpg"))
+    images = [{"bytes": path.read_bytes(), "path": None} for path in photos]
+    labels = [int(path.parent.name == "dogs") for path in photos]
+    buffer = io.BytesIO()
+    # As `push_to_hub` writes it.
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cats", "dogs"]}}
+    table = pa.table({"image": images, "label": labels})
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}), buffer)
+    hub.files = {"data/train-00000-of-00001.parquet": buffer.getvalue(), "README.md": CARD}
+    manifest = fetch("hf:me/pets", tmp_path / "photos", keep_photos)
+    assert manifest.counts == {"unassigned": {"cats": 6, "dogs": 6}}
+    assert manifest.licence == "cc-by-4.0"
+    monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "another cache"))
+    assert len(load_photos(tmp_path / "photos").photos) == 12
 
 
 def test_a_dataset_of_one_archive(hub: Hub, tiny_zip: Path, tmp_path: Path) -> None:
