@@ -242,7 +242,7 @@ def test_several_labels_a_photo_are_refused() -> None:
     assert "more than one 'label'" in survey.remarks[0]
 
 
-@pytest.mark.parametrize("both", ["Mass|Effusion", "Mass;Effusion", "Mass, Effusion", "Mass Effusion"])
+@pytest.mark.parametrize("both", ["Mass|Effusion", "Mass;Effusion", '"Mass, Effusion"', "Mass Effusion"])
 def test_a_list_of_labels_in_a_cell_is_refused_and_no_other_column_taken_instead(both: str) -> None:
     photos = [f"{n}.jpg" for n in range(12)]
     labels = ["Mass", "Effusion", both]
