@@ -104,6 +104,11 @@ def _run(command: click.Command) -> None:
         _fail(one_line(f"{error}; {delete_launched_run()}"), 2)
     except UserError as error:
         _refuse(error, 1)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click makes an Abort of every KeyboardInterrupt.
+        terminated = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)
+        word, code = ("terminated", 143) if terminated else ("interrupted", 130)
+        _fail(f"{word}; the same command again goes on from the steps that had finished", code)
     except Exception as error:
         from pawprint.lineage.store.errors import explain_store
 
@@ -111,11 +116,6 @@ def _run(command: click.Command) -> None:
         if explained is None:
             raise
         _fail(explained, 1)
-    except (click.Abort, KeyboardInterrupt) as error:
-        # click makes an Abort of every KeyboardInterrupt.
-        terminated = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)
-        word, code = ("terminated", 143) if terminated else ("interrupted", 130)
-        _fail(f"{word}; the same command again goes on from the steps that had finished", code)
 
 
 def _terminate(*_: object) -> None:

@@ -22,6 +22,8 @@ from steps.console import run_command
 
 # MLflow, which takes seconds to import, is not what is tested.
 sys.modules["pawprint.lineage"] = types.SimpleNamespace()
+sys.modules["pawprint.lineage.store"] = types.SimpleNamespace()
+sys.modules["pawprint.lineage.store.errors"] = types.SimpleNamespace(explain_store=lambda error: None)
 sys.modules["pawprint.lineage.scratch"] = types.SimpleNamespace(use_scratch=contextlib.nullcontext)
 sys.modules["pawprint.lineage.runs"] = types.SimpleNamespace(
     log_console=lambda run_id, text: open(os.environ["KEPT"], "w").write(f"{run_id}\\n{text}"),
