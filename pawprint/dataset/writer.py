@@ -125,7 +125,7 @@ def write_dataset(
             pixels.close()
             scratch.unlink()
     suggestion = None if group else suggest_group(present, photos.columns, taken)
-    apart = belongings.explain_left_out(kept, chosen, selection.near.groups())
+    apart = belongings.explain_left_out(kept, chosen, selection.treatment.groups)
     of_lost = [
         LeftOut(c.member, f"class {c.label!r} is left out: it has {lost[c.label]}") for c in kept if c.label in lost
     ]
