@@ -41,7 +41,7 @@ _DARK, _BRIGHT = 5, 250
 _MAX_STRETCH = 2.0
 _MIN_COLOUR = 4.0
 """Mean distance between the channels, in levels, below which a picture is gray."""
-_EQUAL, _EQUAL_ANYWHERE = 5.0, 40.0
+_EQUAL, _EQUAL_ANYWHERE = 4.0, 40.0
 
 _Values = npt.NDArray[np.float64]
 

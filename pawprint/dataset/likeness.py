@@ -42,8 +42,8 @@ _REACH = 3
 _MARGIN = 4
 _MIN_COARSE = 0.6
 """Coarse likeness below which details need no look: copies that could still be told have 0.8."""
-_HOPELESS = 0.3
-"""Coarse likeness at one scale below which no other is tried: the most that is cut off leaves 0.5."""
+_HOPELESS = 0.5
+"""Coarse likeness at one scale below which no other is tried: what is cut off leaves 0.6 or more."""
 
 
 def describe(square: Pixels) -> Descriptor:

@@ -23,10 +23,10 @@ MIN_LIKENESS = 0.72
 """Likeness of details from which on two photos are weighed (see `compare_closely`)."""
 MIN_COSINE = 0.65
 """Cosine of two descriptors from which on a closer look is taken: one in 50,000 pairs of different photos."""
-MAX_MISSES = 5
+MAX_MISSES = 10
 """Closer looks in vain after which a photo is let go, so that thousands of pictures of one pattern take no hours."""
-MAX_WEIGHED = 3
-"""Of those, the ones that were weighed, which takes the most time."""
+MAX_FRAMES = 4
+"""Photos of its scene that a photo is compared with in the search for its copies."""
 MAX_SCENE, MAX_SCENE_SHARE = 20, 0.1
 """A scene of more photos than both is all there is: a camera that never moved, which no split can keep apart."""
 
@@ -36,7 +36,7 @@ _SAMPLE = 40
 """Photos by which a set is judged."""
 _STRANGER = 25
 """Place in the ranking of the photos most like one at which hardly a copy of it stands."""
-_FEW_STRANGERS, _CAUTION = 0.05, 0.45
+_FEW_STRANGERS, _CAUTION = 0.05, 0.35
 """The least different of this share of strangers, times this, is the most that copies may differ by."""
 _UNKNOWN = 1.5
 """The most that copies may differ by in a set of too few photos to tell."""
@@ -136,7 +136,7 @@ class NearDuplicates:
         """Compare a photo with those before it, the most alike first, until it has found its copies."""
         pending = np.flatnonzero(cosines)
         seen: set[int] = set()
-        weighed = 0
+        misses = frames = 0
         scene: NearDuplicate | None = None
         for candidate in pending[np.argsort(-cosines[pending], kind="stable")]:
             # The photo that stands for all of its copies: what is no copy of that one is no copy at all.
@@ -149,10 +149,12 @@ class NearDuplicates:
                 self._copy_of[photo], self._scene_of[photo] = other, self._scene_of[other]
                 self.pairs.append(pair)
                 return
-            if pair.kinship is Kinship.SCENE and scene is None:
-                scene = self._find_scene(photo, other, pair)
-            weighed += pair.likeness >= MIN_LIKENESS
-            if len(seen) == MAX_MISSES or weighed == MAX_WEIGHED:
+            if pair.kinship is Kinship.NONE:
+                misses += 1
+            else:
+                frames += 1
+                scene = scene or self._find_scene(photo, other, pair)
+            if misses == MAX_MISSES or frames == MAX_FRAMES:
                 break
         if scene is not None:
             self.pairs.append(scene)

@@ -145,7 +145,7 @@ def write_dataset(
     explained = {left.member for left in unusable}
     apart = [
         left
-        for left in belongings.explain_left_out(kept, chosen, selection.near.groups())
+        for left in belongings.explain_left_out(kept, chosen, selection.treatment.groups)
         if left.member not in explained
     ]
     of_lost = [
