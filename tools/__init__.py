@@ -1,0 +1,1 @@
+"""What maintainers run; a user of `mlflow run` needs none of it."""
