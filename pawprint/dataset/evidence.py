@@ -40,6 +40,8 @@ _STEEP = 0.1
 _DARK, _BRIGHT = 5, 250
 """Levels at which a brightened copy may have been cut off."""
 _MAX_STRETCH = 2.0
+_TELLING, _UNEXPLAINED = 8.0, 0.15
+"""Levels by which a block varies that has something on it, and the share of that which is left where it is the same."""
 _MIN_COLOUR = 4.0
 """Mean distance between the channels, in levels, below which a picture is gray."""
 _EQUAL, _EQUAL_ANYWHERE = 4.0, 40.0
@@ -137,9 +139,10 @@ def _compare_blocks(one: Image.Image, other: Image.Image, block: int) -> Evidenc
     gains = 1.0, _fit_gain(light[::2, ::2], bright[::2, ::2])
     tried = [np.sqrt(_square_errors(first, second, gain, block) / tolerance) for gain in gains]
     differences, gain = min(zip(tried, gains, strict=True), key=lambda found: float(found[0].max()))
-    variance = _block_means(bright * bright, block) - _block_means(bright, block) ** 2
-    telling = variance > 2 * tolerance
-    agreeing = int((telling & (differences < 1.2)).sum())
+    # What is on a block is the same where little of how it varies is left, and the same in most is one scene.
+    contrast, left = _block_variances(bright, block), _block_variances(bright - gain * light, block)
+    telling = contrast > _TELLING**2
+    agreeing = int((telling & (left < _UNEXPLAINED * contrast)).sum())
     return Evidence(
         difference=float(differences.max()),
         gain=max(gain, 1 / gain),
@@ -227,6 +230,12 @@ def _block_means(values: _Values, block: int) -> _Values:
     rows = values.reshape(number, block, -1).sum(axis=1)
     means: _Values = rows.reshape(number, number, block).sum(axis=2) / block**2
     return means
+
+
+def _block_variances(values: _Values, block: int) -> _Values:
+    means = _block_means(values, block)
+    variances: _Values = _block_means(values * values, block) - means * means
+    return variances
 
 
 def _is_gray(pixels: Pixels) -> bool:
