@@ -22,9 +22,10 @@ MAX_DIFFERENCE = 2.0
 """Largest local difference of a copy in any set; `near_duplicates` asks for less where a set's photos are alike."""
 MAX_GAIN = 1.12
 """Factor on the brightness above which it is another exposure, of which nobody can say that it is a copy."""
-MIN_SHARED, MIN_SHARED_BLOCKS = 0.6, 32
-"""Share, and number, of the blocks with something on them that agree where two photos show one scene."""
-MIN_NOISE, MIN_SAME_NOISE = 1.5, 0.3
+MIN_SHARED, MIN_SHARED_BLOCKS = 0.6, 64
+"""Share, and number, of the blocks with something on them that agree where two photos show one scene: a quarter of the
+picture, since the outlines of two garments agree in fewer."""
+MIN_NOISE, MIN_SAME_NOISE = 1.1, 0.25
 """Levels of fine grain that a photo must have, and how much of it must be the other's too, if they are one shot."""
 MIN_SIDE = 12
 """Pixels below which a picture holds too little to tell a changed copy from another picture."""
@@ -39,6 +40,8 @@ _STEEP = 0.1
 _DARK, _BRIGHT = 5, 250
 """Levels at which a brightened copy may have been cut off."""
 _MAX_STRETCH = 2.0
+_TELLING, _UNEXPLAINED = 8.0, 0.15
+"""Levels by which a block varies that has something on it, and the share of that which is left where it is the same."""
 _MIN_COLOUR = 4.0
 """Mean distance between the channels, in levels, below which a picture is gray."""
 _EQUAL, _EQUAL_ANYWHERE = 4.0, 40.0
@@ -99,14 +102,12 @@ def weigh(one: Pixels, other: Pixels, boxes: tuple[Box, Box], *, mirrored: bool,
         other: Of the same shape.
         boxes: Where they match coarsely, in shares of their sides.
         mirrored: Compare with the mirror image of the other.
-        side: Pixels of the shorter edge of the smaller one's file: more than it has, it can't show.
+        side: Pixels of the shorter edge of the smaller one's file, at least `MIN_SIDE`: more it can't show.
     """
     if mirrored:
         other = other[:, ::-1]
     if np.array_equal(one, other):
         return Evidence(0.0)
-    if side < MIN_SIDE:
-        return _weigh_tiny(one, other)
     pictures = Image.fromarray(one), Image.fromarray(np.ascontiguousarray(other))
     grays = pictures[0].convert("L"), pictures[1].convert("L")
     side = min(side, len(one), _FINEST)
@@ -120,8 +121,10 @@ def weigh(one: Pixels, other: Pixels, boxes: tuple[Box, Box], *, mirrored: bool,
     return _compare_blocks(cut_out(pictures[0], found[0], side), cut_out(pictures[1], found[1], side), block)
 
 
-def _weigh_tiny(one: Pixels, other: Pixels) -> Evidence:
-    """Compare pictures of so few pixels that only equal ones are copies, up to rounding."""
+def weigh_tiny(one: Pixels, other: Pixels, *, mirrored: bool) -> Evidence:
+    """Return what two pictures differ by that have so few pixels that only equal ones are copies, up to rounding."""
+    if mirrored:
+        other = other[:, ::-1]
     errors = np.abs(one.astype(np.float64) - other)
     return Evidence(max(float(np.sqrt((errors**2).mean())) / _EQUAL, float(errors.max()) / _EQUAL_ANYWHERE))
 
@@ -129,16 +132,17 @@ def _weigh_tiny(one: Pixels, other: Pixels) -> Evidence:
 def _compare_blocks(one: Image.Image, other: Image.Image, block: int) -> Evidence:
     first, second = _to_channels(one), _to_channels(other)
     bright, light = first.mean(axis=0), second.mean(axis=0)
-    gain = _fit_gain(light[::2, ::2], bright[::2, ::2])
-    errors = [_subtract(first[channel], second[channel], gain) for channel in range(len(first))]
-    squared = _block_means(np.mean([error * error for error in errors], axis=0), block)
-    worn = np.maximum(_wear(one, first, block), gain**2 * _wear(other, second, block))
     rows, columns = np.gradient(bright)
+    worn = np.maximum(_wear(one, first, block), _wear(other, second, block))
     tolerance = worn + _STEEP * _block_means(rows * rows + columns * columns, block) + _FLOOR**2
-    differences = np.sqrt(squared / tolerance)
-    variance = _block_means(bright * bright, block) - _block_means(bright, block) ** 2
-    telling = variance > 2 * tolerance
-    agreeing = int((telling & (differences < 1.2)).sum())
+    # Where white and one colour are all there is, the fitted gain is chance: as they are may fit better.
+    gains = 1.0, _fit_gain(light[::2, ::2], bright[::2, ::2])
+    tried = [np.sqrt(_square_errors(first, second, gain, block) / tolerance) for gain in gains]
+    differences, gain = min(zip(tried, gains, strict=True), key=lambda found: float(found[0].max()))
+    # What is on a block is the same where little of how it varies is left, and the same in most is one scene.
+    contrast, left = _block_variances(bright, block), _block_variances(bright - gain * light, block)
+    telling = contrast > _TELLING**2
+    agreeing = int((telling & (left < _UNEXPLAINED * contrast)).sum())
     return Evidence(
         difference=float(differences.max()),
         gain=max(gain, 1 / gain),
@@ -152,6 +156,12 @@ def _to_channels(image: Image.Image) -> _Values:
     """Return float64 `[channels, side, side]`."""
     values: _Values = np.asarray(image, np.float64).reshape(image.height, image.width, -1)
     return np.ascontiguousarray(np.moveaxis(values, 2, 0))
+
+
+def _square_errors(one: _Values, other: _Values, gain: float, block: int) -> _Values:
+    """Return the mean squared difference of each block, over the channels."""
+    errors = [_subtract(one[channel], other[channel], gain) for channel in range(len(one))]
+    return _block_means(np.mean([error * error for error in errors], axis=0), block)
 
 
 def _subtract(one: _Values, other: _Values, gain: float) -> _Values:
@@ -220,6 +230,12 @@ def _block_means(values: _Values, block: int) -> _Values:
     rows = values.reshape(number, block, -1).sum(axis=1)
     means: _Values = rows.reshape(number, number, block).sum(axis=2) / block**2
     return means
+
+
+def _block_variances(values: _Values, block: int) -> _Values:
+    means = _block_means(values, block)
+    variances: _Values = _block_means(values * values, block) - means * means
+    return variances
 
 
 def _is_gray(pixels: Pixels) -> bool:

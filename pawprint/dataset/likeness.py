@@ -83,7 +83,7 @@ def compare_closely(one: Pixels, other: Pixels, *, mirrored: bool) -> tuple[floa
         The likeness, and the box of each that shows the same, in shares of the side: it may reach beyond.
     """
     whole = (0.0, 0.0, 1.0, 1.0)
-    if not mirrored and np.array_equal(one, other):
+    if np.array_equal(one, other[:, ::-1] if mirrored else other):
         return 1.0, (whole, whole)  # one file with other metadata: common, and no work
     fixed, moving = _shrink(one, _FINE), _shrink(other, _FINE)
     if mirrored:
@@ -102,10 +102,12 @@ def compare_closely(one: Pixels, other: Pixels, *, mirrored: bool) -> tuple[floa
         return likeness, boxes
     margin = 2 * _MARGIN
     template = _band(fixed, 1, 4)[margin:-margin, margin:-margin]
+    # As they are, too: along the streaks of one texture any place seems right from afar.
+    tried = [(2 * side + more, 2 * top, 2 * left) for more in (-1, 0, 1)] + [(_FINE, margin, margin)]
     fine = []
-    for finer in (2 * side - 1, 2 * side, 2 * side + 1):
+    for finer, below, beside in tried:
         field = _band(moving.resize((finer, finer), Image.Resampling.BICUBIC), 1, 4)
-        fine.append((*_match(field, template, 2 * top, 2 * left, 1), finer))
+        fine.append((*_match(field, template, below, beside, 1), finer))
     likeness, top, left, side = max(fine)
     return likeness, (whole, _place(top, left, side, _FINE, margin))
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pawprint.dataset.evidence import MAX_DIFFERENCE, NOTHING_ALIKE, Evidence, Kinship, weigh
+from pawprint.dataset.evidence import MAX_DIFFERENCE, MIN_SIDE, NOTHING_ALIKE, Evidence, Kinship, weigh, weigh_tiny
 from pawprint.dataset.likeness import MIRROR, NUM_COEFFICIENTS, Descriptor, Pixels, compare_closely
 
 MIN_LIKENESS = 0.72
@@ -25,6 +25,8 @@ MIN_COSINE = 0.65
 """Cosine of two descriptors from which on a closer look is taken: one in 50,000 pairs of different photos."""
 MAX_MISSES = 10
 """Closer looks in vain after which a photo is let go, so that thousands of pictures of one pattern take no hours."""
+_COST = 2
+"""Misses that one counts for if it was weighed, which takes as long as several looks."""
 MAX_FRAMES = 4
 """Photos of its scene that a photo is compared with in the search for its copies."""
 MAX_SCENE, MAX_SCENE_SHARE = 20, 0.1
@@ -36,8 +38,10 @@ _SAMPLE = 40
 """Photos by which a set is judged."""
 _STRANGER = 25
 """Place in the ranking of the photos most like one at which hardly a copy of it stands."""
-_FEW_STRANGERS, _CAUTION = 0.05, 0.35
+_FEW_STRANGERS, _CAUTION = 0.05, 0.45
 """The least different of this share of strangers, times this, is the most that copies may differ by."""
+_MANY_PIXELS, _GREAT_CAUTION = 32, 0.35
+"""A side in pixels, and the factor below it, where chance makes more pictures the same."""
 _UNKNOWN = 1.5
 """The most that copies may differ by in a set of too few photos to tell."""
 _SIDES = (8, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
@@ -150,11 +154,11 @@ class NearDuplicates:
                 self.pairs.append(pair)
                 return
             if pair.kinship is Kinship.NONE:
-                misses += 1
+                misses += _COST if pair.likeness >= MIN_LIKENESS else 1
             else:
                 frames += 1
                 scene = scene or self._find_scene(photo, other, pair)
-            if misses == MAX_MISSES or frames == MAX_FRAMES:
+            if misses >= MAX_MISSES or frames == MAX_FRAMES:
                 break
         if scene is not None:
             self.pairs.append(scene)
@@ -185,6 +189,8 @@ class NearDuplicates:
         # Sorted, since which lies on which may decide a close case.
         first, second = sorted((photo, other), key=lambda number: self._members[number])
         pixels = self._read(self._members[first]), self._read(self._members[second])
+        if side < MIN_SIDE:
+            return 1.0, mirrored, weigh_tiny(*pixels, mirrored=mirrored)
         likeness, boxes = compare_closely(*pixels, mirrored=mirrored)
         if likeness < least:
             return likeness, mirrored, NOTHING_ALIKE
@@ -212,11 +218,12 @@ class NearDuplicates:
             strangers = [int(n) for n in order if self._sides[n] >= side and n != photo]
             if len(strangers) >= _STRANGER:
                 _, _, evidence = self._weigh(photo, strangers[_STRANGER - 1], side, least=-1.0)
-                differences.append(evidence.difference)
+                # Where the grain tells them apart, the rest need not.
+                differences.append(evidence.difference if evidence.same_shot else np.inf)
         if len(differences) < _SAMPLE // 4:
             return _UNKNOWN
         few = float(np.quantile(differences, _FEW_STRANGERS, method="lower"))
-        return min(MAX_DIFFERENCE, _CAUTION * few)
+        return min(MAX_DIFFERENCE, few * (_CAUTION if side >= _MANY_PIXELS else _GREAT_CAUTION))
 
     def _join(self, heads: npt.NDArray[np.int64]) -> list[frozenset[str]]:
         joined: dict[int, list[str]] = defaultdict(list)
