@@ -120,6 +120,8 @@ def _weigh(position: int, spoken: str, name: str, cells: Sequence[str]) -> Colum
     numeric = bool(distinct) and all(INTEGER.fullmatch(value) for value in distinct)
     rank = rank_name(spoken)
     reason = _reason_no_classes(values, distinct)
+    if several := find_several(distinct):
+        reason = f"it gives a photo several labels at once ({several!r}), and a classifier here gives one"
     if reason or rank == Rank.NO:
         return Column(position, name, len(distinct), Rank.NO, numeric, reason if rank >= Rank.CLASS else "")
     if rank < Rank.CLASS and len(values) < 0.5 * len(cells):
@@ -144,8 +146,6 @@ def _reason_no_classes(values: Sequence[str], distinct: set[str]) -> str:
         return "it holds lists, addresses or sentences"
     if all(DATE.fullmatch(value) for value in distinct):
         return "it holds dates"
-    if several := find_several(distinct):
-        return f"it gives a photo several labels at once ({several!r}), and a classifier here gives one"
     return ""
 
 
