@@ -1,4 +1,4 @@
-"""How do the architectures compare? The README's table.
+"""How do the architectures compare? The table of docs/results.md.
 
     python -m benchmarks.architectures /path/to/cat-and-dog.zip --repeats 5 baseline cnn
 

@@ -31,7 +31,7 @@ def unused_gpu(device: Path = Path("/dev/nvidia0")) -> str | None:
         return None
     return (
         f"a GPU is visible ({device}) but TensorFlow {tf.__version__} computes on the CPU; "
-        "the README says how to train on a GPU"
+        "docs/installation.md says how to train on a GPU"
     )
 
 
