@@ -40,6 +40,8 @@ _SCALES = (32, 30, 31, 33, 34)
 _REACH = 3
 """Pixels of 32 by which the middles may differ: a tenth of the side."""
 _MARGIN = 4
+_COARSE_BLURS, _FINE_BLURS = (0, 3), (1, 4)
+"""Radii of the two blurs between which the compared details lie."""
 _MIN_COARSE = 0.6
 """Coarse likeness below which details need no look: copies that could still be told have 0.8."""
 _HOPELESS = 0.5
@@ -67,7 +69,47 @@ def describe(square: Pixels) -> Descriptor:
     return descriptor
 
 
-def compare_closely(one: Pixels, other: Pixels, *, mirrored: bool) -> tuple[float, tuple[Box, Box]]:
+class Look:
+    """A photo as it is compared closely: what is computed of it is kept, as it is compared with many."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        """Take uint8 `[side, side, 3]`."""
+        self.pixels = pixels
+        self._grays: dict[bool, Image.Image] = {}
+        self._bands: dict[tuple[int, bool, bool], _Values] = {}
+
+    def band(self, side: int, *, fine: bool = False, mirrored: bool = False) -> _Values:
+        """Return the details that are compared, at a size.
+
+        Args:
+            side: Pixels that the photo is resized to.
+            fine: The finer band of frequencies.
+            mirrored: Of the mirror image.
+        """
+        key = (side, fine, mirrored)
+        if key not in self._bands:
+            resized = self._gray(mirrored).resize((side, side), Image.Resampling.BICUBIC)
+            self._bands[key] = _band(resized, *(_FINE_BLURS if fine else _COARSE_BLURS))
+        return self._bands[key]
+
+    def template(self, *, fine: bool = False) -> _Values:
+        """Return the middle of the photo's details, which is sought in another's."""
+        if fine:
+            return _band(self._gray(False), *_FINE_BLURS)[2 * _MARGIN : -2 * _MARGIN, 2 * _MARGIN : -2 * _MARGIN]
+        shrunk = self._gray(False).resize((_SIDE, _SIDE), Image.Resampling.BOX)
+        return _band(shrunk, *_COARSE_BLURS)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+
+    def _gray(self, mirrored: bool) -> Image.Image:
+        if mirrored not in self._grays:
+            self._grays[mirrored] = (
+                self._gray(False).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+                if mirrored
+                else _shrink(self.pixels, _FINE)
+            )
+        return self._grays[mirrored]
+
+
+def compare_closely(one: Look, other: Look, *, mirrored: bool) -> tuple[float, tuple[Box, Box]]:
     """Return how alike the details of two photos are once they lie on each other, and where they do.
 
     The likeness, -1 to 1, is the largest normalised correlation over scales of ±6 % and shifts of ±10 %, of what a
@@ -75,38 +117,34 @@ def compare_closely(one: Pixels, other: Pixels, *, mirrored: bool) -> tuple[floa
     have little texture, which is why `evidence` has the last word.
 
     Args:
-        one: uint8 `[side, side, 3]`.
-        other: of the same shape.
+        one: a photo.
+        other: another of the same side.
         mirrored: compare with the mirror image of the other.
 
     Returns:
         The likeness, and the box of each that shows the same, in shares of the side: it may reach beyond.
     """
     whole = (0.0, 0.0, 1.0, 1.0)
-    if np.array_equal(one, other[:, ::-1] if mirrored else other):
+    if np.array_equal(one.pixels, other.pixels[:, ::-1] if mirrored else other.pixels):
         return 1.0, (whole, whole)  # one file with other metadata: common, and no work
-    fixed, moving = _shrink(one, _FINE), _shrink(other, _FINE)
-    if mirrored:
-        moving = moving.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    template = _band(fixed.resize((_SIDE, _SIDE), Image.Resampling.BOX), 0, 3)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    template = one.template()
     coarse: list[tuple[float, int, int, int]] = []
     for side in _SCALES:
         if coarse and coarse[0][0] < _HOPELESS:
             break
         middle = (side - len(template)) // 2
-        field = _band(moving.resize((side, side), Image.Resampling.BICUBIC), 0, 3)
-        coarse.append((*_match(field, template, middle, middle, _REACH), side))
+        coarse.append((*_match(other.band(side, mirrored=mirrored), template, middle, middle, _REACH), side))
     likeness, top, left, side = max(coarse)
     boxes = (whole, _place(top, left, side, _SIDE, _MARGIN))
     if likeness < _MIN_COARSE:
         return likeness, boxes
     margin = 2 * _MARGIN
-    template = _band(fixed, 1, 4)[margin:-margin, margin:-margin]
+    template = one.template(fine=True)
     # As they are, too: along the streaks of one texture any place seems right from afar.
     tried = [(2 * side + more, 2 * top, 2 * left) for more in (-1, 0, 1)] + [(_FINE, margin, margin)]
     fine = []
     for finer, below, beside in tried:
-        field = _band(moving.resize((finer, finer), Image.Resampling.BICUBIC), 1, 4)
+        field = other.band(finer, fine=True, mirrored=mirrored)
         fine.append((*_match(field, template, below, beside, 1), finer))
     likeness, top, left, side = max(fine)
     return likeness, (whole, _place(top, left, side, _FINE, margin))

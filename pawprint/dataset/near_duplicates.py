@@ -11,13 +11,14 @@ how like a set's different photos are, the set itself tells: where they are like
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
 from pawprint.dataset.evidence import MAX_DIFFERENCE, MIN_SIDE, NOTHING_ALIKE, Evidence, Kinship, weigh, weigh_tiny
-from pawprint.dataset.likeness import MIRROR, NUM_COEFFICIENTS, Descriptor, Pixels, compare_closely
+from pawprint.dataset.likeness import MIRROR, NUM_COEFFICIENTS, Descriptor, Look, Pixels, compare_closely
 
 MIN_LIKENESS = 0.72
 """Likeness of details from which on two photos are weighed (see `compare_closely`)."""
@@ -34,6 +35,8 @@ MAX_SCENE, MAX_SCENE_SHARE = 20, 0.1
 
 _BLOCK = 2**18
 """Pairs compared at once: few enough to need no memory to speak of, and many, since a product has a start-up cost."""
+_LOOKS_KEPT = 64
+"""Photos whose details are kept while they are compared with others: ten megabytes."""
 _SAMPLE = 40
 """Photos by which a set is judged."""
 _STRANGER = 25
@@ -77,7 +80,7 @@ class NearDuplicates:
             read: gives a member's pixels, uint8 `[side, side, 3]`.
         """
         self.pairs: list[NearDuplicate] = []
-        self._read = read
+        self._looks = lru_cache(_LOOKS_KEPT)(lambda number: Look(read(self._members[number])))
         self._members: list[str] = []
         self._descriptors: list[Descriptor] = []
         self._sides: list[int] = []
@@ -188,10 +191,11 @@ class NearDuplicates:
         mirrored = bool(((one * MIRROR) @ another) > one @ another)
         # Sorted, since which lies on which may decide a close case.
         first, second = sorted((photo, other), key=lambda number: self._members[number])
-        pixels = self._read(self._members[first]), self._read(self._members[second])
+        looks = self._looks(first), self._looks(second)
+        pixels = looks[0].pixels, looks[1].pixels
         if side < MIN_SIDE:
             return 1.0, mirrored, weigh_tiny(*pixels, mirrored=mirrored)
-        likeness, boxes = compare_closely(*pixels, mirrored=mirrored)
+        likeness, boxes = compare_closely(*looks, mirrored=mirrored)
         if likeness < least:
             return likeness, mirrored, NOTHING_ALIKE
         return likeness, mirrored, weigh(*pixels, boxes, mirrored=mirrored, side=side)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pawprint.dataset.copies import drop_conflicts
 from pawprint.dataset.decode import decode_photo
-from pawprint.dataset.likeness import MIRROR, Pixels, compare_closely, describe
+from pawprint.dataset.likeness import MIRROR, Look, Pixels, compare_closely, describe
 from pawprint.dataset.near_duplicates import NearDuplicates
 from pawprint.dataset.splits import Candidate
 from pawprint.dataset.writer import write_dataset
@@ -223,8 +223,8 @@ def test_a_mirrored_photo_has_the_mirrored_descriptor(squares: dict[str, Pixels]
     square = squares["cats/0.jpg"]
     other = np.ascontiguousarray(square[:, ::-1])
     np.testing.assert_array_equal(describe(other), describe(square) * MIRROR)
-    assert compare_closely(square, other, mirrored=True)[0] == pytest.approx(1)
-    assert compare_closely(square, other, mirrored=False)[0] < 0.8
+    assert compare_closely(Look(square), Look(other), mirrored=True)[0] == pytest.approx(1)
+    assert compare_closely(Look(square), Look(other), mirrored=False)[0] < 0.8
 
 
 def test_blank_photos_are_like_none() -> None:
