@@ -12,24 +12,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
 from pawprint.dataset.evidence import MAX_DIFFERENCE, MIN_SIDE, NOTHING_ALIKE, Evidence, Kinship, weigh, weigh_tiny
-from pawprint.dataset.likeness import MIRROR, NUM_COEFFICIENTS, Descriptor, Look, Pixels, compare_closely
+from pawprint.dataset.likeness import MIRROR, NUM_COEFFICIENTS, Box, Descriptor, Look, Pixels, compare_closely
 
 MIN_LIKENESS = 0.72
 """Likeness of details from which on two photos are weighed (see `compare_closely`)."""
 MIN_COSINE = 0.65
 """Cosine of two descriptors from which on a closer look is taken: one in 50,000 pairs of different photos."""
-MAX_MISSES = 10
-"""Closer looks in vain after which a photo is let go, so that thousands of pictures of one pattern take no hours."""
-_COST = 2
-"""Misses that one counts for if it was weighed, which takes as long as several looks."""
-MAX_FRAMES = 4
-"""Photos of its scene that a photo is compared with in the search for its copies."""
+MAX_LOOKS, MAX_WEIGHED = 10, 5
+"""Closer looks at the photos most alike at a glance, and weighings of those most alike on the closer look: thousands
+of pictures of one pattern then take no hours."""
 MAX_SCENE, MAX_SCENE_SHARE = 20, 0.1
 """A scene of more photos than both is all there is: a camera that never moved, which no split can keep apart."""
 
@@ -64,6 +62,25 @@ class NearDuplicate:
     difference: float
     """The largest local one, in units of what storing a copy badly does."""
     mirrored: bool
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A photo laid on one before it."""
+
+    photo: int
+    other: int
+    pixels: tuple[Pixels, Pixels]
+    likeness: float
+    boxes: tuple[Box, Box] | None
+    """None where there are too few pixels to lay on each other."""
+    mirrored: bool
+
+    def weigh(self, side: int) -> Evidence:
+        """Return what they differ by, seen at so many pixels a side."""
+        if self.boxes is None:
+            return weigh_tiny(*self.pixels, mirrored=self.mirrored)
+        return weigh(*self.pixels, self.boxes, mirrored=self.mirrored, side=side)
 
 
 class NearDuplicates:
@@ -140,29 +157,22 @@ class NearDuplicates:
         return [group for group in self._join(self._scene_of) if len(group) > most]
 
     def _look_closely(self, photo: int, cosines: npt.NDArray[np.float32]) -> None:
-        """Compare a photo with those before it, the most alike first, until it has found its copies."""
+        """Compare a photo with those before it that look like it, until it has found its copies."""
         pending = np.flatnonzero(cosines)
-        seen: set[int] = set()
-        misses = frames = 0
+        pending = pending[np.argsort(-cosines[pending], kind="stable")]
+        # The photo that stands for all of its copies: what is no copy of that one is no copy at all.
+        others = dict.fromkeys(int(self._copy_of[candidate]) for candidate in pending)
+        looks = [self._look(photo, other) for other in islice(others, MAX_LOOKS)]
+        looks = [look for look in looks if look.likeness >= MIN_LIKENESS]
         scene: NearDuplicate | None = None
-        for candidate in pending[np.argsort(-cosines[pending], kind="stable")]:
-            # The photo that stands for all of its copies: what is no copy of that one is no copy at all.
-            other = int(self._copy_of[candidate])
-            if other in seen:
-                continue
-            seen.add(other)
-            pair = self._compare(photo, other)
+        for look in sorted(looks, key=lambda look: -look.likeness)[:MAX_WEIGHED]:
+            pair = self._judge(look)
             if pair.kinship is Kinship.COPY:
-                self._copy_of[photo], self._scene_of[photo] = other, self._scene_of[other]
+                self._copy_of[photo], self._scene_of[photo] = look.other, self._scene_of[look.other]
                 self.pairs.append(pair)
                 return
-            if pair.kinship is Kinship.NONE:
-                misses += _COST if pair.likeness >= MIN_LIKENESS else 1
-            else:
-                frames += 1
-                scene = scene or self._find_scene(photo, other, pair)
-            if misses >= MAX_MISSES or frames == MAX_FRAMES:
-                break
+            if pair.kinship is Kinship.SCENE and scene is None:
+                scene = self._find_scene(photo, look.other, pair)
         if scene is not None:
             self.pairs.append(scene)
 
@@ -170,35 +180,29 @@ class NearDuplicates:
         """Put a photo into another's scene, if it shares that with the photo that stands for it as well."""
         head = int(self._scene_of[other])
         if head != other:
-            pair = self._compare(photo, head)
+            pair = self._judge(self._look(photo, head))
             if pair.kinship is Kinship.NONE:
                 return None
         self._scene_of[photo] = head
         return pair
 
-    def _compare(self, photo: int, other: int) -> NearDuplicate:
-        side = min(self._sides[photo], self._sides[other])
-        likeness, mirrored, evidence = self._weigh(photo, other, side)
-        kinship = Kinship.NONE
-        if evidence.difference < MAX_DIFFERENCE or evidence.shared > 0:
-            kinship = evidence.judge(self._limit(side))
-        return NearDuplicate(
-            self._members[other], self._members[photo], kinship, likeness, evidence.difference, mirrored
-        )
-
-    def _weigh(self, photo: int, other: int, side: int, least: float = MIN_LIKENESS) -> tuple[float, bool, Evidence]:
+    def _look(self, photo: int, other: int) -> _Comparison:
         one, another = (self._descriptors[number].astype(np.int64) for number in (photo, other))
         mirrored = bool(((one * MIRROR) @ another) > one @ another)
         # Sorted, since which lies on which may decide a close case.
         first, second = sorted((photo, other), key=lambda number: self._members[number])
         looks = self._looks(first), self._looks(second)
-        pixels = looks[0].pixels, looks[1].pixels
-        if side < MIN_SIDE:
-            return 1.0, mirrored, weigh_tiny(*pixels, mirrored=mirrored)
-        likeness, boxes = compare_closely(*looks, mirrored=mirrored)
-        if likeness < least:
-            return likeness, mirrored, NOTHING_ALIKE
-        return likeness, mirrored, weigh(*pixels, boxes, mirrored=mirrored, side=side)
+        likeness, boxes = 1.0, None
+        if min(self._sides[photo], self._sides[other]) >= MIN_SIDE:
+            likeness, boxes = compare_closely(*looks, mirrored=mirrored)
+        return _Comparison(photo, other, (looks[0].pixels, looks[1].pixels), likeness, boxes, mirrored)
+
+    def _judge(self, look: _Comparison) -> NearDuplicate:
+        side = min(self._sides[look.photo], self._sides[look.other])
+        evidence = look.weigh(side) if look.likeness >= MIN_LIKENESS else NOTHING_ALIKE
+        kinship = evidence.judge(self._limit(side)) if evidence is not NOTHING_ALIKE else Kinship.NONE
+        first, second = self._members[look.other], self._members[look.photo]
+        return NearDuplicate(first, second, kinship, look.likeness, evidence.difference, look.mirrored)
 
     def _limit(self, side: int) -> float:
         """Return by how much copies may differ in this set, seen at so many pixels a side."""
@@ -221,7 +225,7 @@ class NearDuplicates:
             order = np.argsort(-alike, kind="stable")
             strangers = [int(n) for n in order if self._sides[n] >= side and n != photo]
             if len(strangers) >= _STRANGER:
-                _, _, evidence = self._weigh(photo, strangers[_STRANGER - 1], side, least=-1.0)
+                evidence = self._look(photo, strangers[_STRANGER - 1]).weigh(side)
                 # Where the grain tells them apart, the rest need not.
                 differences.append(evidence.difference if evidence.same_shot else np.inf)
         if len(differences) < _SAMPLE // 4:
