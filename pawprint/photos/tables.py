@@ -11,7 +11,7 @@ from pawprint.photos.tabular.gather import gather_rosters, gather_sheets, is_for
 from pawprint.photos.tabular.limits import TableError
 from pawprint.photos.tabular.matching import PhotoNames
 from pawprint.photos.tabular.onehot import find_one_hot
-from pawprint.photos.tabular.reading import build_reading, find_splits, settle_splits
+from pawprint.photos.tabular.reading import build_reading, describe_photos, find_splits, settle_splits
 from pawprint.photos.tabular.roster import Roster, find_roster, join_rosters
 from pawprint.photos.tabular.sheet import Sheet
 from pawprint.photos.tabular.sheets import likely_tables
@@ -24,10 +24,13 @@ class Survey:
     Attributes:
         readings: Every reading they give, that of the most photos first.
         remarks: Whole sentences: why a table that names the photos gives no classes.
+        details: What tables without a label say of the photos, such as the patient and the date: readings whose
+            photos are of class "", for those whose classes come from elsewhere.
     """
 
     readings: tuple[Reading, ...]
     remarks: tuple[str, ...]
+    details: tuple[Reading, ...] = ()
 
 
 def read_tables(listing: Listing) -> list[Reading]:
@@ -42,9 +45,12 @@ def survey_tables(listing: Listing) -> Survey:
     remarks: list[str] = []
     rosters = join_rosters(gather_rosters(listing, PhotoNames(listing.photos), remarks))
     readings: list[Reading] = []
+    details: list[Reading] = []
     for roster in rosters:
         decision = decide_label(roster)
         remarks += decision.remarks
+        if not decision.choices:
+            details.append(describe_photos(roster))
         for choice in decision.choices:
             reading = build_reading(roster, choice, listing)
             if isinstance(reading, str):
@@ -53,7 +59,7 @@ def survey_tables(listing: Listing) -> Survey:
                 readings.append(reading)
     splits = find_splits(rosters)
     readings = [settle_splits(reading, splits) for reading in _without_repeats(readings)]
-    return Survey(tuple(readings), tuple(dict.fromkeys(remarks)))
+    return Survey(tuple(readings), tuple(dict.fromkeys(remarks)), tuple(one for one in details if one.columns))
 
 
 def read_named_table(listing: Listing, text: str) -> Reading:

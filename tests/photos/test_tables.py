@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from pawprint.errors import UserError
@@ -293,12 +295,19 @@ def test_json(name: str, text: str) -> None:
     assert len(set(labels_of(reading).values())) == 2
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "latin-1"])
-def test_encodings(encoding: str) -> None:
+@pytest.mark.parametrize(
+    "encoding,kinds",
+    [
+        *((encoding, ["Bär", "Füchse"]) for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp1252")),
+        ("cp1251", ["кошка", "собака"]),
+        ("gbk", ["这是猫", "大黄狗"]),
+    ],
+)
+def test_encodings(encoding: str, kinds: list[str]) -> None:
     photos = [f"{n}.jpg" for n in range(6)]
-    text = "image,label\r\n" + "".join(f"{photo},{['Bär', 'Füchse'][n % 2]}\r\n" for n, photo in enumerate(photos))
+    text = "image,label\r\n" + "".join(f"{photo},{kinds[n % 2]}\r\n" for n, photo in enumerate(photos))
     reading = only(read_tables(make_listing(photos, {"labels.csv": text.encode(encoding)})))
-    assert set(labels_of(reading).values()) == {"Bär", "Füchse"}
+    assert set(labels_of(reading).values()) == set(kinds)
 
 
 def test_what_labels_cannot_name_is_said_with_what_there_is() -> None:
@@ -324,3 +333,36 @@ def test_tables_of_something_else_say_nothing() -> None:
         "empty.csv": "",
     }
     assert read_tables(make_listing(photos, files)) == []
+
+
+def test_what_a_table_without_a_label_says_is_kept_for_photos_in_class_folders() -> None:
+    photos = [f"{kind}/{n}{kind}.jpg" for kind in ("cats", "dogs") for n in range(6)]
+    rows = [
+        ["file", "patient", "taken"],
+        *([photo, f"P{n // 3}", f"2024-01-{n + 1:02}"] for n, photo in enumerate(photos)),
+    ]
+    survey = survey_tables(make_listing(photos, {"visits.csv": csv_text(rows)}))
+    assert survey.readings == ()
+    (detail,) = survey.details
+    assert (detail.columns, detail.groups) == (("patient", "taken"), ("patient",))
+    assert detail.photos[3].columns == ("P1", "2024-01-04")
+
+
+def test_a_table_of_more_rows_than_are_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pawprint.photos.tabular.sheet.MAX_ROWS", 5)
+    photos = [f"{n}.jpg" for n in range(6)]
+    rows = [["image", "label"], *([photo, "ab"[n % 2]] for n, photo in enumerate(photos))]
+    listing = make_listing(photos, {"train.csv": csv_text(rows)})
+    assert survey_tables(listing).remarks == ("train.csv is not read as a table: it has more than 5 rows",)
+    with pytest.raises(UserError, match="more than 5 rows"):
+        read_named_table(listing, "train.csv")
+
+
+def test_many_photos_of_one_name_are_told_by_their_folder_in_linear_time() -> None:
+    photos = [f"set/p{patient:05}/{n}.jpg" for patient in range(3000) for n in range(2)]
+    rows = [["path", "label"], *([f"/data/me/{photo[4:]}", "ab"[at % 2]] for at, photo in enumerate(photos))]
+    started = time.monotonic()
+    reading = only(read_tables(make_listing(photos, {"labels.csv": csv_text(rows)})))
+    assert len(reading.photos) == len(photos)
+    assert labels_of(reading)["set/p00007/1.jpg"] == "b"
+    assert time.monotonic() - started < 30

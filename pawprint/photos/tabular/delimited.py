@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import Literal
 
 from pawprint.photos.tabular.limits import EVIDENCE_ROWS, LONGEST_CELL, TableError
-from pawprint.photos.tabular.matching import AmbiguousNameError, PhotoNames, has_photo_suffix
+from pawprint.photos.tabular.matching import PhotoNames, has_photo_suffix
 from pawprint.photos.tabular.sheet import Sheet, make_sheet
 
 Cutter = Callable[[str], Iterator[list[str]]]
@@ -88,15 +88,7 @@ def is_header(first: list[str], names: PhotoNames) -> bool:
     numbers = [cell for cell in cells if _is_number(cell)]
     if numbers and (len(numbers) < 2 or numbers != [str(int(numbers[0] == "1") + at) for at in range(len(numbers))]):
         return False
-    return not any(names_photo(cell, names) for cell in cells if cell not in numbers)
-
-
-def names_photo(cell: str, names: PhotoNames) -> bool:
-    """Return whether a cell means a photo, or one of several."""
-    try:
-        return names.find(cell) is not None
-    except AmbiguousNameError:
-        return True
+    return not any(names.may_mean(cell) for cell in cells if cell not in numbers)
 
 
 def _weigh(cut: Cutter, sample: str, names: PhotoNames) -> tuple[float, ...] | None:
@@ -111,7 +103,7 @@ def _weigh(cut: Cutter, sample: str, names: PhotoNames) -> tuple[float, ...] | N
     width, usual = Counter(map(len, below)).most_common(1)[0]
     if width < 2:
         return None
-    named = max(sum(names_photo(row[at], names) for row in rows if len(row) > at) for at in range(min(width, 50)))
+    named = max(sum(names.may_mean(row[at]) for row in rows if len(row) > at) for at in range(min(width, 50)))
     if named == 0:
         return None
     return named / len(rows), usual / len(below)

@@ -15,6 +15,8 @@ UPLOADED = re.compile(r"[0-9a-f]{8}-")
 # Photos of a published set often stand in another format than its table names.
 STRANGE_SUFFIXES = frozenset({*PHOTO_SUFFIXES, ".dcm", ".dicom", ".heic", ".jpeg2000", ".svs", ".nii"})
 LONGEST_NAME_CELL = 1024
+MOST_ALIKE = 1000
+"""Photos of one name among which the folders are compared: of more, only a whole path tells which is meant."""
 
 
 class AmbiguousNameError(Exception):
@@ -28,7 +30,8 @@ def split_path(text: str) -> tuple[str, ...]:
     (('cats', '1.jpg'), ('C:', 'cats', '1.jpg'), ('1.jpg',))
     """
     path = unicodedata.normalize("NFC", text.strip()).replace("\\", "/")
-    path = SCHEME.sub("", path, count=1)
+    if "://" in path:
+        path = SCHEME.sub("", path, count=1)
     return tuple(part for part in (part.strip() for part in path.split("/")) if part not in {"", ".", ".."})
 
 
@@ -56,6 +59,7 @@ class PhotoNames:
         self._by_path: dict[tuple[str, ...], list[str]] = defaultdict(list)
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._by_tail: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._by_number: dict[int, list[str]] = defaultdict(list)
         for photo, parts in self._parts.items():
             if not parts:
@@ -65,8 +69,19 @@ class PhotoNames:
             self._by_path[_fold(parts)].append(photo)
             self._by_name[name].append(photo)
             self._by_stem[stem].append(photo)
+            if len(parts) > 1:
+                for tail in {name, stem}:
+                    self._by_tail[parts[-2].casefold(), tail].append(photo)
             if stem.isascii() and stem.isdigit() and len(stem) < 18:
                 self._by_number[int(stem)].append(photo)
+
+    def may_mean(self, cell: str) -> bool:
+        """Return whether a cell may mean a photo, or one of several."""
+        parts = split_path(cell) if 0 < len(cell) <= LONGEST_NAME_CELL else ()
+        try:
+            return bool(parts and self._find_named(parts[-1].casefold())) or self.find(cell) is not None
+        except AmbiguousNameError:
+            return True
 
     def find(self, cell: str, *, near: Sequence[str] = (), split: str | None = None, whole: bool = False) -> str | None:
         """Return the photo that a cell means, by the longest tail of its path that a photo shares.
@@ -108,6 +123,18 @@ class PhotoNames:
             if len(path) > 1 and (exact := self._by_path.get(path)):
                 return list(exact), len(parts) - 1
         name = parts[-1].casefold()
+        found = self._by_tail.get((parts[-2].casefold(), name)) if len(parts) > 1 else None
+        found = found or self._find_named(name)
+        if len(found) > MOST_ALIKE:
+            raise AmbiguousNameError(parts[-1])
+        if not found:
+            return [], 0
+        tails = [_shared_tail(self._parts[photo][:-1], parts[:-1]) for photo in found]
+        longest = max(tails)
+        return [photo for photo, tail in zip(found, tails, strict=True) if tail == longest], longest
+
+    def _find_named(self, name: str) -> list[str]:
+        """Return the photos of a name, with or without its suffix or with another, wherever they lie."""
         found = self._by_name.get(name) or self._by_stem.get(name)
         if not found and cut_suffix(name)[1] in STRANGE_SUFFIXES:
             found = self._by_stem.get(cut_suffix(name)[0])
@@ -116,11 +143,7 @@ class PhotoNames:
             found = self._by_number.get(int(name))
         if not found and (uploaded := UPLOADED.match(name)):
             found = self._by_name.get(name[uploaded.end() :])
-        if not found:
-            return [], 0
-        tails = [_shared_tail(self._parts[photo][:-1], parts[:-1]) for photo in found]
-        longest = max(tails)
-        return [photo for photo, tail in zip(found, tails, strict=True) if tail == longest], longest
+        return found or []
 
     def _nearest(
         self, candidates: list[str], parts: tuple[str, ...], near: Sequence[str], split: str | None
@@ -135,7 +158,8 @@ class PhotoNames:
             named = [photo for photo in candidates if split in {find_split(part) for part in self._parts[photo][:-1]}]
             candidates = named or candidates
         reach = [_shared_tail(self._parts[photo][: len(near)][::-1], tuple(near)[::-1]) for photo in candidates]
-        return [photo for photo, shared in zip(candidates, reach, strict=True) if shared == max(reach)]
+        furthest = max(reach)
+        return [photo for photo, shared in zip(candidates, reach, strict=True) if shared == furthest]
 
 
 def _fold(parts: Sequence[str]) -> tuple[str, ...]:

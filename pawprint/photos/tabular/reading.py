@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from pawprint.photos.left_out import LeftOut
@@ -68,6 +69,22 @@ def build_reading(roster: Roster, choice: Choice, listing: Listing) -> Reading |
         columns=tuple(roster.header[at] for at in other),
         groups=find_groups(roster, choice.column),
         notes=tuple(notes),
+    )
+
+
+def describe_photos(roster: Roster) -> Reading:
+    """Return what a roster without a label says of its photos: their class is ""."""
+    other = _other_columns(roster, Choice()) if roster.named else []
+    first = {row.photo: row for row in reversed(roster.rows)}
+    return Reading(
+        labels="",
+        explanation=f"{_name_tables(roster.members)} names {len(first):,} photos and no class",
+        photos=tuple(
+            Labelled(photo, "", first[photo].split, tuple(_cut(first[photo].cells[at]) for at in other))
+            for photo in sorted(first)
+        ),
+        columns=tuple(roster.header[at] for at in other),
+        groups=find_groups(roster, None),
     )
 
 
@@ -184,18 +201,26 @@ def settle_splits(reading: Reading, splits: Mapping[str, str]) -> Reading:
         reading: Its photos have the splits of their rows.
         splits: What any table says.
     """
-    photos = reading.photos
-    if not any(photo.split for photo in photos):
-        photos = tuple(replace(photo, split=splits.get(photo.member)) for photo in photos)
-    photos = tuple(replace(photo, split=photo.split or _split_of_folder(photo.member)) for photo in photos)
-    named = {photo.split for photo in photos}
+    given = any(photo.split for photo in reading.photos)
+    settled = [
+        photo.split
+        or (None if given else splits.get(photo.member))
+        or _split_of_folder(photo.member.rpartition("/")[0])
+        for photo in reading.photos
+    ]
+    named = set(settled)
     if named <= {"train", None} or not named & {"train", None}:
-        photos = tuple(replace(photo, split=None) for photo in photos)
+        settled = [None] * len(settled)
+    photos = tuple(
+        photo if photo.split == split else replace(photo, split=split)
+        for photo, split in zip(reading.photos, settled, strict=True)
+    )
     return replace(reading, photos=photos)
 
 
-def _split_of_folder(member: str) -> str | None:
-    return next((split for part in split_path(member)[:-1] if (split := find_split(part))), None)
+@lru_cache(maxsize=10_000)
+def _split_of_folder(folder: str) -> str | None:
+    return next((split for part in split_path(folder) if (split := find_split(part))), None)
 
 
 def _other_columns(roster: Roster, choice: Choice) -> list[int]:

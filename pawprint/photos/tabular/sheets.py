@@ -11,6 +11,7 @@ from pawprint.photos.tabular.limits import TableError
 from pawprint.photos.tabular.matching import PhotoNames, cut_suffix, split_path
 from pawprint.photos.tabular.records import find_records, load_json, load_lines
 from pawprint.photos.tabular.sheet import Sheet
+from pawprint.photos.tabular.split_words import find_split
 from pawprint.photos.tabular.text import decode_text
 from pawprint.photos.zips import UnreadableMemberError
 
@@ -64,11 +65,15 @@ def _of_json(member: str, content: Any) -> Iterator[Sheet]:
 
 
 def read_name_list(member: str, read: Callable[[str], bytes], names: PhotoNames) -> Sheet | None:
-    """Return a file that names a photo a line and nothing else, as lists of a split do, or None."""
-    if PurePosixPath(member).suffix.lower() not in TEXT_SUFFIXES:
+    """Return a file that names a photo a line and nothing else, as lists of a split do, or None.
+
+    What such a list tells is its own name: `test.txt`.
+    """
+    path = PurePosixPath(member)
+    if path.suffix.lower() not in TEXT_SUFFIXES or find_split(path.name) is None:
         return None
     try:
         lines = [line for line in decode_text(read(member)).splitlines() if line.strip()]
+        return read_rows(member, ([line] for line in lines), names) if lines else None
     except (UserError, UnreadableMemberError, TableError):
         return None
-    return read_rows(member, ([line] for line in lines), names) if lines else None

@@ -1,9 +1,14 @@
 """The text of a table, whatever program wrote it."""
 
 import codecs
+import re
 
+from pawprint.photos.name_encodings import weigh_pages
 from pawprint.photos.tabular.limits import LARGEST_TABLE, TableError
 
+CELLS = re.compile(rb"[^,;\t\r\n\"\d/]+")
+MOST_WEIGHED = 2**20
+"""Bytes that are looked at to tell the code page."""
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -14,7 +19,7 @@ MARKS = (
 
 
 def decode_text(data: bytes) -> str:
-    r"""Decode a table: by its mark, as UTF-8, as UTF-16 without a mark, else as Windows writes Western European.
+    r"""Decode a table: by its mark, as UTF-8, as UTF-16 without a mark, else in the code page that it reads best in.
 
     >>> decode_text("bär".encode("cp1252")), decode_text("\ufeffbär".encode("utf-16-le"))
     ('bär', 'bär')
@@ -41,4 +46,6 @@ def decode_text(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+        words = dict.fromkeys(word for word in CELLS.findall(data[:MOST_WEIGHED]) if not word.isascii())
+        page, _ = weigh_pages(list(words))
+        return data.decode(page, errors="replace")
