@@ -124,7 +124,8 @@ def suggest_groups(labelled: Sequence[Labelled]) -> tuple[str, ...]:
 
 def mixes_prefixes(candidate: Candidate, folders: Candidate) -> bool:
     """Return whether file names begin with the same words in every class folder: either may be the class."""
-    if candidate.doubt:
+    # Numbers before numbers (`3_0012.jpg`) count within a folder: where that has a name, it is the class.
+    if candidate.doubt or all(one.label.isdigit() for one in candidate.reading.photos):
         return False
     class_of = {one.member: one.label for one in folders.reading.photos}
     by_class: dict[str, Counter[str]] = defaultdict(Counter)

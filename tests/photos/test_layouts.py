@@ -10,6 +10,7 @@ from pawprint.errors import UserError
 from pawprint.photos.choice import choose_reading
 from pawprint.photos.labels import reason_to_ignore
 from pawprint.photos.readings import Listing, Reading
+from tests.photos.labelling import label_members
 
 Counts = dict[str | None, dict[str, int]]
 
@@ -349,3 +350,8 @@ def test_of_two_formats_in_some_folders_masks_are_small_and_photos_are_not() -> 
             tuple(sorted(photos)), (), lambda name, size=size: bytes(size if name.endswith("png") else 900)
         )
         assert counts_of(choose_reading(listing, "auto")) == {None: expected}
+
+
+def test_numbers_before_numbers_in_class_folders_are_no_classes() -> None:
+    members = [f"{label}/{first}_{n}.jpg" for label in ("ants", "bees") for first in range(6) for n in range(6)]
+    assert {one.label for one in label_members(members)[0]} == {"ants", "bees"}
