@@ -24,7 +24,7 @@ from pawprint.photos.folder_readings import (
 )
 from pawprint.photos.layouts import Layout, read_layout
 from pawprint.photos.readings import Listing, Reading
-from pawprint.photos.tables import read_named_table, survey_tables
+from pawprint.photos.tables import Survey, read_named_table, survey_tables
 from pawprint.photos.weighing import attach_columns, count_classes, weigh_tables
 
 LAYOUT = (
@@ -77,11 +77,11 @@ def choose_reading(listing: Listing, labels: str, *, name: str = "the source") -
         UserError: One class or none, or no such reading.
     """
     check_labels(labels)
-    if labels == "auto":
-        reading = _choose(listing, name)
-    elif labels in {"folder", "prefix"} or DEPTH.fullmatch(labels) or _is_pattern(labels):
-        reading = _read_as_told(read_layout(listing), labels, name)
-        reading = attach_columns(reading, survey_tables(listing).readings)
+    by_names = labels in {"folder", "prefix"} or DEPTH.fullmatch(labels) or _is_pattern(labels)
+    if labels == "auto" or by_names:
+        survey = survey_tables(listing)
+        told = _read_as_told(read_layout(listing), labels, name) if by_names else _choose(listing, survey, name)
+        reading = attach_columns(told, (*survey.readings, *survey.details))
     else:
         reading = read_named_table(listing, labels)
     _check_two_classes(reading, labels, name)
@@ -110,11 +110,10 @@ def _read_as_told(layout: Layout, labels: str, name: str) -> Reading:
     return join_spellings(folders[0].reading)
 
 
-def _choose(listing: Listing, name: str) -> Reading:
+def _choose(listing: Listing, survey: Survey, name: str) -> Reading:
     layout = read_layout(listing)
     folders = read_folders(layout)
     prefixes = read_prefixes(layout)
-    survey = survey_tables(listing)
     sure = folders[0] if len(folders) == 1 and not folders[0].doubt else None
     if sure and prefixes and mixes_prefixes(prefixes, sure):
         folders, sure = [*folders, prefixes], None

@@ -1,6 +1,7 @@
 """What the archives and folders of one source hold together, as the one listing that labels are read from."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from pawprint.photos.limits import LARGEST_PHOTO
 from pawprint.photos.photo_table import Photo
 from pawprint.photos.readings import Listing, Reading
 from pawprint.photos.zips import UnreadableMemberError, open_zip, read_member, sort_members, warn_of_names
+
+SMALL = 2**20
+MOST_TOGETHER = 64 * 2**20
+MOST_COMPANIONS = 5000
+"""Bytes of a companion that is read together with others, of all of these, and how many they are."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +93,34 @@ def _name(contents: Contents, member: str) -> str:
 
 
 def _reader(contents: Sequence[Contents]) -> Callable[[str], bytes]:
+    together: dict[Path, dict[str, bytes]] = {}
+
     def read(name: str) -> bytes:
         for one in contents:
             member = name.removeprefix(f"{one.split}/") if one.split else name
             if _name(one, member) == name:
-                return _read(one.path, member)
+                if one.path not in together:
+                    together[one.path] = {} if one.path.is_dir() else _read_small(one)
+                known = together[one.path].get(member)
+                return _read(one.path, member) if known is None else known
         raise KeyError(name)
 
     return read
+
+
+def _read_small(contents: Contents) -> dict[str, bytes]:
+    """Read the small companions of a zip in one go: to open it for each of a thousand tables takes minutes."""
+    found: dict[str, bytes] = {}
+    left = MOST_TOGETHER
+    with open_zip(contents.path) as archive:
+        for member in contents.companions[:MOST_COMPANIONS]:
+            size = archive.getinfo(member).file_size
+            if size > SMALL or size > left:
+                continue
+            with suppress(UnreadableMemberError):  # said when it is asked for
+                found[member] = read_member(archive, member, largest=SMALL)
+                left -= size
+    return found
 
 
 def _read(path: Path, member: str) -> bytes:

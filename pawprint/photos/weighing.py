@@ -63,7 +63,7 @@ def attach_columns(reading: Reading, tables: Sequence[Reading]) -> Reading:
         says = {one.member: one for one in table.photos if one.member in known}
         if len(says) < 0.9 * len(known):
             continue
-        same = _agree(table, reading)
+        same = not table.labels or _agree(table, reading)  # a table without a label has columns alone
         columns = table.columns if same else (_label_column(table), *table.columns)
         empty = ("",) * len(columns)
         photos = []

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pawprint.errors import UserError
+from pawprint.photos.collection import load_photos
 from pawprint.photos.grammar import Place
 from pawprint.photos.places import receive_path
 from pawprint.photos.recall import recall_archive
@@ -157,14 +158,10 @@ def test_shards_are_a_source(
 ) -> None:
     monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "cache"))
     assert receive_path(Place("path", str(parquet_folder))).kind == "shards"
-    # Two classes are told by the table inside, which the artifact's labels come from once tables are read there.
-    manifest = fetch_photos(
-        str(parquet_folder),
-        tmp_path / "photos",
-        keep_photos=keep_photos,
-        resolve_uri=Path,
-        labelled=False,
-    )
+    manifest = fetch_photos(str(parquet_folder), tmp_path / "photos", keep_photos=keep_photos, resolve_uri=Path)
+    assert manifest.counts == {"test": {"cat": 2, "dog": 2}, "train": {"cat": 6, "dog": 4}}
+    photos = load_photos(tmp_path / "photos")
+    assert photos.read(photos.photos[-1]) == photo(22)
     (archive,) = manifest.archives
     if keep_photos == "reference":
         for made in (tmp_path / "cache/made").iterdir():

@@ -76,3 +76,14 @@ def test_test_photos_in_no_folder_of_a_class_are_labelled_by_a_table(monkeypatch
 def test_where_nothing_tells_the_tables_remarks_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"no labelled photos.*a remark of a table.*labels=<table>"):
         choose(monkeypatch, many("images/{n}.jpg"))
+
+
+def test_a_table_without_a_label_adds_its_columns_to_the_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = tuple(Labelled(member, "", None, (f"P{at // 3}",)) for at, member in enumerate(FOLDERS))
+    detail = Reading("", "visits.csv", photos, columns=("patient",), groups=("patient",))
+    monkeypatch.setattr(choice, "survey_tables", lambda _: Survey((), (), (detail,)))
+    for labels in ("auto", "folder"):
+        reading = choose_reading(Listing(tuple(FOLDERS), (), lambda _: b""), labels)
+        assert (reading.columns, reading.groups) == (("patient",), ("patient",))
+        assert {photo.label for photo in reading.photos} == {"cats", "dogs"}
+        assert reading.photos[-1].columns == ("P3",)
