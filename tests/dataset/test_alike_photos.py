@@ -188,8 +188,8 @@ COPIES: dict[str, Callable[[Image.Image], bytes]] = {
         pytest.param(
             lambda: load_digits(6), ("mirrored",), id="digits 8x8"
         ),  # of a changed copy, 64 pixels say nothing
-        pytest.param(lambda: draw_strokes(70), ("twice", "mirrored"), id="digits 28x28"),
-        pytest.param(lambda: draw_garments(60), tuple(COPIES), id="garments"),
+        pytest.param(lambda: draw_strokes(70), ("twice", "mirrored"), id="digits 28x28", marks=pytest.mark.slow),
+        pytest.param(lambda: draw_garments(60), tuple(COPIES), id="garments", marks=pytest.mark.slow),
         pytest.param(lambda: draw_tiles(50), tuple(COPIES), id="tiles"),
     ],
 )
@@ -228,6 +228,7 @@ def test_the_same_face_with_and_without_a_mask_is_two_photos_of_one_person(tmp_p
     assert sum(splits[f"bare/{n}.png"] == splits[f"masked/{n}.png"] for n in range(25)) >= 20
 
 
+@pytest.mark.slow  # hundreds of frames, each compared with others of its scene
 def test_a_fixed_camera_keeps_every_frame_in_its_makers_folder(tmp_path: Path) -> None:
     frames = film(25, ("train", "test"))
     # The same picture in both is another thing.
