@@ -96,8 +96,8 @@ def test_uploads_that_fail_are_sent_again_until_they_are_whole(
 ) -> None:
     proxy.fail("PUT", fault, times=3)
     run_download(tiny_photos())
-    # The zip, the manifest and the list of their digests, and again what had gone wrong.
-    assert proxy.tried == 3 + (0 if fault == "is slow" else 3)
+    # The zip, photos.csv, the manifest and the list of their digests, and again what had gone wrong.
+    assert proxy.tried == 4 + (0 if fault == "is slow" else 3)
     run = newest_run()
     assert run.info.status == "FINISHED"
     assert set(groups_of(run)) == {"photos"}
@@ -198,6 +198,11 @@ def test_a_step_works_on_what_it_was_given_or_not_at_all(proxy: FaultyProxy, tin
         "train_images": "0",
         "test_images": "0",
         "validation_fraction": "0.25",
+        "fit": "auto",
+        "group": "",
+        "split_by_time": "",
+        "where": "",
+        "near_duplicates": "group",
         "seed": "0",
     }
     given = [word for name, value in words.items() for word in (f"--{name}", value)]
