@@ -185,7 +185,7 @@ def pack_files(path: Path, files: Iterable[tuple[str, Path]]) -> None:
     """Pack files of any size, each with its name there, into a stored zip: the same give the same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, file in files:
-            member = _describe_member(name)
+            member = fixed_member(name)
             member.file_size = file.stat().st_size
             with file.open("rb") as source, archive.open(member, "w") as packed:
                 shutil.copyfileobj(source, packed, READ_SIZE)
@@ -194,10 +194,11 @@ def pack_files(path: Path, files: Iterable[tuple[str, Path]]) -> None:
 def _pack(path: Path, photos: Iterable[tuple[str, bytes]]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, data in photos:
-            archive.writestr(_describe_member(name), data)
+            archive.writestr(fixed_member(name), data)
 
 
-def _describe_member(name: str) -> zipfile.ZipInfo:
+def fixed_member(name: str) -> zipfile.ZipInfo:
+    """Return the entry of a zip's member that is the same on every machine, whenever it is written."""
     member = zipfile.ZipInfo(name, FIXED_DATE)
     member.external_attr = 0o644 << 16
     member.create_system = 3  # else Windows would write other bytes

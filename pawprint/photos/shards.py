@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pawprint.errors import UserError
+from pawprint.photos.archives import fixed_member
 from pawprint.photos.labels import PHOTO_SUFFIXES, reason_unsafe
 from pawprint.photos.left_out import LeftOut
 from pawprint.photos.limits import MAX_MEMBERS, MAX_RATIO, READ_SIZE
@@ -26,7 +27,6 @@ from pawprint.photos.tabular.split_words import find_split
 from pawprint.photos.tars import TAR_ERRORS, member_name, open_tar
 from pawprint.photos.zips import open_zip
 
-FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 NUMBERED_TAR = re.compile(r".*\d\.(tar|tgz|tar\.gz)", re.IGNORECASE | re.DOTALL)
 LOOKED_AT = 200
 """Members of a tar that are looked at: the others are as these."""
@@ -112,7 +112,7 @@ def pack_shards(source: Path, path: Path) -> LeftOut:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for shard, file in _open_shards(source, left_out):
             if NAMES_FILE.fullmatch(PurePosixPath(shard).name):
-                _write(archive, shard, file.read_bytes())
+                archive.writestr(fixed_member(shard), file.read_bytes())
                 continue
             folder = _folder_of(shard)
             for sample in read(file, shard, left_out):
@@ -122,11 +122,11 @@ def pack_shards(source: Path, path: Path) -> LeftOut:
                 elif name in archive.NameToInfo:
                     left_out.add("a name given twice", name)
                 else:
-                    _write(archive, name, sample.data)
+                    archive.writestr(fixed_member(name), sample.data)
                     rows.append((name, sample.cells))
                 if len(rows) > MAX_MEMBERS:
                     raise UserError(f"{source} holds more than {MAX_MEMBERS:,} photos; give fewer shards")
-        _write(archive, TABLE, _format_table(rows))
+        archive.writestr(fixed_member(TABLE), _format_table(rows))
     if not rows:
         raise UserError(
             f"{source} holds no photos in its shards; expected a column or members of JPEG, PNG or the like"
@@ -153,13 +153,6 @@ def _format_table(rows: list[tuple[str, Mapping[str, str]]]) -> bytes:
     writer.writerow(["file_name", *columns])
     writer.writerows([name, *(cells.get(column, "")[:LONGEST_CELL] for column in columns)] for name, cells in rows)
     return text.getvalue().encode("utf-8", "replace")
-
-
-def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    member = zipfile.ZipInfo(name, FIXED_DATE)
-    member.external_attr = 0o644 << 16
-    member.create_system = 3  # else Windows would write other bytes
-    archive.writestr(member, data)
 
 
 def _open_shards(source: Path, left_out: LeftOut) -> Iterator[tuple[str, Path]]:

@@ -3,7 +3,6 @@
 import csv
 import io
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.near_duplicates import Change, crop, encode, mirror, resize
 from pawprint.dataset.copies import drop_conflicts
 from pawprint.dataset.decode import decode_photo
 from pawprint.dataset.likeness import MIRROR, Look, Pixels, compare_closely, describe
@@ -25,28 +25,7 @@ SIDE = 64
 LEAKS = 20
 
 
-def encode(image: Image.Image, form: str = "JPEG", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
-
-
-def crop(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Cut 5 % of the width and of the height off, divided between the two sides by lot."""
-    left, top = (0.05 * side * rng.random() for side in image.size)
-    width, height = image.size
-    return image.crop((round(left), round(top), round(left + 0.95 * width), round(top + 0.95 * height)))
-
-
-def resize(image: Image.Image, factor: float) -> Image.Image:
-    return image.resize((round(image.width * factor), round(image.height * factor)))
-
-
-def mirror(image: Image.Image) -> Image.Image:
-    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-
-
-COPIES: dict[str, Callable[[Image.Image, np.random.Generator], bytes]] = {
+COPIES: dict[str, Change] = {
     "cropped": lambda image, rng: encode(crop(image, rng), quality=90),
     "compressed": lambda image, _: encode(image, quality=20),
     "other format": lambda image, _: encode(image, "WEBP", quality=60),
