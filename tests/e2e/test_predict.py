@@ -76,7 +76,7 @@ def test_loose_photos_are_labelled_tracked_and_led_back_to_the_model(
     assert (folder / "predictions" / "contact-sheet.html").is_file()
     assert (folder / "predictions" / "predictions.parquet").is_file()
     # The photos stay where they are; what is kept says which they were.
-    assert sorted(path.name for path in (folder / "photos").iterdir()) == ["manifest.json", "members.csv"]
+    assert sorted(path.name for path in (folder / "photos").iterdir()) == ["manifest.json", "members.csv", "photos.csv"]
 
     shown = command(at, "pawprint.lineage", "show", run.info.run_id)
     assert model.uri in shown.stdout, shown.stderr
