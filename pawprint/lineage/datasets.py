@@ -6,7 +6,7 @@ photos. To a process that has not, the source is a plain URI for `mlflow.artifac
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from mlflow.data.dataset import Dataset
 from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.dataset_source_registry import register_dataset_source
 from mlflow.data.schema import TensorDatasetSchema
-from mlflow.entities import LoggedModelInput
+from mlflow.entities import DatasetInput, InputTag, LoggedModelInput
 from mlflow.exceptions import MlflowException
 from mlflow.types import Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from pawprint.lineage.active import active_run
 from pawprint.lineage.tags import PREFIX
@@ -28,6 +30,9 @@ CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
 """What MLflow calls each split."""
 DIGEST_SIZE, NAME_SIZE = 32, 500
 """What MLflow's stores have room for; the whole digest is in the run's tag `pawprint.dataset_digest`."""
+DOUBLE_ROW = ("IntegrityError", "UniqueViolation")
+"""How the databases under MLflow's store call a row that is there already."""
+TRIES = 5
 SCHEMES = ("runs:/", "models:/", "mlflow-artifacts:/")
 
 
@@ -156,9 +161,7 @@ def log_prediction_inputs(*, photos: str, source: str, digest: str, count: int, 
         model_id: of the model.
     """
     dataset = PhotosToLabel(ArtifactSource(photos), name=name_photos(source), digest=digest, count=count)
-    mlflow.log_input(dataset, context="prediction")
-    # Of mlflow.log_inputs, MLflow lets only Databricks give models; its client lets all.
-    MlflowClient().log_inputs(active_run().info.run_id, models=[LoggedModelInput(model_id)])
+    log_inputs(active_run().info.run_id, [as_input(dataset, "prediction")], [LoggedModelInput(model_id)])
 
 
 def name_photos(source: str) -> str:
@@ -203,16 +206,36 @@ def log_splits(
                 image_size=image_size,
                 counts=counts[split],
             )
-            mlflow.log_input(logged[split], context=CONTEXTS[split])
+    log_inputs(active_run().info.run_id, [as_input(one, CONTEXTS[split]) for split, one in logged.items()])
     return logged
 
 
 def log_dataset_of(dataset: str) -> None:
     """Log to the active run the splits of a dataset, `runs:/<run id of preprocess>/dataset`, as its inputs."""
-    client = MlflowClient()
-    made = client.get_run(dataset.removeprefix("runs:/").partition("/")[0]).inputs
+    made = MlflowClient().get_run(dataset.removeprefix("runs:/").partition("/")[0]).inputs
     if made and made.dataset_inputs:
-        client.log_inputs(active_run().info.run_id, datasets=made.dataset_inputs)
+        log_inputs(active_run().info.run_id, made.dataset_inputs)
+
+
+def as_input(dataset: Dataset, context: str) -> DatasetInput:
+    """Return a dataset as the input of a run, with what the run uses it for."""
+    return DatasetInput(dataset._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, context)])
+
+
+def log_inputs(run_id: str, datasets: Sequence[DatasetInput], models: Sequence[LoggedModelInput] = ()) -> None:
+    """Log to a run what it reads.
+
+    MLflow keeps a dataset once an experiment: it looks whether it is there, and adds it if not. Of two runs that do so
+    at once, the second fails on what the first has added in between, and finds it when it asks again.
+    """
+    Retrying(retry=retry_if_exception(_was_added_meanwhile), stop=stop_after_attempt(TRIES), reraise=True)(
+        # Of mlflow.log_inputs, MLflow lets only Databricks give models; its client lets all.
+        lambda: MlflowClient().log_inputs(run_id, datasets=list(datasets), models=list(models))
+    )
+
+
+def _was_added_meanwhile(error: BaseException) -> bool:
+    return isinstance(error, MlflowException) and any(word in str(error) for word in DOUBLE_ROW)
 
 
 def find_photos(dataset: str) -> str:

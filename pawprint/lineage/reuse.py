@@ -9,6 +9,7 @@ from mlflow.entities import Metric, Param, Run
 
 from pawprint.lineage.active import active_run
 from pawprint.lineage.cache_keys import CacheKey
+from pawprint.lineage.datasets import log_inputs
 from pawprint.lineage.digests import TAG as DIGEST_TAG
 from pawprint.lineage.digests import find_damage, groups_of
 from pawprint.lineage.tags import ENTRY_POINT_TAG, ENVIRONMENT, NOTE_TAG, PARENT_TAG, PREFIX, get_group, pack
@@ -129,7 +130,7 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
     client.log_batch(made, params=[Param(name, str(value)) for name, value in parameters.items()])
     _copy_metrics(client, original, made)
     if original.inputs and original.inputs.dataset_inputs:
-        client.log_inputs(made, datasets=original.inputs.dataset_inputs)
+        log_inputs(made, original.inputs.dataset_inputs)
     client.set_terminated(made)
     return client.get_run(made)
 

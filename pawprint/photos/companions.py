@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from pawprint.photos.labels import is_litter
+from pawprint.photos.labels import is_litter, suffix_of
 from pawprint.photos.limits import LARGEST_NOTE, LARGEST_TABLE
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json"})
@@ -24,10 +24,11 @@ def is_companion(member: str) -> bool:
     >>> is_companion("train.csv"), is_companion("README.txt"), is_companion("cats/1.jpg"), is_companion(".x/a.csv")
     (True, False, False, False)
     """
-    path = PurePosixPath(member.replace("\\", "/"))
-    return path.suffix.lower() in COMPANION_SUFFIXES and not FOR_PEOPLE.fullmatch(path.stem) and not is_litter(path)
+    if suffix_of(member) not in COMPANION_SUFFIXES:
+        return False
+    return not FOR_PEOPLE.fullmatch(PurePosixPath(member.replace("\\", "/")).stem) and not is_litter(member)
 
 
 def largest_companion(member: str) -> int:
     """Return how many bytes of a companion are read at most."""
-    return LARGEST_TABLE if PurePosixPath(member).suffix.lower() in TABLE_SUFFIXES else LARGEST_NOTE
+    return LARGEST_TABLE if suffix_of(member) in TABLE_SUFFIXES else LARGEST_NOTE

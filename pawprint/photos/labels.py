@@ -1,8 +1,7 @@
 """What a member of an archive or a folder is by its name: a photo, something else, or one that is not taken."""
 
 import re
-import unicodedata
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from pawprint.photos.limits import DEEPEST_FOLDER, LONGEST_NAME
 from pawprint.photos.name_words import KNOWN_SUFFIXES, LITTER_FILES, LITTER_FOLDERS
@@ -20,6 +19,8 @@ UNLABELLED = "no class in its folder or name"
 """Why a photo is of no use for training; one that a model is to label may be so."""
 
 DRIVE = re.compile(r"[A-Za-z]:/")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def reason_to_ignore(member: str) -> str | None:
@@ -28,24 +29,32 @@ def reason_to_ignore(member: str) -> str | None:
     >>> reason_to_ignore("cats/_DS_Store"), reason_to_ignore("cats/notes.txt"), reason_to_ignore("cats/1.JPG")
     ('system file', 'not a photo', None)
     """
-    path = PurePosixPath(member.replace("\\", "/"))
-    name = path.name.lower()
-    if is_litter(path):
+    if is_litter(member):
         return "system file"
-    if path.suffix.lower() in PHOTO_SUFFIXES:
+    if suffix_of(member) in PHOTO_SUFFIXES:
         return None
-    return "archive within the archive" if name.endswith(ARCHIVE_SUFFIXES) else NO_PHOTO
+    return "archive within the archive" if member.lower().endswith(ARCHIVE_SUFFIXES) else NO_PHOTO
 
 
-def is_litter(path: PurePosixPath) -> bool:
+def is_litter(member: str) -> bool:
     """Return whether a system or a program left a file there: hidden ones, copies for previews, what was deleted.
 
-    >>> is_litter(PurePosixPath("cats/@eaDir/1.jpg/thumb.jpg")), is_litter(PurePosixPath("./cats/1.jpg"))
-    (True, False)
+    >>> is_litter("cats/@eaDir/1.jpg/thumb.jpg"), is_litter("cats/Thumbs.db"), is_litter("./cats/1.jpg")
+    (True, True, False)
     """
-    return path.name.lower() in LITTER_FILES or any(
-        (part.startswith(".") and part != "..") or part.lower() in LITTER_FOLDERS for part in path.parts
+    parts = member.replace("\\", "/").lower().split("/")
+    return parts[-1] in LITTER_FILES or any(
+        part in LITTER_FOLDERS or (part.startswith(".") and part not in {".", ".."}) for part in parts
     )
+
+
+def suffix_of(member: str) -> str:
+    """Return a member's suffix in small letters, with its dot; a string alone, as archives may hold a million of them.
+
+    >>> suffix_of("cats.old/1.JPG"), suffix_of("cats.old/1"), suffix_of("cats/.jpg")
+    ('.jpg', '', '')
+    """
+    return splitext(member.replace("\\", "/"))[1].lower()
 
 
 def may_be_photo(member: str) -> bool:
@@ -56,9 +65,7 @@ def may_be_photo(member: str) -> bool:
     >>> may_be_photo("notes.txt"), may_be_photo("inner.zip"), may_be_photo("cats/.DS_Store")
     (False, False, False)
     """
-    path = PurePosixPath(member.replace("\\", "/"))
-    name = path.name.lower()
-    return bool(name) and path.suffix.lower() not in KNOWN_SUFFIXES and reason_to_ignore(member) == NO_PHOTO
+    return bool(member) and suffix_of(member) not in KNOWN_SUFFIXES and reason_to_ignore(member) == NO_PHOTO
 
 
 def reason_unsafe(member: str) -> str | None:
@@ -73,9 +80,9 @@ def reason_unsafe(member: str) -> str | None:
     path = member.replace("\\", "/")
     if path.startswith("/") or DRIVE.match(path) or ".." in path.split("/"):
         return "a path that leads out of the archive"
-    if any(unicodedata.category(sign) == "Cs" for sign in member):
+    if SURROGATE.search(member):
         return "a name that is not UTF-8"
-    if any(unicodedata.category(sign) == "Cc" for sign in member):
+    if CONTROL.search(member):
         return "a name with control characters"
     if len(path) > LONGEST_NAME:
         return f"a name of more than {LONGEST_NAME:,} characters"

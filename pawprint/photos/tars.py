@@ -130,7 +130,7 @@ def is_undecoded(name: str) -> bool:
     >>> is_undecoded("Löwen/1.jpg"), is_undecoded("L\udcf6wen/1.jpg")
     (False, True)
     """
-    return any("\udc80" <= sign <= "\udcff" for sign in name)
+    return not name.isascii() and any("\udc80" <= sign <= "\udcff" for sign in name)
 
 
 def decode_tar_names(names: Iterable[str]) -> tuple[dict[str, str], str]:

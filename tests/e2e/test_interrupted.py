@@ -55,6 +55,8 @@ def test_the_steps_end_with_main_and_the_runs_are_killed(
         else:
             main.send_signal(number)
         launcher.wait(timeout=60)
+        # On Ctrl-C the launcher is gone at once, while the steps still close their runs.
+        psutil.wait_procs(seen, timeout=60)
     finally:
         left = [one for one in seen if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
         for one in [*left, *([psutil.Process(launcher.pid)] if launcher.poll() is None else [])]:

@@ -25,7 +25,9 @@ from tests.photos.labelling import label_members
 
 ROOT = Path(__file__).parents[2]
 GOOD = {f"{label}/{number}.jpg": f"{label}{number}".encode() for label in ("cats", "dogs") for number in range(3)}
-MOST_SECONDS, MOST_MEGABYTES = 10, 500
+# Of the processor. A bomb that goes off takes minutes; how quick a machine is must not decide (docs/promises.md has
+# the figure of an idle one).
+MOST_SECONDS, MOST_MEGABYTES = 60, 500
 
 REFUSED = {
     "million-empty-members.zip": "1,000,000 members",

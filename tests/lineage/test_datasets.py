@@ -1,12 +1,23 @@
 """Datasets as MLflow keeps them: named, counted, leading back to the photos."""
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
+from mlflow import MlflowClient
 
-from pawprint.lineage.datasets import find_photos, log_dataset_of, log_splits
+from pawprint.lineage.datasets import (
+    ArtifactSource,
+    PhotoDataset,
+    as_input,
+    find_photos,
+    log_dataset_of,
+    log_inputs,
+    log_splits,
+)
 from pawprint.lineage.tags import set_tags
 
 COUNTS = {"train": {"cat": 3, "dog": 2}, "validation": {"cat": 0, "dog": 0}, "test": {"cat": 1, "dog": 1}}
@@ -55,3 +66,21 @@ def test_the_photos_of_a_dataset_are_found_by_its_run(store: Path) -> None:
     assert find_photos(f"runs:/{run.info.run_id}/dataset") == "runs:/abc/photos"
     unknown = "runs:/0123456789abcdef0123456789abcdef/dataset"
     assert find_photos(unknown) == unknown
+
+
+def test_runs_that_log_the_same_photos_at_once_all_succeed(log_folder: Callable[..., str]) -> None:
+    photos, writers = log_folder("photos"), 4
+    runs = [MlflowClient().create_run("0").info.run_id for _ in range(writers)]
+    together = threading.Barrier(writers)
+
+    def log(run_id: str) -> None:
+        for number in range(10):
+            dataset = PhotoDataset(
+                ArtifactSource(photos), name="pets", digest=f"{number}", image_size=32, counts=COUNTS["train"]
+            )
+            together.wait(20)
+            log_inputs(run_id, [as_input(dataset, "training")])
+
+    with ThreadPoolExecutor(writers) as threads:
+        list(threads.map(log, runs))
+    assert [len(mlflow.get_run(run_id).inputs.dataset_inputs) for run_id in runs] == [10] * writers
