@@ -26,9 +26,9 @@ from mlflow.entities import Run
 from sklearn.metrics import accuracy_score, f1_score
 
 from benchmarks.processes import run_project, store_of
-from pawprint.lineage.models import open_photo_model
-from pawprint.lineage.results import find_model
 from pawprint.models.multiply_adds import count_multiply_adds
+from pawprint.pipeline.results import find_model
+from pawprint.tracking.models import open_photo_model
 
 HEADER = "| architecture | parameters | multiply-adds | px | accuracy | F1 | training | photos/s | utilization |"
 

@@ -20,9 +20,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
 from tqdm import trange
 
-from pawprint.lineage.cache_keys import CacheKey, build_key
-from pawprint.lineage.reuse import explain_difference, find_reusable, key_tags
-from pawprint.lineage.tags import ENTRY_POINT_TAG, PREFIX
+from pawprint.pipeline.cache_keys import CacheKey, build_key
+from pawprint.pipeline.reuse import explain_difference, find_reusable, key_tags
+from pawprint.tracking.tags import ENTRY_POINT_TAG, PREFIX
 
 REPEATS = 5
 
@@ -44,7 +44,7 @@ def fill(runs: int, experiment: str) -> CacheKey:
         if seed == 0:
             # Whole, with one artifact, so that it can be found.
             with mlflow.start_run(run_id=run), tempfile.TemporaryDirectory() as folder:
-                from pawprint.lineage.digests import log_folder
+                from pawprint.tracking.digests import log_folder
 
                 Path(folder, "a.txt").write_text(json.dumps(parts))
                 log_folder(Path(folder), "made")

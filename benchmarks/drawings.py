@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pawprint.photos.drawn.drawings import write_drawings
+from pawprint.drawn.drawings import write_drawings
 
 PHOTOS = 2000
 TEST_PHOTOS = 500

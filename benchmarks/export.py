@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import apart
-from pawprint.photos.processor import count_cores
-from steps.console import import_tensorflow_quietly
+from pawprint.base.machine import count_cores
+from pawprint.console.console import import_tensorflow_quietly
 
 ARCHITECTURES = ("cnn", "efficientnet_lite0")
 ENGINES = {"keras": "network.keras", "onnx": "model.onnx", "litert": "model.tflite"}
@@ -61,11 +61,11 @@ def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
 
     from benchmarks.untrained import build_untrained
     from pawprint.dataset.decode import decode_photo
-    from pawprint.lineage.model_files import write_network
-    from pawprint.lineage.models import open_photo_model
-    from pawprint.photos.drawn.drawings import KINDS, Drawing, draw_photo
+    from pawprint.drawn.drawings import KINDS, Drawing, draw_photo
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import write_exports
+    from pawprint.tracking.model_files import write_network
+    from pawprint.tracking.models import open_photo_model
 
     with ExitStack() as opened:
         if name.startswith("models:/"):

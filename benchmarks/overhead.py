@@ -44,7 +44,7 @@ def report(store: str, before: float, after: float) -> None:
     import mlflow
     from mlflow import MlflowClient
 
-    from pawprint.lineage.results import find_model
+    from pawprint.pipeline.results import find_model
 
     mlflow.set_tracking_uri(store)
     runs = {
@@ -72,8 +72,8 @@ def report(store: str, before: float, after: float) -> None:
 def time_decoding(run_id: str, used: dict[str, str]) -> float:
     """Return the seconds that making the dataset takes."""
     from pawprint.dataset.writer import write_dataset
-    from pawprint.lineage.store.artifacts import open_artifact
     from pawprint.photos.collection import load_photos
+    from pawprint.tracking.artifacts import open_artifact
 
     with (
         open_artifact(f"runs:/{run_id}/photos", expected="photos") as photos,
@@ -96,10 +96,10 @@ def time_judging(run_id: str, uri: str) -> float:
     """Return the seconds that evaluate's answers take: on test and validation photos, and on those made worse."""
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.robustness import choose_photos, count_affordable, measure_robustness
-    from pawprint.lineage.models import open_photo_model
-    from pawprint.lineage.store.artifacts import open_artifact
     from pawprint.models.multiply_adds import count_multiply_adds
     from pawprint.models.prediction import answer_photos, compile_network
+    from pawprint.tracking.artifacts import open_artifact
+    from pawprint.tracking.models import open_photo_model
 
     with (
         open_artifact(f"runs:/{run_id}/dataset", expected="dataset") as folder,

@@ -53,11 +53,11 @@ def compare(store: str, uri: str, photos: Path, folder: Path) -> str:
     import mlflow
     import numpy as np
 
-    from pawprint.lineage.models import open_photo_model
     from pawprint.models.prediction import BATCH, compile_network
     from pawprint.photos.collection import load_photos
     from pawprint.photos.sources import fetch_photos
     from pawprint.serving.predictions import predict_photos
+    from pawprint.tracking.models import open_photo_model
 
     mlflow.set_tracking_uri(store)
     fetch_photos(str(photos), folder / "photos", keep_photos="reference", resolve_uri=Path, labelled=False)
@@ -93,12 +93,12 @@ def label(store: str, uri: str, photos: Path, folder: Path) -> tuple[float, floa
     import mlflow
     import numpy as np
 
-    from pawprint.lineage.models import open_photo_model
     from pawprint.models.prediction import compile_network
     from pawprint.photos.collection import load_photos
     from pawprint.photos.sources import fetch_photos
     from pawprint.serving.contact_sheet import write_contact_sheet
     from pawprint.serving.predictions import predict_photos
+    from pawprint.tracking.models import open_photo_model
 
     mlflow.set_tracking_uri(store)
     folder.mkdir()

@@ -25,8 +25,8 @@ from mlflow.entities import Run
 from PIL import Image
 
 from benchmarks.processes import run_project, serve_store, store_of
-from pawprint.lineage.graph import Lineage, find_lineage
-from pawprint.photos.drawn.drawings import Drawing, draw_photo
+from pawprint.drawn.drawings import Drawing, draw_photo
+from pawprint.report.graph import Lineage, find_lineage
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}

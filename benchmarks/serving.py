@@ -78,8 +78,8 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
     import numpy as np
 
     from pawprint.dataset.decode import decode_photo
-    from pawprint.lineage.models import open_photo_model
     from pawprint.models.prediction import BATCH, compile_network
+    from pawprint.tracking.models import open_photo_model
 
     mlflow.set_tracking_uri(store)
     lines = []

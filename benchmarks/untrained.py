@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import mlflow
 
-from pawprint.lineage.model_files import write_model_files
-from pawprint.lineage.models import LoggedPhotoModel, log_model_files
+from pawprint.tracking.model_files import write_model_files
+from pawprint.tracking.models import LoggedPhotoModel, log_model_files
 
 if TYPE_CHECKING:
     import keras
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def build_untrained(architecture: str) -> "keras.Model":
     """Build a network for two classes, from pixels to probabilities at the side that a training ends with."""
     from pawprint.models.architectures import build_model, recipe_for
-    from pawprint.training.inference import build_inference_network
+    from pawprint.models.inference import build_inference_network
     from pawprint.training.schedule import training_side
 
     recipe = recipe_for(architecture)

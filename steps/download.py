@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from steps import options
-from steps.console import run_command
-from steps.help import step_command
+from pawprint.console import options
+from pawprint.console.console import run_command
+from pawprint.console.help import step_command
 
 
 @step_command()
@@ -21,13 +21,13 @@ from steps.help import step_command
 @options.keep_photos
 def download(source: str, labels: str, keep_photos: str) -> None:
     """Fetch the photos and keep them as they came."""
-    from pawprint.lineage.descriptions import code, describe_run, link, list_lines, tell_counts
-    from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.runs import start_step
-    from pawprint.lineage.store.artifacts import open_photos
-    from pawprint.lineage.tags import set_tags
     from pawprint.photos.collection import summarize_photos
     from pawprint.photos.sources import check_source, fetch_photos
+    from pawprint.tracking.artifacts import open_photos
+    from pawprint.tracking.descriptions import code, describe_run, link, list_lines, tell_counts
+    from pawprint.tracking.digests import log_folder
+    from pawprint.tracking.runs import start_step
+    from pawprint.tracking.tags import set_tags
 
     check_source(source, labels=labels)
     with start_step() as run, open_photos() as resolve_uri, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pawprint.errors import UserError
-from steps import options
-from steps.console import import_tensorflow_quietly, run_command
-from steps.help import step_command
+from pawprint.base.errors import UserError
+from pawprint.console import options
+from pawprint.console.console import import_tensorflow_quietly, run_command
+from pawprint.console.help import step_command
 
 if TYPE_CHECKING:
     from pawprint.dataset.reader import Dataset
     from pawprint.evaluation.doubts import Predictions
-    from pawprint.lineage.models import OpenPhotoModel
     from pawprint.models.prediction import Answer
+    from pawprint.tracking.models import OpenPhotoModel
 
 
 @step_command()
@@ -37,17 +37,17 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.results import evaluate_predictions
     from pawprint.evaluation.weaknesses import write_weaknesses
-    from pawprint.lineage.datasets import find_photos, log_splits
-    from pawprint.lineage.descriptions import code, describe_run, link, tell_metrics
-    from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.exports import open_exports
-    from pawprint.lineage.models import open_photo_model
-    from pawprint.lineage.runs import start_step
-    from pawprint.lineage.store.artifacts import open_artifact
-    from pawprint.lineage.tags import set_tags
     from pawprint.models.prediction import answer_photos, compile_network
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.checks import check_exports, tell_checks
+    from pawprint.tracking.artifacts import open_artifact
+    from pawprint.tracking.datasets import find_photos, log_splits
+    from pawprint.tracking.descriptions import code, describe_run, link, tell_metrics
+    from pawprint.tracking.digests import log_folder
+    from pawprint.tracking.exports import open_exports
+    from pawprint.tracking.models import open_photo_model
+    from pawprint.tracking.runs import start_step
+    from pawprint.tracking.tags import set_tags
 
     with (
         start_step(),

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
+from pawprint.console import options
+from pawprint.console.console import run_command
+from pawprint.console.help import step_command
 from pawprint.models.adjustment import resolve_adjustments
 from pawprint.models.architectures import recipe_for
-from steps import options
-from steps.console import run_command
-from steps.help import step_command
 
 if TYPE_CHECKING:
-    from pawprint.lineage.chain import Chain
-    from pawprint.lineage.preparation import PreparedDataset
-    from pawprint.lineage.results import Repeat
+    from pawprint.pipeline.chain import Chain
+    from pawprint.pipeline.preparation import PreparedDataset
+    from pawprint.pipeline.results import Repeat
 
 
 @step_command()
@@ -83,16 +83,16 @@ def main(
     plan: bool,
 ) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
-    from pawprint.lineage.chain import Chain
-    from pawprint.lineage.datasets import log_dataset_of
-    from pawprint.lineage.descriptions import describe_run, list_lines
-    from pawprint.lineage.preparation import judge_model, prepare_dataset
-    from pawprint.lineage.provenance.openlineage import send_events
-    from pawprint.lineage.registry import check_gate
-    from pawprint.lineage.results import Repeat, choose_best, find_model, log_summary, read_repeat
-    from pawprint.lineage.runs import start_step
-    from pawprint.lineage.tags import set_tags
     from pawprint.photos.sources import summarize_source
+    from pawprint.pipeline.chain import Chain
+    from pawprint.pipeline.preparation import judge_model, prepare_dataset
+    from pawprint.pipeline.registry import check_gate
+    from pawprint.pipeline.results import Repeat, choose_best, find_model, log_summary, read_repeat
+    from pawprint.report.openlineage import send_events
+    from pawprint.tracking.datasets import log_dataset_of
+    from pawprint.tracking.descriptions import describe_run, list_lines
+    from pawprint.tracking.runs import start_step
+    from pawprint.tracking.tags import set_tags
 
     # What can be known without the network is said before any run.
     understood = summarize_source(source, labels=labels)
@@ -176,9 +176,9 @@ def main(
 
 def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain") -> str:
     """Makes a model a version of a registered one, and the champion if it is better; returns what became of it."""
-    from pawprint.lineage.preparation import judge_model
-    from pawprint.lineage.registry import find_champion, find_evaluation, read_candidate, register
-    from pawprint.lineage.tags import set_tags
+    from pawprint.pipeline.preparation import judge_model
+    from pawprint.pipeline.registry import find_champion, find_evaluation, read_candidate, register
+    from pawprint.tracking.tags import set_tags
 
     digest = str(dataset.digest)
     evaluated, champion = find_evaluation(model, digest), find_champion(name)
@@ -198,19 +198,19 @@ def _tell(
 ) -> None:
     """Says how it went: on the run's page, in report.html, model_card.md and lineage.svg, and at the console."""
     from pawprint.evaluation.doubts import format_doubts
-    from pawprint.lineage.active import active_run
-    from pawprint.lineage.descriptions import code, describe_run, tell_repeats, tell_steps
-    from pawprint.lineage.digests import log_files
-    from pawprint.lineage.graph import find_lineage
-    from pawprint.lineage.provenance.model_card import build_model_card, strip_front_matter
-    from pawprint.lineage.provenance.openlineage import write_events
-    from pawprint.lineage.provenance.picture import draw_lineage
-    from pawprint.lineage.provenance.report import build_report
-    from pawprint.lineage.registry import describe_version
-    from pawprint.lineage.results import summarize
-    from pawprint.lineage.store.server import tell_server
-    from pawprint.lineage.suspicions import find_suspicions
-    from pawprint.lineage.tags import get_tag
+    from pawprint.pipeline.registry import describe_version
+    from pawprint.pipeline.results import summarize
+    from pawprint.report.graph import find_lineage
+    from pawprint.report.model_card import build_model_card, strip_front_matter
+    from pawprint.report.openlineage import write_events
+    from pawprint.report.page import build_report
+    from pawprint.report.picture import draw_lineage
+    from pawprint.report.suspicions import find_suspicions
+    from pawprint.tracking.active import active_run
+    from pawprint.tracking.descriptions import code, describe_run, tell_repeats, tell_steps
+    from pawprint.tracking.digests import log_files
+    from pawprint.tracking.server import tell_server
+    from pawprint.tracking.tags import get_tag
 
     fallback = dataset.source_fallback
     because = f", because of {code(fallback)}." if fallback else "."

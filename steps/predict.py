@@ -14,10 +14,10 @@ from typing import Any
 
 import click
 
-from pawprint.errors import UserError
-from steps import options
-from steps.console import import_tensorflow_quietly, run_command
-from steps.help import step_command
+from pawprint.base.errors import UserError
+from pawprint.console import options
+from pawprint.console.console import import_tensorflow_quietly, run_command
+from pawprint.console.help import step_command
 
 
 class UnlessPaths(click.Option):
@@ -52,20 +52,20 @@ def predict_source(source: str, model: str) -> None:
     """Label all photos of a source, tracked."""
     import mlflow
 
-    from pawprint.lineage.datasets import log_prediction_inputs
-    from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
-    from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.models import open_photo_model
-    from pawprint.lineage.runs import start_step
-    from pawprint.lineage.store.artifacts import open_photos
-    from pawprint.lineage.tags import set_tags
+    from pawprint.archives.left_out import tell_left_out
+    from pawprint.labels.summary import format_counts
     from pawprint.models.prediction import compile_network
     from pawprint.photos.collection import load_photos
-    from pawprint.photos.left_out import tell_left_out
     from pawprint.photos.sources import fetch_photos, find_tracked
-    from pawprint.photos.summary import format_counts
     from pawprint.serving.contact_sheet import write_contact_sheet
     from pawprint.serving.predictions import count_left_out, predict_photos
+    from pawprint.tracking.artifacts import open_photos
+    from pawprint.tracking.datasets import log_prediction_inputs
+    from pawprint.tracking.descriptions import code, describe_run, link, tell_counts
+    from pawprint.tracking.digests import log_folder
+    from pawprint.tracking.models import open_photo_model
+    from pawprint.tracking.runs import start_step
+    from pawprint.tracking.tags import set_tags
 
     with (
         start_step() as run,
@@ -162,8 +162,8 @@ def show_answers(model: str, paths: tuple[Path, ...]) -> None:
     import numpy as np
 
     from pawprint.dataset.decode import UnreadablePhoto, decode_photo
-    from pawprint.lineage.models import open_photo_model
     from pawprint.models.prediction import compile_network
+    from pawprint.tracking.models import open_photo_model
 
     with open_photo_model(model) as photo_model:
         answer = compile_network(photo_model.network, photo_model.image_size)

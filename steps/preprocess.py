@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
+from pawprint.console import options
+from pawprint.console.console import run_command
+from pawprint.console.help import step_command
 from pawprint.models.architectures import recipe_for
-from steps import options
-from steps.console import run_command
-from steps.help import step_command
 
 
 @step_command()
@@ -43,17 +43,17 @@ def preprocess(
     seed: int,
 ) -> None:
     """Make a dataset of the photos: choose, decode, split."""
+    from pawprint.base.space import check_space
     from pawprint.dataset.shards import pixel_bytes
     from pawprint.dataset.writer import write_dataset
-    from pawprint.lineage.datasets import log_splits
-    from pawprint.lineage.descriptions import code, describe_run, link, tell_counts
-    from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.runs import artifact_folder, start_step
-    from pawprint.lineage.store.artifacts import open_artifact
-    from pawprint.lineage.tags import set_tags
+    from pawprint.labels.summary import format_counts
     from pawprint.photos.collection import load_photos
-    from pawprint.photos.space import check_space
-    from pawprint.photos.summary import format_counts
+    from pawprint.tracking.artifacts import open_artifact
+    from pawprint.tracking.datasets import log_splits
+    from pawprint.tracking.descriptions import code, describe_run, link, tell_counts
+    from pawprint.tracking.digests import log_folder
+    from pawprint.tracking.runs import artifact_folder, start_step
+    from pawprint.tracking.tags import set_tags
 
     # main resolves `auto` for the architecture it trains; alone, this step takes what cnn was measured with.
     recipe = recipe_for("cnn")

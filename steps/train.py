@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
+from pawprint.console import options
+from pawprint.console.console import import_tensorflow_quietly, run_command
+from pawprint.console.help import step_command
 from pawprint.models.adjustment import adjust_recipe, resolve_adjustments
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Recipe
-from steps import options
-from steps.console import import_tensorflow_quietly, run_command
-from steps.help import step_command
 
 if TYPE_CHECKING:
     from pawprint.dataset.reader import Dataset, Split
-    from pawprint.lineage.earlier_training import EarlierTraining
+    from pawprint.pipeline.earlier_training import EarlierTraining
     from pawprint.training.epochs import Training
 
 MODEL_ROOM = 128 * 2**20
@@ -58,16 +58,16 @@ def train(
     """Train a network on a dataset."""
     import_tensorflow_quietly()
 
+    from pawprint.base.cache import cache_folder, cache_location
+    from pawprint.base.space import check_space
     from pawprint.dataset.reader import load_dataset
-    from pawprint.lineage.datasets import find_photos, log_splits
-    from pawprint.lineage.deliveries import EXPORT, FILES, MODEL, FinishedTraining, log_training, open_spool
-    from pawprint.lineage.descriptions import code, link
-    from pawprint.lineage.earlier_training import take_training
-    from pawprint.lineage.resuming import find_start
-    from pawprint.lineage.runs import artifact_folder, start_step
-    from pawprint.lineage.store.artifacts import open_artifact
-    from pawprint.photos.cache import cache_folder, cache_location
-    from pawprint.photos.space import check_space
+    from pawprint.pipeline.earlier_training import take_training
+    from pawprint.pipeline.resuming import find_start
+    from pawprint.tracking.artifacts import open_artifact
+    from pawprint.tracking.datasets import find_photos, log_splits
+    from pawprint.tracking.deliveries import EXPORT, FILES, MODEL, FinishedTraining, log_training, open_spool
+    from pawprint.tracking.descriptions import code, link
+    from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_head
@@ -209,7 +209,7 @@ def _open_training(earlier: "EarlierTraining", model: Path) -> "Training":
 
 def _write_training(training: "Training", files: Path, model: Path, architecture: str, data: "Dataset") -> str:
     """Writes the history, its picture and the model's files; returns the model's digest."""
-    from pawprint.lineage.model_files import write_model_files
+    from pawprint.tracking.model_files import write_model_files
     from pawprint.training.curves import write_curves
     from pawprint.training.history import write_history
 

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
+from pawprint.console import options
+from pawprint.console.console import run_command
+from pawprint.console.help import step_command
 from pawprint.models.adjustment import measured_adjustments
 from pawprint.models.architectures import recipe_for
-from pawprint.models.search_space import search_space
-from steps import options
-from steps.console import run_command
-from steps.help import step_command
+from pawprint.tuning.search_space import search_space
 
 if TYPE_CHECKING:
-    from pawprint.lineage.preparation import PreparedDataset
-    from pawprint.training.study import Search
+    from pawprint.pipeline.preparation import PreparedDataset
+    from pawprint.tuning.study import Search
 
 
 @step_command(
@@ -74,18 +74,18 @@ def tune(
     cache: str,
 ) -> None:
     """Search for values that train better, by trials that the validation photos judge."""
-    from pawprint.evaluation.search_plots import write_search
-    from pawprint.lineage.chain import Chain
-    from pawprint.lineage.datasets import log_dataset_of
-    from pawprint.lineage.descriptions import code, describe_run, tell_metrics, tell_steps
-    from pawprint.lineage.digests import log_folder
-    from pawprint.lineage.preparation import judge_model, prepare_dataset
-    from pawprint.lineage.results import log_summary, read_repeat, summarize
-    from pawprint.lineage.runs import start_step
-    from pawprint.lineage.tags import set_tags
-    from pawprint.lineage.trials import find_trial_model, name_study
     from pawprint.photos.sources import check_source
-    from pawprint.training.study import choose_winner, keep_study, open_search
+    from pawprint.pipeline.chain import Chain
+    from pawprint.pipeline.preparation import judge_model, prepare_dataset
+    from pawprint.pipeline.results import log_summary, read_repeat, summarize
+    from pawprint.tracking.datasets import log_dataset_of
+    from pawprint.tracking.descriptions import code, describe_run, tell_metrics, tell_steps
+    from pawprint.tracking.digests import log_folder
+    from pawprint.tracking.runs import start_step
+    from pawprint.tracking.tags import set_tags
+    from pawprint.tuning.plots import write_search
+    from pawprint.tuning.study import choose_winner, keep_study, open_search
+    from pawprint.tuning.trials import find_trial_model, name_study
 
     check_source(source, labels=labels)
     recipe = recipe_for(architecture)
@@ -163,7 +163,7 @@ def _run_trials(
     search: "Search", shared: dict[str, object], *, trials: int, dataset: "PreparedDataset", cache: str
 ) -> None:
     """Runs the trials that are missing, one after another, and says how each went."""
-    from pawprint.lineage.trials import open_trials, run_trial
+    from pawprint.tuning.trials import open_trials, run_trial
 
     done = search.count_done()
     if done:

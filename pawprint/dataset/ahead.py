@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.archives.zips import UnreadableMemberError
+from pawprint.base.machine import count_cores
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.photos.collection import Photo, PhotoCollection
-from pawprint.photos.processor import count_cores
-from pawprint.photos.zips import UnreadableMemberError
 
 AHEAD = 3
 """Batches that are decoded, or being decoded, while one is used."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.splits import (
     FEWEST_TEST,
     FEWEST_TRAIN,
@@ -19,7 +20,6 @@ from pawprint.dataset.splits import (
     join_groups,
 )
 from pawprint.dataset.times import divide_by_time
-from pawprint.errors import UserError
 from pawprint.photos.collection import Photo
 
 Groups = Sequence[Collection[str]]

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.exif import BURST_SECONDS, Taken, find_bursts
 from pawprint.dataset.splits import Candidate, LeftOut, join_groups
-from pawprint.errors import UserError
 
 BURST = "burst"
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 from pawprint.dataset.index import COLUMNS
 from pawprint.dataset.shards import ShardedImages
-from pawprint.errors import UserError
-from pawprint.photos.hashes import hash_file
 
 SCHEMA_VERSION = 1
 CONTENT = ("schema_version", "class_names", "image_size", "counts", "files")

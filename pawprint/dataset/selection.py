@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.copies import Treatment, treat_near_duplicates
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo, open_header
 from pawprint.dataset.decoding import USUAL, Decoding
@@ -20,7 +21,6 @@ from pawprint.dataset.likeness import Descriptor, Pixels, describe
 from pawprint.dataset.near_duplicates import NearDuplicates
 from pawprint.dataset.shards import PixelFile
 from pawprint.dataset.splits import Candidate, LeftOut, explain_near_left_out
-from pawprint.errors import UserError
 
 MAX_UNREADABLE = 0.05
 """Share of unreadable photos above which something other than a few bad files is wrong."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.archives.zips import UnreadableMemberError
 from pawprint.dataset.brightness import is_deep, measure_values, stated_range
 from pawprint.dataset.decode import UnreadablePhoto, open_photo, read_orientation
 from pawprint.dataset.decoding import Decoding, Range
 from pawprint.dataset.splits import Candidate
-from pawprint.photos.zips import UnreadableMemberError
 
 SAMPLE = 256
 """Photos that are looked at, and as many of those that may have more than 8 bits."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise, product
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.exif import Taken
 from pawprint.dataset.groups import describe_columns, guess_column
 from pawprint.dataset.splits import SPLITS, TEST_FRACTION, Candidate, join_groups
-from pawprint.errors import UserError
 
 EXIF = "exif"
 _DAYS = (

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.groups import describe_columns, guess_column
-from pawprint.errors import UserError
 from pawprint.photos.collection import Photo
 
 

@@ -13,6 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pawprint.archives.zips import UnreadableMemberError
+from pawprint.base.files import hash_file
+from pawprint.base.machine import count_cores
 from pawprint.dataset.belongings import find_belongings, needs_exif
 from pawprint.dataset.brightness import may_be_deep
 from pawprint.dataset.division import Division, describe_lost_classes, describe_sides, find_lost_classes
@@ -29,9 +32,6 @@ from pawprint.dataset.splits import SPLITS, Candidate, LeftOut, count_classes
 from pawprint.dataset.survey import decide_decoding
 from pawprint.dataset.where import describe_where, keep_photos_where
 from pawprint.photos.collection import Photo, PhotoCollection
-from pawprint.photos.hashes import hash_file
-from pawprint.photos.processor import count_cores
-from pawprint.photos.zips import UnreadableMemberError
 
 MOST_TAKEN = 1000
 """Photos, in the order of their names, whose time is looked at to see whether they come in bursts."""

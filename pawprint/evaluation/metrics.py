@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import metrics as sklearn_metrics
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.evaluation.bootstrap import (
     CALIBRATION_BINS,
     Floats,

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.models.recipe import Augmentation, Recipe
 
 SMALLEST_CROP = 0.05

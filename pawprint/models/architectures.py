@@ -4,7 +4,7 @@ import difflib
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.models import baseline, cct, cnn, crnn, efficientnet_lite0, keras_applications
 from pawprint.models.recipe import Recipe
 

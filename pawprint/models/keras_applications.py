@@ -7,7 +7,7 @@ import dataclasses
 import importlib
 from typing import TYPE_CHECKING
 
-from pawprint.errors import UserError, one_line
+from pawprint.base.errors import UserError, one_line
 from pawprint.models import efficientnet_lite0
 
 if TYPE_CHECKING:

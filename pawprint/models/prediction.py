@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.models.network_file import UnsafeNetworkError, load_network_file
 
 BATCH = 64

@@ -6,7 +6,7 @@ any child starts.
 
 from dataclasses import dataclass
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 
 
 @dataclass(frozen=True)

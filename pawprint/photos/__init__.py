@@ -1,1 +1,1 @@
-"""Where photos come from: sources, transfer, archives, labels, and drawn photos. Never imports TensorFlow."""
+"""From a `source` to the `photos/` artifact: which photos there are, where they came from, with their labels."""

@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import list_folder, pack_folder, pack_tar
-from pawprint.photos.cache import keep_made
-from pawprint.photos.choice import LAYOUT, choose_reading
+from pawprint.archives.left_out import LeftOut, tell_left_out
+from pawprint.archives.packing import list_folder, pack_folder, pack_tar
+from pawprint.base.cache import keep_made
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
+from pawprint.base.space import check_space
+from pawprint.labels.choice import LAYOUT, choose_reading
+from pawprint.labels.readings import Reading
 from pawprint.photos.collection import count_photos
 from pawprint.photos.contents import Contents, build_listing, join_readings, list_contents, locate_photos
 from pawprint.photos.grammar import drawn_counts
-from pawprint.photos.hashes import hash_file
-from pawprint.photos.left_out import LeftOut, tell_left_out
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, write_manifest
 from pawprint.photos.photo_table import FILE_NAME, write_photo_table
-from pawprint.photos.readings import Reading
 from pawprint.photos.received import Received
 from pawprint.photos.shards import pack_shards
-from pawprint.photos.space import check_space
 
 NO_READING = Reading("", "", ())
 """Of photos that a model is to label."""
@@ -249,7 +249,7 @@ def _refer_folder(received: Received, staging: Path) -> Stored:
 
 def _write_zip(received: Received, path: Path) -> LeftOut:
     if received.path is None:
-        from pawprint.photos.drawn.drawings import write_drawings
+        from pawprint.drawn.drawings import write_drawings
 
         photos, seed = drawn_counts(received.location)
         write_drawings(path, photos=photos, seed=seed)

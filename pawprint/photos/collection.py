@@ -9,16 +9,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pawprint.errors import UserError
-from pawprint.photos.hashes import hash_file
-from pawprint.photos.labels import reason_unsafe
-from pawprint.photos.left_out import LeftOut
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.members import reason_unsafe
+from pawprint.archives.zips import open_zip, read_member
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
+from pawprint.labels.readings import Labelled, Reading
+from pawprint.labels.summary import summarize_classes
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
 from pawprint.photos.photo_table import FILE_NAME, Photo, read_photo_table
-from pawprint.photos.readings import Labelled, Reading
 from pawprint.photos.recall import recall_archive, recall_folder
-from pawprint.photos.summary import summarize_classes
-from pawprint.photos.zips import open_zip, read_member
 
 __all__ = ["Photo", "PhotoCollection", "count_photos", "load_photos", "load_readings", "summarize_photos"]
 

@@ -5,14 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import sort_folder
-from pawprint.photos.companions import largest_companion
-from pawprint.photos.left_out import LeftOut
-from pawprint.photos.limits import LARGEST_PHOTO
+from pawprint.archives.companions import largest_companion
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.limits import LARGEST_PHOTO
+from pawprint.archives.packing import sort_folder
+from pawprint.archives.zips import UnreadableMemberError, open_zip, read_member, sort_members, warn_of_names
+from pawprint.base.errors import UserError
+from pawprint.labels.readings import Listing, Reading
 from pawprint.photos.photo_table import Photo
-from pawprint.photos.readings import Listing, Reading
-from pawprint.photos.zips import UnreadableMemberError, open_zip, read_member, sort_members, warn_of_names
 
 SMALL = 2**20
 MOST_TOGETHER = 64 * 2**20

@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pawprint.errors import SecretError, UserError
-from pawprint.photos.labels import ARCHIVE_SUFFIXES, SPLITS
+from pawprint.archives.members import ARCHIVE_SUFFIXES, SPLITS
+from pawprint.base.errors import SecretError, UserError
+from pawprint.base.secrets import find_secret
 from pawprint.photos.registered import REGISTERED
-from pawprint.photos.secrets import find_secret
 
 NAMES = (*REGISTERED, "synthetic")
 AZURE_SCHEMES = ("az", "abfss", "abfs", "wasbs", "wasb")

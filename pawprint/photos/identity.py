@@ -4,15 +4,15 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import sort_folder
+from pawprint.archives.packing import sort_folder
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
+from pawprint.fetch.retries import patience_for
+from pawprint.fetch.streams import WAIT_SECONDS
 from pawprint.photos.grammar import Alternative, Place, drawn_counts, parse_source
-from pawprint.photos.hashes import hash_file
 from pawprint.photos.manifest import load_manifest
 from pawprint.photos.places import receive_path
 from pawprint.photos.received import UnreachableError
-from pawprint.photos.streams import WAIT_SECONDS
-from pawprint.photos.tries import patience_for
 
 
 def identify_source(source: str, *, resolve_uri: Callable[[str], Path]) -> str | None:
@@ -65,15 +65,15 @@ def _identify_place(
             return f"{manifest.sha256} {manifest.labels_sha256}"
         except UserError as error:
             raise UnreachableError(str(error)) from error
+    from pawprint.fetch.download import read_version
     from pawprint.photos.places import find_url
-    from pawprint.photos.transfer import read_version
 
     if place.kind == "hf":
-        from pawprint.photos.hub import resolve_dataset
+        from pawprint.fetch.hub import resolve_dataset
 
         return resolve_dataset(place.text, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
     if place.kind == "bucket":
-        from pawprint.photos.loose import read_bucket_version
+        from pawprint.fetch.loose import read_bucket_version
 
         return read_bucket_version(place.text, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
     return read_version(find_url(place), wait_seconds=wait_seconds, busy_seconds=busy_seconds)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 2

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pawprint.errors import UserError
-from pawprint.photos.left_out import LeftOut
-from pawprint.photos.limits import LARGEST_PHOTO, mebibytes
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.limits import LARGEST_PHOTO, mebibytes
+from pawprint.archives.suffixes import find_suffix
+from pawprint.base.errors import UserError
+from pawprint.labels.tabular.columnar import find_class_labels, is_cell, name_class
+from pawprint.labels.tabular.limits import COLUMNS_KEPT
 from pawprint.photos.shards import Sample
-from pawprint.photos.suffixes import find_suffix
-from pawprint.photos.tabular.columnar import find_class_labels, is_cell, name_class
-from pawprint.photos.tabular.limits import COLUMNS_KEPT
 
 LARGEST_GROUP = 2**31
 """Bytes of one group of rows, which is what a writer held in memory at once."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pawprint.photos.labels import SPLITS, reason_unsafe
+from pawprint.archives.members import SPLITS, reason_unsafe
 
 FILE_NAME = "photos.csv"
 HEADER = ("archive", "member", "label", "split")

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pawprint.errors import UserError
-from pawprint.photos.clock import now, written_at
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.sniffing import describe_file
+from pawprint.base.clock import now, written_at
+from pawprint.base.errors import UserError
+from pawprint.labels.readings import Reading
 from pawprint.photos.grammar import Place, drawn_counts, local_path
-from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Archive, Manifest, load_manifest
-from pawprint.photos.readings import Reading
 from pawprint.photos.received import Received, UnreachableError
 from pawprint.photos.shards import source_kind
-from pawprint.photos.sniffing import describe_file
 
 
 def receive_place(
@@ -151,8 +151,8 @@ def _received_of_run(
 def find_url(place: Place) -> str:
     """Return the address of a remote place."""
     # Imported here: the local sources and the checks before a run do without the network's libraries.
-    from pawprint.photos.kaggle import kaggle_url
-    from pawprint.photos.transfer import gdrive_url
+    from pawprint.fetch.download import gdrive_url
+    from pawprint.fetch.kaggle import kaggle_url
 
     if place.kind == "kaggle":
         return kaggle_url(place.text.removeprefix("kaggle:"))
@@ -160,11 +160,11 @@ def find_url(place: Place) -> str:
 
 
 def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Received:
-    from pawprint.photos.transfer import fetch_url
+    from pawprint.fetch.download import fetch_url
 
     url, left_out = find_url(place), LeftOut()
     if place.kind == "bucket":
-        from pawprint.photos.loose import fetch_bucket
+        from pawprint.fetch.loose import fetch_bucket
 
         url, download, left_out = fetch_bucket(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
     else:
@@ -187,7 +187,7 @@ def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Rece
 
 
 def _receive_dataset(place: Place, wait_seconds: float, busy_seconds: float) -> Received:
-    from pawprint.photos.hub import fetch_dataset, read_licence, resolve_dataset
+    from pawprint.fetch.hub import fetch_dataset, read_licence, resolve_dataset
 
     location = resolve_dataset(place.text, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
     path = fetch_dataset(location, busy_seconds=busy_seconds)

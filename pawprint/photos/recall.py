@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import pack_tar
-from pawprint.photos.cache import keep_made, made_path
+from pawprint.archives.packing import pack_tar
+from pawprint.base.cache import keep_made, made_path
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
 from pawprint.photos.grammar import drawn_counts
-from pawprint.photos.hashes import hash_file
 from pawprint.photos.shards import pack_shards, source_kind
 
 
@@ -51,7 +51,7 @@ def recall_folder(location: str) -> Path:
         UserError: It is gone.
     """
     if location.startswith("hf:"):
-        from pawprint.photos.hub import fetch_dataset
+        from pawprint.fetch.hub import fetch_dataset
 
         return fetch_dataset(location)
     if not Path(location).is_dir():
@@ -63,7 +63,7 @@ def recall_folder(location: str) -> Path:
 
 
 def _redraw(location: str, sha256: str) -> Path:
-    from pawprint.photos.drawn.drawings import write_drawings
+    from pawprint.drawn.drawings import write_drawings
 
     photos, seed = drawn_counts(location)
     path, found = keep_made(lambda made: write_drawings(made, photos=photos, seed=seed))
@@ -77,15 +77,15 @@ def _redraw(location: str, sha256: str) -> Path:
 
 def _bring(location: str, sha256: str) -> Path:
     if location.startswith("hf:"):
-        from pawprint.photos.hub import fetch_dataset
+        from pawprint.fetch.hub import fetch_dataset
 
         return fetch_dataset(location)
     if "://" in location and location.endswith("/"):
-        from pawprint.photos.loose import fetch_loose
+        from pawprint.fetch.loose import fetch_loose
 
         return fetch_loose(location, sha256=sha256)[0].path
     if "://" in location:
-        from pawprint.photos.transfer import fetch_url
+        from pawprint.fetch.download import fetch_url
 
         return fetch_url(location, sha256=sha256).path
     path = Path(location)

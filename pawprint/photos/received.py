@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pawprint.errors import UserError
-from pawprint.photos.left_out import LeftOut
-from pawprint.photos.readings import Reading
-from pawprint.photos.secrets import hide_secrets
+from pawprint.archives.left_out import LeftOut
+from pawprint.base.errors import UserError
+from pawprint.base.secrets import hide_secrets
+from pawprint.labels.readings import Reading
 
 
 class UnreachableError(UserError):

@@ -15,17 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import fixed_member
-from pawprint.photos.labels import PHOTO_SUFFIXES, reason_unsafe
-from pawprint.photos.left_out import LeftOut
-from pawprint.photos.limits import MAX_MEMBERS, MAX_RATIO, READ_SIZE
-from pawprint.photos.sniffing import archive_kind
-from pawprint.photos.tabular.class_names import LARGEST_FILE, NAMES_FILE
-from pawprint.photos.tabular.limits import COLUMNS_KEPT, LONGEST_CELL
-from pawprint.photos.tabular.split_words import find_split
-from pawprint.photos.tars import TAR_ERRORS, member_name, open_tar
-from pawprint.photos.zips import open_zip
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.limits import MAX_MEMBERS, MAX_RATIO, READ_SIZE
+from pawprint.archives.members import PHOTO_SUFFIXES, reason_unsafe
+from pawprint.archives.packing import fixed_member
+from pawprint.archives.sniffing import archive_kind
+from pawprint.archives.tars import TAR_ERRORS, member_name, open_tar
+from pawprint.archives.zips import open_zip
+from pawprint.base.errors import UserError
+from pawprint.labels.tabular.class_names import LARGEST_FILE, NAMES_FILE
+from pawprint.labels.tabular.limits import COLUMNS_KEPT, LONGEST_CELL
+from pawprint.labels.tabular.split_words import find_split
 
 NUMBERED_TAR = re.compile(r".*\d\.(tar|tgz|tar\.gz)", re.IGNORECASE | re.DOTALL)
 LOOKED_AT = 200

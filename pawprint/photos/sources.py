@@ -4,17 +4,17 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
+from pawprint.fetch.retries import patience_for
+from pawprint.fetch.streams import WAIT_SECONDS
+from pawprint.labels.choice import check_labels
+from pawprint.labels.readings import Reading
+from pawprint.labels.summary import summarize_classes
 from pawprint.photos.artifact import check_classes, write_artifact
-from pawprint.photos.choice import check_labels
 from pawprint.photos.grammar import Alternative, parse_source
 from pawprint.photos.manifest import Manifest
 from pawprint.photos.places import receive_path, receive_place
-from pawprint.photos.readings import Reading
 from pawprint.photos.received import UnreachableError
-from pawprint.photos.streams import WAIT_SECONDS
-from pawprint.photos.summary import summarize_classes
-from pawprint.photos.tries import patience_for
 
 LOG = logging.getLogger(__name__)
 

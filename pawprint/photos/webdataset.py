@@ -6,15 +6,15 @@ https://github.com/webdataset/webdataset: the key is the path up to the first do
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pawprint.errors import UserError
-from pawprint.photos.labels import PHOTO_SUFFIXES
-from pawprint.photos.left_out import LeftOut
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.members import PHOTO_SUFFIXES
+from pawprint.archives.suffixes import find_suffix
+from pawprint.archives.tars import TAR_ERRORS, TarPhotos, member_name, open_tar, reason_unpackable
+from pawprint.base.errors import UserError
+from pawprint.labels.tabular.limits import LARGEST_TABLE, LONGEST_CELL, TableError
+from pawprint.labels.tabular.records import as_text, load_json
+from pawprint.labels.tabular.text import decode_text
 from pawprint.photos.shards import Sample
-from pawprint.photos.suffixes import find_suffix
-from pawprint.photos.tabular.limits import LARGEST_TABLE, LONGEST_CELL, TableError
-from pawprint.photos.tabular.records import as_text, load_json
-from pawprint.photos.tabular.text import decode_text
-from pawprint.photos.tars import TAR_ERRORS, TarPhotos, member_name, open_tar, reason_unpackable
 
 LARGEST_SIDECAR = 2**20
 TEXTS = {

@@ -12,10 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 from tqdm import tqdm
 
+from pawprint.base.machine import count_cores
 from pawprint.dataset.decode import decode_photo
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.photos.collection import PhotoCollection
-from pawprint.photos.processor import count_cores
 from pawprint.serving.predictions import Outcome, Prediction
 
 MOST_PHOTOS = 600

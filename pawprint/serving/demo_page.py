@@ -19,10 +19,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pawprint.base.cache import cache_folder
+from pawprint.base.errors import UserError
 from pawprint.dataset.decode import MAX_PIXELS
 from pawprint.dataset.decoding import read_decoding
-from pawprint.errors import UserError
-from pawprint.photos.cache import cache_folder
 
 SOURCES = Path(__file__).parent / "demo"
 FILES = ("package.json", "package-lock.json", "demo.html.j2", "demo.css", "demo.js", "pixels.js")

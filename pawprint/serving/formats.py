@@ -1,6 +1,6 @@
 """The formats a network can be exported in, by the names people type: known without importing what writes them."""
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 
 FILES = {"onnx": "model.onnx", "litert": "model.tflite"}
 """The file of each."""

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 from tqdm import tqdm
 
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.members import UNLABELLED
 from pawprint.dataset.ahead import decode_ahead
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.models.prediction import BATCH
 from pawprint.photos.collection import Photo, PhotoCollection
-from pawprint.photos.labels import UNLABELLED
-from pawprint.photos.left_out import LeftOut
 from pawprint.photos.manifest import Manifest
 
 MOST_DOUBTFUL = 200

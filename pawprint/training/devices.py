@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from pawprint.photos.processor import read_cpuinfo
+from pawprint.base.machine import read_cpuinfo
 
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 """Flags of processors that multiply bfloat16; others would take longer with it than with float32."""

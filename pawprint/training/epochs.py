@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.models.recipe import Recipe
 from pawprint.training.checkpoint_file import Checkpoint
 from pawprint.training.checkpoints import Checkpoints

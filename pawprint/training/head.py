@@ -9,13 +9,13 @@ import scipy.special
 import tensorflow as tf
 
 from pawprint.models.architectures import build_model, recipe_for
+from pawprint.models.inference import build_inference_network
 from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split, num_batches
 from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.features import FeatureStore
-from pawprint.training.inference import build_inference_network
 from pawprint.training.schedule import learning_rate_at
 from pawprint.training.steps import build_optimizer
 

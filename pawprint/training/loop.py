@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pawprint.models.architectures import build_model, recipe_for
+from pawprint.models.inference import build_inference_network
 from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split, num_batches, prepare_ahead, training_batches
@@ -17,7 +18,6 @@ from pawprint.training.class_weights import class_weights
 from pawprint.training.devices import multiplies_bfloat16
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.fused import fused_copy
-from pawprint.training.inference import build_inference_network
 from pawprint.training.schedule import learning_rate_at, stage_at, training_side
 from pawprint.training.steps import (
     build_augmentation,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.ahead import AHEAD, decode_ahead
 from pawprint.dataset.decode import decode_photo
-from pawprint.errors import UserError
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
 

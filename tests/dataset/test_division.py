@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.division import Division
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.splits import Candidate
 from pawprint.dataset.writer import write_dataset
-from pawprint.errors import UserError
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
 

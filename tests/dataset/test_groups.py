@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 import pytest
 from PIL import ExifTags, Image
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.exif import Taken, find_bursts, read_taken
 from pawprint.dataset.groups import read_groups
-from pawprint.errors import UserError
 
 COLUMNS = ("lesion_id", "age")
 NAMES = {f"cats/P{patient}_{n:03}.jpg": f"cats/P{patient}_{n:03}.jpg" for patient in range(3) for n in range(2)}

@@ -17,8 +17,8 @@ from pawprint.dataset.likeness import MIRROR, Look, Pixels, compare_closely, des
 from pawprint.dataset.near_duplicates import NearDuplicates
 from pawprint.dataset.splits import Candidate
 from pawprint.dataset.writer import write_dataset
+from pawprint.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.photos.collection import load_photos
-from pawprint.photos.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.photos.sources import fetch_photos
 
 SIDE = 64

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.decode import decode_photo
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.survey import choose_fit
 from pawprint.dataset.writer import write_dataset
-from pawprint.errors import UserError
 from pawprint.photos.artifact import write_artifact
 from pawprint.photos.collection import load_photos
 from pawprint.photos.received import Received

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.splits import Candidate, assign_splits, join_groups
 from pawprint.dataset.times import divide_by_time, parse_times, read_times
-from pawprint.errors import UserError
 
 WANTED = {"train_images": 0, "test_images": 0, "validation_fraction": 0.2}
 DAYS = [datetime(2023, 11, 28) + timedelta(days=number, hours=number) for number in range(40)]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.decode import decode_photo
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
-from pawprint.errors import UserError
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
 

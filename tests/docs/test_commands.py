@@ -66,7 +66,7 @@ def test_python_m_names_modules_and_their_commands(page: str, rest: str) -> None
     path = ROOT / module.replace(".", "/")
     assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
     if module == "pawprint.lineage":
-        from pawprint.lineage.__main__ import lineage
+        from pawprint.report.__main__ import lineage
 
         options = {option for param in lineage.params for option in param.opts}
         if words and words[0] in options:

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pawprint.lineage.graph import find_lineage
-from pawprint.lineage.provenance.verification import verify_lineage
-from pawprint.lineage.tags import get_tag
+from pawprint.report.graph import find_lineage
+from pawprint.report.verify import verify_lineage
 from pawprint.serving.demo_page import PAGE
 from pawprint.serving.formats import FILES
+from pawprint.tracking.tags import get_tag
 from tests.browsers import opened_browser
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ import mlflow
 import pytest
 import requests
 
-from pawprint.lineage.tags import get_tag
+from pawprint.tracking.tags import get_tag
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ import mlflow
 import pytest
 
 from benchmarks.untrained import log_network
-from pawprint.lineage.models import LoggedPhotoModel
+from pawprint.tracking.models import LoggedPhotoModel
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from mlflow.entities import Run
 
-from pawprint.lineage.runs import CONSOLE
+from pawprint.tracking.runs import CONSOLE
 
 pytestmark = pytest.mark.slow
 

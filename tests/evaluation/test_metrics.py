@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.evaluation.metrics import compute_metrics, defined_metrics
 
 NAMES = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "roc_auc", "log_loss", "ece")

@@ -10,9 +10,9 @@ from PIL import Image
 from pawprint.dataset.reader import Split
 from pawprint.evaluation.explanations import choose_explained, map_activations, occlude, overlay
 from pawprint.evaluation.weaknesses import write_weaknesses
+from pawprint.models.inference import build_inference_network
 from pawprint.models.portable import build_portable_network
 from pawprint.models.prediction import compile_network
-from pawprint.training.inference import build_inference_network
 
 SIDE = 32
 

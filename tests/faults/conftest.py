@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmarks.processes import free_port
-from pawprint.photos import tries, unreached
+from pawprint.fetch import retries, unreached
 from tests.faults.senders import Sender, sending
 
 ROOT = Path(__file__).parents[2]
@@ -128,10 +128,10 @@ def send() -> Iterator[Callable[[Sender], Sender]]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own, and no time lost between tries."""
+    """A cache of the test's own, and no time lost between retries."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("PAWPRINT_CACHE", str(folder))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv(unreached.VARIABLE, "")
-    monkeypatch.setattr(tries, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
     return folder

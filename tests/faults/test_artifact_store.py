@@ -16,14 +16,14 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from pawprint.errors import UserError
-from pawprint.lineage.digests import find_damage, groups_of
-from pawprint.lineage.runs import log_console
+from pawprint.base.errors import UserError
+from pawprint.fetch import retries
+from pawprint.fetch.download import fetch_url
 from pawprint.lineage.store import errors as store_errors
-from pawprint.lineage.store.artifacts import open_artifact, open_location
-from pawprint.lineage.store.uploads import store_folder
-from pawprint.photos import tries
-from pawprint.photos.transfer import fetch_url
+from pawprint.tracking.artifacts import open_artifact, open_location
+from pawprint.tracking.digests import find_damage, groups_of
+from pawprint.tracking.runs import log_console
+from pawprint.tracking.uploads import store_folder
 from steps.download import download
 from steps.preprocess import preprocess
 from tests.faults.proxies import FAULTS, FaultyProxy, failing
@@ -258,7 +258,7 @@ def test_a_source_in_a_bucket_that_breaks_off(
         for name in ("cats/1.jpg", "cats/2.jpg", "dogs/1.jpg"):
             archive.writestr(name, random.Random(name).randbytes(5_000_000))
     boto3.client("s3").upload_file(str(photos), "bucket", "photos.zip")
-    monkeypatch.setattr(tries, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.1)
     for fault in ("breaks off", "truncates", "answers 503"):
         monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / fault))
         bucket.fail("GET", fault, times=7)

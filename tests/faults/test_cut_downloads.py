@@ -15,16 +15,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pawprint.photos import partials, tries, web
+from pawprint.fetch import http, partials, retries
+from pawprint.fetch.download import fetch_url
 from pawprint.photos.received import UnreachableError
-from pawprint.photos.transfer import fetch_url
 from tests.faults.senders import DATA, OTHER, PAGE, RESUMABLE, WHOLE, Sender, kept, sending
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("PAWPRINT_TEST_CUTS", "40"))
-CUTS = st.lists(st.integers(0, len(DATA) + 250), max_size=tries.FRUITLESS_TRIES - 1)
+CUTS = st.lists(st.integers(0, len(DATA) + 250), max_size=retries.FRUITLESS_TRIES - 1)
 
 
 def test_cut_at_any_byte_it_goes_on_where_it_was() -> None:
@@ -79,7 +79,7 @@ def test_it_ends_where_nothing_comes_any_more(send: Callable[[Sender], Sender], 
     sender = send(Sender(cuts=[9000, *[0] * 20]))
     with pytest.raises(UnreachableError, match="hung up without an answer"):
         fetch_url(sender.url)
-    assert len(sender.asked) == tries.FRUITLESS_TRIES
+    assert len(sender.asked) == retries.FRUITLESS_TRIES
     # What came is not lost: the next run goes on with it.
     assert kept(cache) == RESUMABLE
     sender.cuts.clear()
@@ -149,7 +149,7 @@ def test_a_page_instead_of_the_rest_does_no_harm_to_what_came(send: Callable[[Se
 def test_a_line_that_drips_is_given_up_and_gone_on_with(
     send: Callable[[Sender], Sender], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(web, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(http, "STALL_SECONDS", 0.3)
     sender = send(Sender(drip_seconds=[0.01]))
     assert fetch_url(sender.url).path.read_bytes() == DATA
     assert "stalled" in caplog.text
@@ -159,13 +159,13 @@ def test_a_line_that_drips_is_given_up_and_gone_on_with(
 def test_a_line_that_falls_silent_is_given_up_and_gone_on_with(
     send: Callable[[Sender], Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(http, "STALL_SECONDS", 0.3)
     sender = send(Sender(hang_after=[9000]))
     assert fetch_url(sender.url).path.read_bytes() == DATA
     assert sender.sent <= len(DATA) + partials.OVERLAP_BYTES
 
 
-FETCH = "import sys; from pawprint.photos.transfer import fetch_url; print(fetch_url(sys.argv[1]).path)"
+FETCH = "import sys; from pawprint.fetch.download import fetch_url; print(fetch_url(sys.argv[1]).path)"
 
 
 def start_fetching(url: str) -> "subprocess.Popen[str]":

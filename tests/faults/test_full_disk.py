@@ -11,8 +11,8 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import pack_folder
+from pawprint.archives.packing import pack_folder
+from pawprint.base.errors import UserError
 from steps.download import download
 from steps.preprocess import preprocess
 from tests.servers import answering

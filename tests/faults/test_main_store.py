@@ -9,9 +9,9 @@ from typing import Any
 import mlflow
 import pytest
 
-from pawprint.lineage.digests import find_damage
-from pawprint.lineage.graph import find_lineage
-from pawprint.lineage.provenance.verification import verify_lineage
+from pawprint.report.graph import find_lineage
+from pawprint.report.verify import verify_lineage
+from pawprint.tracking.digests import find_damage
 from tests.faults.proxies import FaultyProxy, failing
 
 pytestmark = pytest.mark.slow

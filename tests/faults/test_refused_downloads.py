@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pawprint.errors import UserError
-from pawprint.photos import partials, unreached
+from pawprint.base.errors import UserError
+from pawprint.fetch import partials, unreached
+from pawprint.fetch.download import fetch_url, read_version
 from pawprint.photos.identity import identify_source
 from pawprint.photos.received import UnreachableError
 from pawprint.photos.sources import fetch_photos
-from pawprint.photos.transfer import fetch_url, read_version
 from tests.faults.senders import DATA, OTHER, PAGE, RESUMABLE, Sender, kept
 
 pytestmark = pytest.mark.usefixtures("cache")

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from pawprint.lineage.store.locks import wait_for_other_writers
+from pawprint.tracking.locks import wait_for_other_writers
 from tests.servers import answering, give
 
 pytestmark = pytest.mark.slow
@@ -145,7 +145,7 @@ def test_two_runs_at_once_are_both_right(photos_url: str, store: str, tmp_path: 
 WRITER = """
 import sys, time
 from mlflow import MlflowClient
-from pawprint.lineage.store.locks import wait_for_other_writers
+from pawprint.tracking.locks import wait_for_other_writers
 wait_for_other_writers()
 client, until = MlflowClient(sys.argv[1]), time.time() + 10
 while time.time() < until:

@@ -9,11 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import pack_tar
-from pawprint.photos.left_out import LeftOut
-from pawprint.photos.sniffing import archive_kind, describe_file
-from pawprint.photos.zips import UnreadableMemberError, list_zip, open_zip, read_member
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.packing import pack_tar
+from pawprint.archives.sniffing import archive_kind, describe_file
+from pawprint.archives.zips import UnreadableMemberError, list_zip, open_zip, read_member
+from pawprint.base.errors import UserError
 from tests.memory import peak_megabytes
 
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import pack_tar
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.limits import MAX_MEMBERS
+from pawprint.archives.packing import pack_tar
+from pawprint.archives.zips import UnreadableMemberError, list_zip, open_zip, read_member
+from pawprint.base.errors import UserError
 from pawprint.photos.artifact import write_artifact
 from pawprint.photos.collection import load_photos
-from pawprint.photos.left_out import LeftOut
-from pawprint.photos.limits import MAX_MEMBERS
 from pawprint.photos.manifest import load_manifest
 from pawprint.photos.received import Received
-from pawprint.photos.zips import UnreadableMemberError, list_zip, open_zip, read_member
 from tests.hostile.bombs import BOMBS, deflate, end_record, local_header, write_zip, zip_entry
-from tests.photos.labelling import label_members
+from tests.labels.labelling import label_members
 
 ROOT = Path(__file__).parents[2]
 GOOD = {f"{label}/{number}.jpg": f"{label}{number}".encode() for label in ("cats", "dogs") for number in range(3)}
@@ -86,7 +86,7 @@ def test_as_many_members_as_are_taken_fit_into_the_memory(tmp_path: Path) -> Non
     ]
     write_zip(tmp_path / "many.zip", b"".join(bodies), entries)
     code = (
-        "import sys; from pathlib import Path; from pawprint.photos.zips import list_zip\n"
+        "import sys; from pathlib import Path; from pawprint.archives.zips import list_zip\n"
         "from tests.memory import peak_megabytes\n"
         "print(len(list_zip(Path(sys.argv[1]))[0]), peak_megabytes())"
     )
@@ -258,7 +258,7 @@ def test_what_unpacks_to_more_than_it_claims_is_noticed_at_once(
         with pytest.raises(UnreadableMemberError, match="damaged"):
             read_member(archive, "cats/1.jpg")
         archive.getinfo("cats/1.jpg").file_size = 2**30
-        monkeypatch.setattr("pawprint.photos.zips.LARGEST_PHOTO", 2**21)
+        monkeypatch.setattr("pawprint.archives.zips.LARGEST_PHOTO", 2**21)
         with pytest.raises(UnreadableMemberError, match="larger than 2 MiB"):
             read_member(archive, "cats/1.jpg")
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from pawprint.errors import UserError
-from pawprint.photos.archives import list_folder
-from pawprint.photos.cache import cache_folder
-from pawprint.photos.kaggle import find_credentials
-from pawprint.photos.left_out import LeftOut
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.packing import list_folder
+from pawprint.base.cache import cache_folder
+from pawprint.base.errors import UserError
+from pawprint.fetch.kaggle import find_credentials
 from pawprint.photos.manifest import Manifest, load_manifest
 from pawprint.photos.received import UnreachableError
 from pawprint.photos.sources import check_source, fetch_photos
@@ -122,7 +122,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
     """`-P source=<(curl …)` is a pipe; in a process of its own, which can be ended if it hangs."""
     os.mkfifo(tmp_path / "photos.zip")
     code = (
-        "import sys; from pawprint.photos.sources import check_source; from pawprint.errors import UserError\n"
+        "import sys; from pawprint.photos.sources import check_source; from pawprint.base.errors import UserError\n"
         "for source in sys.argv[1:]:\n"
         "    try: check_source(source)\n"
         "    except UserError as error: print(error)"

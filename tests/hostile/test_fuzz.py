@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pawprint.archives.packing import pack_tar
+from pawprint.archives.sniffing import archive_kind
+from pawprint.archives.zips import UnreadableMemberError, list_zip, open_zip, read_member
+from pawprint.base.errors import UserError
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.dataset.reader import digest_content, load_dataset
 from pawprint.dataset.writer import write_dataset
-from pawprint.errors import UserError
-from pawprint.lineage.model_files import overall_digest, read_model_files
-from pawprint.photos.archives import pack_tar
 from pawprint.photos.artifact import write_artifact
 from pawprint.photos.collection import load_photos
 from pawprint.photos.grammar import Place
 from pawprint.photos.places import receive_path
 from pawprint.photos.received import Received
-from pawprint.photos.sniffing import archive_kind
-from pawprint.photos.zips import UnreadableMemberError, list_zip, open_zip, read_member
+from pawprint.tracking.model_files import overall_digest, read_model_files
 from pawprint.training.checkpoint_file import Checkpoint, DamagedCheckpointError, pack, unpack
 from pawprint.training.checkpoints import Checkpoints
 from tests.dataset.test_heif import PLAIN, TILED

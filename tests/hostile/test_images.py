@@ -238,7 +238,7 @@ def test_the_cap_on_pixels_is_one_number_in_one_place() -> None:
                 opening.add(path.relative_to(ROOT).as_posix())
         if str(MAX_PIXELS) in text.replace("_", "") or "MAX_IMAGE_PIXELS" in text:
             naming.add(path.relative_to(ROOT).as_posix())
-    ours = {"pawprint/lineage/provenance/report.py", "pawprint/dataset/evidence.py"}
+    ours = {"pawprint/report/page.py", "pawprint/dataset/evidence.py"}
     assert opening == {"pawprint/dataset/decode.py"} | ours
     assert naming == {"pawprint/dataset/decode.py"}
-    assert "MAX_PIXELS" in (ROOT / "pawprint/lineage/provenance/report.py").read_text("utf-8")
+    assert "MAX_PIXELS" in (ROOT / "pawprint/report/page.py").read_text("utf-8")

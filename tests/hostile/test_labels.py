@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pawprint.base.errors import UserError
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
-from pawprint.errors import UserError
 from pawprint.evaluation.results import evaluate_predictions
 from pawprint.photos.artifact import write_artifact
 from pawprint.photos.collection import load_photos

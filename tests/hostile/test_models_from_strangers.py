@@ -17,14 +17,14 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from benchmarks.untrained import log_network
-from pawprint.errors import UserError
-from pawprint.lineage.model_files import overall_digest, write_json, write_model_files
-from pawprint.lineage.models import open_photo_model
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
 from pawprint.models.architectures import ARCHITECTURES, build_model
 from pawprint.models.network_file import UnsafeNetworkError, check_network_file, load_network_file
 from pawprint.models.prediction import load_network
-from pawprint.photos.hashes import hash_file
 from pawprint.serving.classifier import PhotoClassifier
+from pawprint.tracking.model_files import overall_digest, write_json, write_model_files
+from pawprint.tracking.models import open_photo_model
 from tests.stores import make_store
 
 pytestmark = [
@@ -213,7 +213,7 @@ def test_the_served_model_loads_only_what_was_logged(files: Path, name: str) -> 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 def test_our_own_networks_pass(architecture: str, tmp_path: Path) -> None:
-    from pawprint.training.inference import build_inference_network
+    from pawprint.models.inference import build_inference_network
 
     network = build_model(architecture, num_classes=3, image_size=32, seed=0)
     whole = build_inference_network(network, image_size=40, side=32, num_classes=3, flip_average=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from pawprint.errors import SecretError, UserError
-from pawprint.photos import tries, unreached, web
+from pawprint.base.errors import SecretError, UserError
+from pawprint.base.secrets import find_secret, hide_secrets
+from pawprint.fetch import http, retries, unreached
+from pawprint.fetch.download import fetch_url
+from pawprint.fetch.sessions import MOST_REDIRECTS, check_next
 from pawprint.photos.received import UnreachableError
-from pawprint.photos.secrets import find_secret, hide_secrets
-from pawprint.photos.sessions import MOST_REDIRECTS, check_next
 from pawprint.photos.sources import check_source
-from pawprint.photos.transfer import fetch_url
 from tests.servers import Answer, answering, give
 
 Serve = Callable[..., tuple[str, list[dict[str, str]]]]
@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv(unreached.VARIABLE, "")
     monkeypatch.delenv("NETRC", raising=False)
-    monkeypatch.setattr(tries, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
     return tmp_path
 
 
@@ -167,7 +167,7 @@ def test_drives_page_leads_only_to_google(serve: Serve, monkeypatch: pytest.Monk
         handler.wfile.write(text)
 
     url, _ = serve(page)
-    monkeypatch.setattr(web, "DRIVE_URL", f"{url}/uc")
+    monkeypatch.setattr(http, "DRIVE_URL", f"{url}/uc")
     with pytest.raises(UnreachableError, match="leads to localhost, which is not Google's"):
         fetch_url(f"{url}/uc?id=1")
     assert asked == []

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.models.adjustment import adjust_recipe, resolve_adjustments, scale_augmentation
 from pawprint.models.architectures import ARCHITECTURES, build_model, recipe_for
-from pawprint.models.search_space import search_space
+from pawprint.tuning.search_space import search_space
 
 AUTO = {"weight_decay": None, "augmentation": None, "width": None}
 NAMES = [*ARCHITECTURES, "keras:ResNet50"]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.models import keras_applications
 from pawprint.models.architectures import build_model, check_architecture, recipe_for
 

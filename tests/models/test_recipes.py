@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.models.architectures import ARCHITECTURES, build_model, check_architecture, recipe_for
 
 

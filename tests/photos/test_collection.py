@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.archives.zips import UnreadableMemberError
+from pawprint.base.errors import UserError
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
-from pawprint.photos.zips import UnreadableMemberError
 
 Tiny = Callable[..., Path]
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.photos.grammar import parse_source
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
+from pawprint.base.secrets import find_secret, hide_secrets
 from pawprint.photos.grammar import local_path
-from pawprint.photos.secrets import find_secret, hide_secrets
 from pawprint.photos.sources import check_source
-from tests.photos.labelling import label_members
+from tests.labels.labelling import label_members
 
 
 @pytest.mark.parametrize("around", ["", "tickets/", "train/"])

@@ -12,15 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
+from pawprint.labels.tables import read_tables
 from pawprint.photos.collection import load_photos
 from pawprint.photos.grammar import Place
 from pawprint.photos.places import receive_path
 from pawprint.photos.recall import recall_archive
 from pawprint.photos.shards import pack_shards, source_kind
 from pawprint.photos.sources import fetch_photos
-from pawprint.photos.tables import read_tables
-from tests.photos.listings import labels_of, make_listing, splits_of
+from tests.labels.listings import labels_of, make_listing, splits_of
 
 FEATURES = {"image": {"_type": "Image"}, "label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
 

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
+from pawprint.drawn import drawings
 from pawprint.photos.collection import load_photos
-from pawprint.photos.drawn import drawings
-from pawprint.photos.hashes import hash_file
 from pawprint.photos.manifest import Manifest, load_manifest
 from pawprint.photos.sources import check_source, fetch_photos
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import check_source, fetch_photos, find_tracked
 

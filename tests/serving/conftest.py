@@ -18,7 +18,7 @@ import requests
 
 from benchmarks.processes import free_port
 from benchmarks.untrained import log_network
-from pawprint.lineage.models import LoggedPhotoModel
+from pawprint.tracking.models import LoggedPhotoModel
 from tests.stores import make_store
 
 CLASSES, SIDE = ("cats", "dogs"), 32

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pawprint.errors import UserError
-from pawprint.lineage.cache_keys import EXPORT_FILES, build_key
+from pawprint.base.errors import UserError
 from pawprint.models.architectures import build_model
+from pawprint.models.inference import build_inference_network
 from pawprint.models.portable import EVIDENCE, PROBABILITIES, build_portable_network
+from pawprint.pipeline.cache_keys import EXPORT_FILES, build_key
 from pawprint.serving import agreement, demo_page
 from pawprint.serving.checks import DESCRIPTION, check_exports
 from pawprint.serving.exports import write_exports
 from pawprint.serving.formats import FILES, list_formats
 from pawprint.serving.runtimes import load_export
-from pawprint.training.inference import build_inference_network
 
 # Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

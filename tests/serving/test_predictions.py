@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from pawprint.archives.left_out import tell_left_out
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
 from pawprint.photos.collection import PhotoCollection, load_photos
-from pawprint.photos.left_out import tell_left_out
 from pawprint.photos.sources import fetch_photos
 from pawprint.serving import predictions
 from pawprint.serving.classifier import PhotoClassifier

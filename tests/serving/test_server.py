@@ -21,11 +21,11 @@ from benchmarks.processes import free_port
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
 from pawprint.evaluation.results import write_predictions
-from pawprint.lineage.model_files import PROJECT, draw_example
-from pawprint.lineage.models import open_photo_model
 from pawprint.models.prediction import predict_probabilities
 from pawprint.photos.collection import load_photos
 from pawprint.photos.sources import fetch_photos
+from pawprint.tracking.model_files import PROJECT, draw_example
+from pawprint.tracking.models import open_photo_model
 from tests.serving.conftest import CLASSES, SIDE, Server, Stored, run_server
 
 pytestmark = [

@@ -10,7 +10,7 @@ import click
 import pytest
 import yaml
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from steps.main import main
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ import yaml
 from mlflow.projects import _project_spec
 from mlflow.utils.virtualenv import _PythonEnv
 
+from pawprint.console.options import AutoOr, Between, Checked
 from pawprint.models.adjustment import measured_adjustments
 from pawprint.models.architectures import ARCHITECTURES, recipe_for
-from steps.options import AutoOr, Between, Checked
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text("utf-8"))

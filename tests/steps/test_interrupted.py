@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 STEP = """
 import os, signal
 import click
-from steps.console import run_command
+from pawprint.console.console import run_command
 
 @click.command()
 def step():

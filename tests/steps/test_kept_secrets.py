@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pawprint.photos.secrets import hide_secrets
-from steps.tee import read_console
+from pawprint.base.secrets import hide_secrets
+from pawprint.console.tee import read_console
 
 
 @pytest.mark.parametrize(

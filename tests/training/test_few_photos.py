@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pawprint.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.models.architectures import recipe_for
-from pawprint.photos.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.training.features import FeatureStore
 from pawprint.training.head import train_head
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.training import features as features_module
 from pawprint.training.features import FeatureStore
 from pawprint.training.head import train_head

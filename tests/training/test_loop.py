@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from pawprint.errors import UserError
+from pawprint.base.errors import UserError
 from pawprint.models.architectures import build_model, recipe_for
 from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.recipe import Stage

@@ -1,0 +1,31 @@
+"""The suffix that a photo's first bytes ask for."""
+
+from pathlib import PurePosixPath
+
+from pawprint.archives.members import PHOTO_SUFFIXES
+
+MAGIC = (
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"\x89PNG\r\n\x1a\n", ".png"),
+    (b"GIF8", ".gif"),
+    (b"BM", ".bmp"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+    (b"P6", ".ppm"),
+    (b"P5", ".pgm"),
+)
+
+
+def find_suffix(data: bytes, name: str = "") -> str | None:
+    r"""Return the suffix of a photo by its bytes, else by its name, or None where neither is a photo's.
+
+    >>> find_suffix(b"\xff\xd8\xff\xe0", "1.png"), find_suffix(b"RIFF0000WEBPVP8 "), find_suffix(b"text", "1.txt")
+    ('.jpg', '.webp', None)
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    if data[4:8] == b"ftyp" and data[8:12] in {b"avif", b"avis"}:
+        return ".avif"
+    known = next((suffix for magic, suffix in MAGIC if data.startswith(magic)), None)
+    suffix = PurePosixPath(name).suffix.lower()
+    return known or (suffix if data and suffix in PHOTO_SUFFIXES else None)

@@ -1,0 +1,1 @@
+"""An address becomes a file in the cache: http, buckets, the Hub, Kaggle and Google Drive; resumed, tried again."""

@@ -1,0 +1,212 @@
+"""Archives fetched over the network once, checked, and kept in the shared cache."""
+
+import logging
+import time
+from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
+
+from tqdm import tqdm
+
+from pawprint.archives.packing import check_members, check_whole
+from pawprint.archives.sniffing import starts_as_archive
+from pawprint.base.clock import now
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
+from pawprint.base.space import check_space
+from pawprint.fetch import http
+from pawprint.fetch.downloads import Download, download_path, find_download, write_record
+from pawprint.fetch.partials import Partial, hold, matches, sweep_partials
+from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
+from pawprint.fetch.streams import WAIT_SECONDS, Resume, Stream, open_within
+from pawprint.fetch.unreached import find_unreached, note_unreached
+from pawprint.photos.grammar import BUCKET_SCHEMES
+from pawprint.photos.received import BrokeOffError, MissingError, UnreachableError
+
+LOG = logging.getLogger(__name__)
+
+SLOWEST_BYTES = 1024
+"""A transfer that brings fewer in http.STALL_SECONDS has stalled, though it drips."""
+
+
+def gdrive_url(file_id: str) -> str:
+    """Return the download address of a shared file on Google Drive."""
+    return f"{http.DRIVE_URL}?{urlencode({'export': 'download', 'id': file_id})}"
+
+
+def fetch_url(
+    url: str, *, sha256: str | None = None, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS
+) -> Download:
+    """Return an archive from the cache, or download it into there.
+
+    The sender is asked whether what the cache holds is still its version; where it can't be asked, the cache serves,
+    and says as of when. One whose sha256 is known needs no asking. A cached file that is no longer what it was when it
+    came is fetched again.
+
+    A transfer that breaks off goes on where it was, in this process or the next, if the sender can do that and its
+    file is still the same; else it begins anew. Only a whole zip or tar gets into the cache.
+
+    Args:
+        url: http(s), or an object store's.
+        sha256: What the archive must have, if it is known.
+        wait_seconds: How long the first bytes may take.
+        busy_seconds: How long to wait for a sender that answers that it is busy.
+
+    Raises:
+        UnreachableError: It cannot be had, or what came is no archive.
+        UserError: What came is not what `sha256` says.
+    """
+    path = download_path(url)
+
+    def ask(resume: Resume | None = None) -> Stream:
+        return _ask(url, resume, wait_seconds)
+
+    cached = find_download(url)
+    if cached is not None and (cached.sha256 == sha256 or (sha256 is None and _is_current(cached, ask, busy_seconds))):
+        LOG.info("photos: %s from the download cache, as of %s (%s)", url, cached.retrieved_at, path)
+        return cached
+    path.parent.mkdir(exist_ok=True)
+    with hold(path) as waited:
+        came = find_download(url) if waited else None
+        if came is not None and came != cached and sha256 in {None, came.sha256}:
+            return came
+        sweep_partials(path.parent)
+        partial = Partial(path)
+        try:
+            found = keep_trying(
+                lambda: _attempt(url, partial, ask, sha256),
+                reached=lambda: partial.furthest,
+                busy_seconds=busy_seconds,
+            )
+        except UserError:
+            partial.keep_if_resumable()
+            raise
+        download = Download(path, found, now(), partial.version)
+        partial.move(path)
+        write_record(url, download)
+    return download
+
+
+def read_version(url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS) -> str | None:
+    """Tell which version of an archive a download would give: its ETag, else its date, and its length.
+
+    That of the sender; where it can't be asked, that of what the download cache holds. The steps that this process
+    starts are told what could not be reached, so that nobody waits twice.
+
+    Returns:
+        The version, or None where the sender tells none.
+
+    Raises:
+        UnreachableError: the archive cannot be had.
+    """
+    try:
+        stream = keep_trying(lambda: _ask(url, None, wait_seconds), busy_seconds=busy_seconds)
+    except UnreachableError as error:
+        if not isinstance(error, MissingError):  # of a bucket's: it may be a folder there
+            note_unreached(url, str(error))
+        cached = find_download(url)
+        if cached is None:
+            raise
+        return cached.version
+    stream.close()
+    return stream.version
+
+
+def _is_current(cached: Download, ask: Callable[[], Stream], busy_seconds: float) -> bool:
+    """Say whether the cache may serve: the sender still has that version, or can't be asked."""
+    try:
+        stream = keep_trying(ask, busy_seconds=busy_seconds)
+    except UnreachableError as error:
+        LOG.warning("photos: %s; what the download cache holds of it is taken", error)
+        return True
+    stream.close()
+    return stream.version is not None and stream.version == cached.version
+
+
+def _ask(url: str, resume: Resume | None, wait_seconds: float) -> Stream:
+    reason = find_unreached(url)
+    if reason is not None:
+        raise UnreachableError(reason)
+    return open_within(wait_seconds, lambda: _open(url, resume), name=url)
+
+
+def _open(url: str, resume: Resume | None) -> Stream:
+    if urlsplit(url).scheme in BUCKET_SCHEMES:
+        from pawprint.fetch.buckets import open_bucket
+
+        return open_bucket(url, resume)
+    return http.open_web(url, resume)
+
+
+def _attempt(url: str, partial: Partial, ask: Callable[[Resume | None], Stream], sha256: str | None) -> str:
+    """Bring a download to its end, from where it is, and check it; return its sha256.
+
+    Raises:
+        BrokeOffError: It is not whole, or not what it should be, and another try may mend that.
+        UnreachableError: It cannot be had, or what came is no archive.
+        UserError: It is not what `sha256` says.
+    """
+    stream = ask(partial.find_resume())
+    try:
+        _receive(stream, partial, url)
+    finally:
+        stream.close()
+    if partial.num_bytes is not None and partial.size < partial.num_bytes:
+        raise BrokeOffError(f"{url} broke off after {partial.size} of {partial.num_bytes} bytes")
+    try:
+        return _check(partial, url, stream.head if stream.start == 0 else b"", sha256)
+    except UserError:
+        partial.discard()
+        raise
+
+
+def _receive(stream: Stream, partial: Partial, url: str) -> None:
+    if stream.num_bytes is not None:
+        check_space(url, {partial.path.parent: stream.num_bytes - (partial.size if stream.start else 0)})
+    since, came = time.monotonic(), 0
+    # disable=None: no bar where stderr is no terminal; delay: none for what takes no time.
+    with tqdm(
+        initial=partial.size if stream.start else 0,
+        total=stream.num_bytes,
+        desc="photos",
+        unit="B",
+        unit_scale=True,
+        delay=2,
+        disable=None,
+        leave=False,
+    ) as bar:
+
+        def tell(num_bytes: int) -> None:
+            nonlocal since, came
+            bar.update(num_bytes)
+            came += num_bytes
+            if time.monotonic() - since > http.STALL_SECONDS:
+                if came < SLOWEST_BYTES:
+                    raise BrokeOffError(f"{url} stalled: {came} bytes in {time.monotonic() - since:.0f} s")
+                since, came = time.monotonic(), 0
+
+        try:
+            partial.write(stream, tell)
+        except BrokeOffError as error:
+            words = str(error)
+            raise BrokeOffError(words if url in words else f"{url}: {words}") from error
+
+
+def _check(partial: Partial, url: str, head: bytes, sha256: str | None) -> str:
+    """Check that what came is the archive that was sent, and return its sha256."""
+    if partial.digest is not None and not matches(partial.path, partial.digest):
+        raise BrokeOffError(f"{url} gives other bytes than its server tells the {partial.digest[0]} of")
+    found = hash_file(partial.path)
+    if sha256 is not None and found != sha256:
+        if partial.resumed:
+            raise BrokeOffError(f"{url} did not go on with what had come before")
+        raise UserError(f"{url} no longer gives the photos it gave (sha256 differs); download again")
+    try:
+        check_whole(partial.path)
+        if partial.resumed and sha256 is None and partial.digest is None:
+            check_members(partial.path)
+    except UserError as error:
+        # Sent without its length, it may have been cut; and what came in two goes may not belong together.
+        if partial.resumed or (partial.num_bytes is None and starts_as_archive(head)):
+            raise BrokeOffError(f"{url} gives {error}") from error
+        raise UnreachableError(f"{url} gives {error}") from error
+    return found

@@ -1,0 +1,232 @@
+"""Loose photos in a bucket: listed, fetched side by side, and packed into one zip in the cache."""
+
+import hashlib
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.packing import pack_files
+from pawprint.base.clock import now
+from pawprint.base.files import hash_file
+from pawprint.base.space import check_space
+from pawprint.fetch.buckets import ERRORS, read_object, refuse
+from pawprint.fetch.download import fetch_url, read_version
+from pawprint.fetch.downloads import Download, download_path, find_download, write_record
+from pawprint.fetch.object_stores import open_store
+from pawprint.fetch.partials import LASTS_SECONDS, hold
+from pawprint.fetch.prefixes import LooseObject, list_loose
+from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
+from pawprint.fetch.streams import WAIT_SECONDS
+from pawprint.fetch.unreached import note_unreached
+from pawprint.photos.received import BrokeOffError, MissingError, SilentError, UnreachableError
+
+LOG = logging.getLogger(__name__)
+
+FETCHED_AT_ONCE = 16
+HANDED_OUT = 1000
+"""Objects that wait for a worker at a time."""
+SUFFIX = ".objects"
+
+Result = TypeVar("Result")
+
+
+def fetch_bucket(url: str, *, wait_seconds: float, busy_seconds: float) -> tuple[str, Download, LeftOut]:
+    """Return what a bucket holds at a URL: an archive, or else the loose photos under that prefix.
+
+    Returns:
+        The URL, with a slash at its end if it is a prefix; the file in the cache; what was left out.
+
+    Raises:
+        UnreachableError: It cannot be had, or is neither.
+    """
+
+    def fetch_archive(url: str) -> tuple[str, Download, LeftOut]:
+        return url, fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds), LeftOut()
+
+    def fetch_prefix(url: str) -> tuple[str, Download, LeftOut]:
+        return url, *fetch_loose(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+
+    return _choose(url, fetch_archive, fetch_prefix)
+
+
+def read_bucket_version(url: str, *, wait_seconds: float, busy_seconds: float) -> str | None:
+    """Return what differs when the archive, or the photos, at a URL have changed; None where that is not told.
+
+    Raises:
+        UnreachableError: It cannot be had.
+    """
+
+    def read_archive(url: str) -> str | None:
+        return read_version(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+
+    def read_prefix(url: str) -> str | None:
+        return read_loose_version(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+
+    return _choose(url, read_archive, read_prefix)
+
+
+def _choose(url: str, of_archive: Callable[[str], Result], of_prefix: Callable[[str], Result]) -> Result:
+    """Take a URL for an object's, or, where there is none of that name or a slash ends it, for a prefix."""
+    if url.endswith("/"):
+        return of_prefix(url)
+    if download_path(f"{url}/").is_file() and not download_path(url).is_file():  # known for one, store away or not
+        return of_prefix(f"{url}/")
+    try:
+        return of_archive(url)
+    except MissingError as error:
+        with suppress(MissingError):
+            return of_prefix(f"{url}/")
+        raise error from None
+
+
+def fetch_loose(
+    url: str, *, sha256: str | None = None, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS
+) -> tuple[Download, LeftOut]:
+    """Return the photos under a prefix as a stored zip in the cache, and what was left out.
+
+    The prefix is listed; where the cache holds a zip of the same objects, that is taken. Objects that came before a
+    run was cut off are not fetched again.
+
+    Args:
+        url: Of a bucket, with a slash at its end.
+        sha256: What the zip must have, if it is known: such a one in the cache is taken without asking.
+        wait_seconds: How long the first answer may take.
+        busy_seconds: How long to wait for a store that answers that it is busy.
+
+    Raises:
+        UnreachableError: It cannot be had, or nothing lies there.
+    """
+    cached = find_download(url)
+    if cached is not None and cached.sha256 == sha256:
+        return cached, LeftOut()
+    try:
+        loose = list_loose(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
+    except UnreachableError as error:
+        if cached is None:
+            raise
+        LOG.warning("photos: %s; what the download cache holds of it is taken", error)
+        return cached, LeftOut()
+    path = download_path(url)
+    path.parent.mkdir(exist_ok=True)
+    with hold(path) as waited:
+        cached = find_download(url) if waited else cached
+        if cached is not None and cached.version == loose.version:
+            LOG.info("photos: %s from the download cache, as of %s (%s)", url, cached.retrieved_at, path)
+            return cached, loose.left_out
+        _sweep(path.parent)
+        folder = path.with_suffix(SUFFIX)
+        folder.mkdir(exist_ok=True)
+        _fetch_objects(url, loose.objects, folder, busy_seconds)
+        beside = folder / "photos.zip"
+        pack_files(beside, _take_out(loose.objects, folder))
+        download = Download(path, hash_file(beside), now(), loose.version)
+        beside.replace(path)
+        write_record(url, download)
+        shutil.rmtree(folder)
+    return download, loose.left_out
+
+
+def read_loose_version(
+    url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS
+) -> str | None:
+    """Return what differs when the photos under a prefix have changed; where it can't be listed, that of the cache.
+
+    Raises:
+        UnreachableError: The prefix cannot be listed, and the cache holds nothing of it.
+    """
+    try:
+        return list_loose(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds).version
+    except UnreachableError as error:
+        note_unreached(url, str(error))
+        cached = find_download(url)
+        if cached is None:
+            raise
+        return cached.version
+
+
+def _fetch_objects(url: str, objects: tuple[LooseObject, ...], folder: Path, busy_seconds: float) -> None:
+    """Fetch what is not there yet, several at a time."""
+    missing = [one for one in objects if not _place(folder, one).is_file()]
+    size = sum(one.size for one in missing)
+    check_space(url, {folder: size + sum(one.size for one in objects)})
+    try:
+        store, _ = open_store(url)
+    except ERRORS as error:
+        raise refuse(url, error, SilentError) from error
+    came = _Count()
+
+    def fetch(one: LooseObject) -> None:
+        keep_trying(
+            lambda: _fetch_object(url, store, one, _place(folder, one), came),
+            reached=lambda: came.total,
+            busy_seconds=busy_seconds,
+        )
+
+    with (
+        tqdm(total=size, desc="photos", unit="B", unit_scale=True, delay=2, disable=None, leave=False) as bar,
+        ThreadPoolExecutor(FETCHED_AT_ONCE, "fetch photos") as workers,
+    ):
+        try:
+            for start in range(0, len(missing), HANDED_OUT):
+                for _ in workers.map(fetch, missing[start : start + HANDED_OUT]):
+                    bar.update(came.total - bar.n)
+        except BaseException:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _Count:
+    """Counts bytes that come in several threads."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._turn = threading.Lock()
+
+    def add(self, number: int) -> None:
+        with self._turn:
+            self.total += number
+
+
+def _fetch_object(url: str, store: Any, one: LooseObject, path: Path, came: _Count) -> None:
+    name = url + one.name
+    beside = path.with_suffix(".new")
+    try:
+        pieces = read_object(name, store, one.key, one.mark)
+    except ERRORS as error:
+        raise refuse(name, error, BrokeOffError) from error
+    with beside.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+            came.add(len(piece))
+        size = file.tell()
+    if size != one.size:
+        raise BrokeOffError(f"{name} broke off after {size} of {one.size} bytes")
+    beside.replace(path)
+
+
+def _take_out(objects: tuple[LooseObject, ...], folder: Path) -> Iterator[tuple[str, Path]]:
+    """Give each object's file, and remove it once the next one is asked for."""
+    for one in objects:
+        path = _place(folder, one)
+        yield one.name, path
+        path.unlink()
+
+
+def _place(folder: Path, one: LooseObject) -> Path:
+    return folder / hashlib.sha256(f"{one.key}\0{one.mark}".encode()).hexdigest()[:32]
+
+
+def _sweep(downloads: Path) -> None:
+    """Drop objects that nobody went on with for a week."""
+    for folder in downloads.glob(f"*{SUFFIX}"):
+        if time.time() - folder.stat().st_mtime > LASTS_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)

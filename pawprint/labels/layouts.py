@@ -1,0 +1,121 @@
+"""What the folders of a listing say before classes are read: splits found, other pictures and strays set aside."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pawprint.archives.left_out import LeftOut
+from pawprint.archives.members import UNLABELLED
+from pawprint.labels.folder_names import kind_of_names, strip_series
+from pawprint.labels.folders import Placed, build_tree, place_photos
+from pawprint.labels.other_pictures import find_other_pictures
+from pawprint.labels.readings import Labelled, Listing, Reading
+
+FEW = 0.2
+"""Share of the photos below which folders further down are parts of a class, and no level of classes."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The photos of a listing in their folders.
+
+    Attributes:
+        placed: Photos that may have a class, sorted by member.
+        reasons: The others, and why they are set aside.
+    """
+
+    placed: tuple[Placed, ...]
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Level:
+    """The folders of one level, below those that all photos share.
+
+    Attributes:
+        position: Among the names of each photo.
+        names: How many photos lie in or below each folder name.
+        kind: What the names are: "plain" where they may be classes.
+        label: By name, the class that it stands for.
+        choice: Value of the parameter `labels` that chooses the level.
+    """
+
+    position: int
+    names: Counter[str]
+    kind: str
+    label: dict[str, str]
+    choice: str
+
+    @property
+    def classes(self) -> Counter[str]:
+        """Photos by class."""
+        counts: Counter[str] = Counter()
+        for name, number in self.names.items():
+            counts[self.label[name]] += number
+        return counts
+
+
+def read_layout(listing: Listing) -> Layout:
+    """Set other pictures, previews, copies and strays aside, and find the splits."""
+    reasons = find_other_pictures(listing.photos, listing.read)
+    placed = place_photos(build_tree(member for member in listing.photos if member not in reasons), reasons)
+    return Layout(tuple(sorted(placed, key=lambda one: one.member)), reasons)
+
+
+def find_levels(layout: Layout) -> list[Level]:
+    """Return the levels of folders that tell photos apart, from the top."""
+    most = max((len(one.names) for one in layout.placed), default=0)
+    levels = []
+    for position in range(most):
+        inside = [one for one in layout.placed if len(one.names) > position]
+        names = Counter(one.names[position][1] for one in inside)
+        if len(names) < 2:
+            continue
+        stripped = {name: strip_series(name) for name in names}
+        parts = len(set(stripped.values()))
+        if all(stripped[name] != name for name in names) and 2 <= parts < len(names) + 1:
+            word = next(iter(names)).removesuffix(stripped[next(iter(names))]).rstrip("0123456789 _-")
+            choice = rf"{word}[ _-]?\d+[ _-]+(?P<label>[^/]+)/"
+        else:
+            stripped = {name: name for name in names}
+            choice = _choose_depth(inside, position)
+        levels.append(Level(position, names, kind_of_names(set(stripped.values())), stripped, choice))
+    largest = max((level.names.total() for level in levels), default=0)
+    return [level for level in levels if level.names.total() >= FEW * largest]
+
+
+def _choose_depth(inside: Sequence[Placed], position: int) -> str:
+    """Return how `labels` names a level of folders: counted from the top, or from the photo where that is the same."""
+    depths = {one.names[position][0] for one in inside}
+    if len(depths) == 1:
+        return f"folder:{depths.pop()}"
+    heights = {one.member.count("/") + 1 - one.names[position][0] for one in inside}
+    return f"folder:{-heights.pop()}" if len(heights) == 1 else "folder"
+
+
+def build_reading(
+    layout: Layout,
+    labelled: Iterable[Labelled],
+    *,
+    labels: str,
+    explanation: str,
+    groups: tuple[str, ...] = (),
+    reasons: Mapping[str, str] | None = None,
+) -> Reading:
+    """Return a reading of the photos that have a class, with all others and why they have none.
+
+    Args:
+        layout: All photos.
+        labelled: Those with a class.
+        labels: Value of the parameter that chooses the reading.
+        explanation: Why it is possible.
+        groups: Values of the parameter `group` to suggest.
+        reasons: Why photos that may have a class have none, where it is more than that nothing names it.
+    """
+    known = {one.member: one for one in labelled}
+    reasons = {**layout.reasons, **(reasons or {})}
+    left_out = LeftOut()
+    for member in sorted({one.member for one in layout.placed} | set(layout.reasons)):
+        if member not in known:
+            left_out.add(reasons.get(member, UNLABELLED), member)
+    return Reading(labels, explanation, tuple(known[member] for member in sorted(known)), left_out, groups=groups)

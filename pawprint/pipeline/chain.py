@@ -1,0 +1,115 @@
+"""Steps one after another, each run once: what was made before from the same is used again.
+
+The same calls plan: nothing is run then, and what a step that is not reused would have made is not known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import click
+from mlflow.entities import Run
+
+from pawprint.pipeline.cache_keys import CacheKey, build_key
+from pawprint.pipeline.children import run_child
+from pawprint.pipeline.resuming import find_learned, training_key
+from pawprint.pipeline.reuse import explain_difference, find_reusable, key_tags, log_reuse
+from pawprint.tracking.active import active_run
+from pawprint.tracking.tags import get_tag
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step came to: the run that made its artifacts, or None in a plan, where it has not been made."""
+
+    run: Run | None
+
+    def artifact(self, path: str) -> str | None:
+        """Return the URI of an artifact."""
+        return f"runs:/{self.run.info.run_id}/{path}" if self.run else None
+
+    def tag(self, name: str) -> str | None:
+        """Return the value of `pawprint.<name>`."""
+        return get_tag(self.run, name) if self.run else None
+
+    @property
+    def made(self) -> Run:
+        """The run; only in a plan there is none."""
+        if self.run is None:
+            raise RuntimeError("a plan makes no runs")
+        return self.run
+
+
+@dataclass
+class Chain:
+    """Runs, reuses or plans the steps of a main run.
+
+    Attributes:
+        cache: `on` uses again what was made from the same; `refresh` runs all again, and that is found next time;
+            `off` neither looks nor is found.
+        plan: say what would be done, and do nothing.
+        runs: the runs that stand under main, in order.
+        told: the lines of the plan.
+    """
+
+    cache: str
+    plan: bool = False
+    runs: list[Run] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def run_step(
+        self,
+        entry_point: str,
+        parameters: Mapping[str, object],
+        *,
+        given: Mapping[str, str | None],
+        inputs: Mapping[str, str | None],
+        run_name: str,
+    ) -> Outcome:
+        """Run a step under the active run, unless its like was made before.
+
+        Args:
+            entry_point: a name in MLproject.
+            parameters: its parameters but for the URIs of its inputs.
+            given: those URIs by parameter, None where a plan can't know them.
+            inputs: what stands behind them, as digests of content; None where that is not known.
+            run_name: shown in MLflow's list.
+
+        Raises:
+            UserError: the step failed.
+        """
+        known = {name: value for name, value in inputs.items() if value is not None}
+        key = build_key(entry_point, parameters, known) if len(known) == len(inputs) else None
+        found = find_reusable(key, self._experiment()) if key and self.cache == "on" else None
+        if self.plan:
+            told = self._tell(entry_point, key, found, missing=set(inputs) - set(known))
+            if entry_point == "train" and key and not found and self.cache == "on":
+                told += self._tell_training(training_key(parameters, known["dataset"]))
+            self.told.append(f"{run_name}: {told}")
+            return Outcome(found)
+        words = {**{name: str(value) for name, value in given.items()}, **parameters}
+        if found is not None:
+            click.echo(f"{run_name}: reused from run {found.info.run_id}")
+            self.runs.append(log_reuse(found, words, run_name=run_name))
+            return Outcome(found)
+        tags = key_tags(key, cache=self.cache)
+        self.runs.append(run_child(entry_point, words, run_name=run_name, tags=tags))
+        return Outcome(self.runs[-1])
+
+    def _tell(self, entry_point: str, key: CacheKey | None, found: Run | None, *, missing: set[str]) -> str:
+        if found is not None:
+            return f"reused from run {found.info.run_id}"
+        if self.cache != "on":
+            return f"run (cache={self.cache})"
+        if key is None:
+            # A source that tells no version is fetched to be known; another input is made by a step of this plan.
+            if missing == {"source"}:
+                return "run (its source tells no version)"
+            return f"run, unless its {' and '.join(sorted(missing))} can be reused"
+        return f"run ({explain_difference(entry_point, key, self._experiment())})"
+
+    def _tell_training(self, key: str) -> str:
+        learned = find_learned(key, self._experiment())
+        return f", without training again: the model of run {learned.info.run_id} is taken" if learned else ""
+
+    def _experiment(self) -> str:
+        return str(active_run().info.experiment_id)

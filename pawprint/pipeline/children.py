@@ -1,0 +1,173 @@
+"""One step starting another: MLflow's own project API, inside the parent's run."""
+
+import atexit
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+
+import mlflow
+import psutil
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import ExecutionException, MlflowException
+from mlflow.projects.submitted_run import LocalSubmittedRun
+
+from pawprint.base.errors import UserError
+from pawprint.tracking.active import active_run
+from pawprint.tracking.processes import PARENT_VARIABLE, name_this_process
+from pawprint.tracking.runs import KEY_VARIABLE, NAME_VARIABLE
+from pawprint.tracking.server import is_reachable, tell_server
+from pawprint.tracking.tags import ERROR_TAG, INTERRUPTED
+
+_GRACE_SECONDS = 20
+
+
+def run_child(
+    entry_point: str, parameters: Mapping[str, object], *, run_name: str, tags: Mapping[str, str] | None = None
+) -> Run:
+    """Runs an entry point of this project as a child of the active run, and waits for it.
+
+    Args:
+        entry_point: a name in MLproject.
+        parameters: every parameter of it, as MLproject names them.
+        run_name: shown in MLflow's list of runs.
+        tags: `pawprint.<name>` that the child sets on its run, so that they are there even if this process is not.
+
+    Returns:
+        The finished child.
+
+    Raises:
+        UserError: the child failed; the message names it and its run, and carries its last error lines.
+    """
+    parent = active_run()
+    try:
+        submitted = _launch(entry_point, parameters, parent, run_name=run_name, tags=tags, synchronous=True)
+    except ExecutionException as error:
+        if not is_reachable():
+            raise _away(run_name) from error
+        child = _newest_child(parent)
+        if child is None:
+            raise UserError(f"{run_name} could not be started: {error}") from error
+        if child.data.tags.get(ERROR_TAG) == INTERRUPTED:
+            _mark_killed(child)
+        reason = child.data.tags.get(ERROR_TAG, "its own lines above say why")
+        raise UserError(f"{run_name} failed (run {child.info.run_id}): {reason}") from error
+    except MlflowException as error:
+        if is_reachable():
+            raise
+        raise _away(run_name) from error
+    except KeyboardInterrupt:
+        # MLflow has ended the child by now.
+        if is_reachable() and (child := _newest_child(parent)) and child.info.status == "FAILED":
+            _mark_killed(child)
+        raise
+    return MlflowClient().get_run(submitted.run_id)
+
+
+def start_child(
+    entry_point: str, parameters: Mapping[str, object], *, run_name: str, tags: Mapping[str, str] | None = None
+) -> LocalSubmittedRun:
+    """Starts an entry point as `run_child` does, and does not wait for it.
+
+    It runs in a process group of its own, which Ctrl-C in a terminal does not reach: end it with `end_child`.
+
+    Raises:
+        UserError: it could not be started.
+    """
+    try:
+        return _launch(entry_point, parameters, active_run(), run_name=run_name, tags=tags, synchronous=False)
+    except ExecutionException as error:
+        raise UserError(f"{run_name} could not be started: {error}") from error
+    except FileNotFoundError as error:
+        # MLflow has made the run, and then starts itself by its name.
+        if child := _newest_child(active_run()):
+            MlflowClient().set_terminated(child.info.run_id, "FAILED")
+        raise UserError(
+            f"{run_name} could not be started: {error.filename!r} is not on the PATH; activate the environment first"
+        ) from error
+
+
+def end_child(child: LocalSubmittedRun, reason: str) -> None:
+    """Ends a child that was started and is not over, all its processes, and marks its run as KILLED with the reason."""
+    try:
+        launcher = psutil.Process(child.command_proc.pid)
+        processes = [launcher, *launcher.children(recursive=True)]
+    except psutil.NoSuchProcess:  # over this moment
+        processes = []
+    child.cancel()
+    # The launcher goes at once; the step itself still writes down that it was interrupted.
+    for process in psutil.wait_procs(processes, timeout=_GRACE_SECONDS)[1]:
+        process.kill()
+    client = MlflowClient()
+    client.set_tag(child.run_id, ERROR_TAG, reason)
+    client.set_terminated(child.run_id, "KILLED")
+
+
+def _launch(
+    entry_point: str,
+    parameters: Mapping[str, object],
+    parent: mlflow.ActiveRun,
+    *,
+    run_name: str,
+    tags: Mapping[str, str] | None,
+    synchronous: bool,
+) -> LocalSubmittedRun:
+    # MLflow hands it on to the child, where it would outvote the experiment id.
+    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
+    os.environ[NAME_VARIABLE] = run_name
+    os.environ[PARENT_VARIABLE] = name_this_process()
+    try:
+        submitted: LocalSubmittedRun = mlflow.projects.run(
+            uri=".",
+            entry_point=entry_point,
+            parameters={name: str(value) for name, value in parameters.items()},
+            experiment_id=parent.info.experiment_id,
+            env_manager="local",  # the parent's environment, already built
+            run_name=run_name,
+            synchronous=synchronous,
+            storage_dir=_storage().name,
+        )
+    finally:
+        del os.environ[KEY_VARIABLE], os.environ[NAME_VARIABLE], os.environ[PARENT_VARIABLE]
+    return submitted
+
+
+@functools.cache
+def _storage() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for what MLflow makes for each run, for parameters of a type that we do without.
+
+    It would leave them behind; this one goes when the process ends.
+    """
+    storage = tempfile.TemporaryDirectory(prefix="pawprint-")
+    atexit.register(storage.cleanup)
+    return storage
+
+
+def _away(run_name: str) -> UserError:
+    return UserError(
+        f"{tell_server()} was away when {run_name} ended, and what became of it is not known; its own lines above say "
+        "more. The same command again goes on from the steps that had finished"
+    )
+
+
+def _mark_killed(child: Run) -> None:
+    """Mark a child as KILLED, as it had done itself.
+
+    MLflow 3.17's launcher takes any other exit code than 0 for FAILED, and writes that over what the run says itself:
+    it asks whether the run has ended with a name where a number is expected. Of main's own run the launcher is the
+    last to write, so that one stays FAILED.
+    """
+    MlflowClient().set_terminated(child.info.run_id, "KILLED")
+
+
+def _newest_child(parent: mlflow.ActiveRun) -> Run | None:
+    children = MlflowClient().search_runs(
+        [parent.info.experiment_id],
+        f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    return children[0] if children else None

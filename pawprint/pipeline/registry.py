@@ -1,0 +1,257 @@
+"""The winner of a main run in MLflow's model registry: a challenger first, champion only if it earns it.
+
+Promotion is a gate, not a way to choose a model: main chose its best repeat by validation. Each time that a challenger
+is held against a champion on the same test photos is counted in a tag on the registered model, and the bar rises with
+the count (Bonferroni): who asks the same photos often enough gets any answer.
+"""
+
+import csv
+import io
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from pawprint.base.errors import UserError
+from pawprint.evaluation.comparison import Comparison, compare_answers
+from pawprint.pipeline.results import Repeat
+from pawprint.pipeline.reuse import FROM_TAG
+from pawprint.report.graph import find_model_id
+from pawprint.tracking.artifacts import open_artifact
+from pawprint.tracking.tags import ENTRY_POINT_TAG, PREFIX, get_tag
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+LEVEL = 0.05
+"""The chance, over all comparisons on these test photos, of promoting a model that is no better."""
+RULE = "\n\n---\n\n"
+"""Between a version's reason and its model card."""
+LONGEST_DESCRIPTION = 5000
+"""Characters that MLflow's database keeps of a version's description; PostgreSQL refuses more."""
+ASKED_TAG = f"{PREFIX}asked."
+"""With the beginning of a dataset's digest: how often its test photos have judged a challenger."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model and its answers on the test photos.
+
+    Attributes:
+        model_id: of the logged model.
+        dataset_digest: of the dataset whose test photos judged it.
+        right: whether each photo's answer was right, by the photo's name in its archive.
+        accuracy: on them.
+    """
+
+    model_id: str
+    dataset_digest: str
+    right: dict[str, bool]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return sum(self.right.values()) / len(self.right)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a registered version.
+
+    Attributes:
+        version: of the registered model.
+        champion: whether it is the champion now.
+        reason: why, for a person.
+        comparison: with the champion before it, if there was one.
+        asked: how often these test photos have compared models of this name, this time included.
+    """
+
+    version: str
+    champion: bool
+    reason: str
+    comparison: Comparison | None = None
+    asked: int = 0
+
+
+def check_gate(repeats: Sequence[Repeat], *, minimum_accuracy: float, minimum_f1: float) -> str | None:
+    """Return in which metric a run is below what it must reach, or None where it passes.
+
+    Args:
+        repeats: of the run; of several, the mean counts.
+        minimum_accuracy: of the test accuracy, 0 to 1; 0 lets all pass.
+        minimum_f1: the same of F1.
+    """
+    below = []
+    for name, minimum in (("test_accuracy", minimum_accuracy), ("test_f1", minimum_f1)):
+        values = [one.metrics[name] for one in repeats if name in one.metrics]
+        if minimum > 0 and (not values or statistics.fmean(values) < minimum):
+            below.append(
+                f"{name} is {f'{statistics.fmean(values):.4f}' if values else 'not defined'}, below {minimum:g}"
+            )
+    return "; ".join(below) or None
+
+
+def read_candidate(evaluated: Run) -> Candidate:
+    """Read a model's answers from its evaluation.
+
+    Raises:
+        UserError: its predictions are gone.
+    """
+    return Candidate(
+        model_id=find_model_id(MlflowClient(), evaluated.data.params["model"]),
+        dataset_digest=str(get_tag(evaluated, "dataset_digest")),
+        right=read_answers(evaluated),
+    )
+
+
+def read_answers(evaluated: Run) -> dict[str, bool]:
+    """Return whether each test photo's answer was right, by its name in the archive.
+
+    Raises:
+        UserError: the predictions are gone.
+    """
+    uri = f"runs:/{evaluated.info.run_id}/evaluation/predictions.csv"
+    with open_artifact(uri, expected="runs:/<run id of evaluate>/evaluation/predictions.csv") as path:
+        text = path.read_text(encoding="utf-8")
+    return {row["member"]: row["correct"] == "1" for row in csv.DictReader(io.StringIO(text, newline=""))}
+
+
+def find_evaluation(model: str, dataset_digest: str) -> Run | None:
+    """Return the newest finished evaluation of a model, `models:/<model id>`, on a dataset, or None.
+
+    It is looked for in the experiment of the model and in that of the active run.
+    """
+    client = MlflowClient()
+    active = mlflow.active_run()
+    experiments = {client.get_logged_model(model.removeprefix("models:/")).experiment_id}
+    if active is not None:
+        experiments.add(active.info.experiment_id)
+    runs = client.search_runs(
+        sorted(experiments),
+        f"params.model = '{model}' AND tags.`{ENTRY_POINT_TAG}` = 'evaluate' "
+        f"AND tags.`{PREFIX}dataset_digest` = '{dataset_digest}' AND attributes.status = 'FINISHED'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    # One that stands for a reused evaluation has no artifacts of its own.
+    return client.get_run(runs[0].data.tags.get(FROM_TAG, runs[0].info.run_id)) if runs else None
+
+
+def find_champion(name: str) -> str | None:
+    """Return `models:/<model id>` of a registered model's champion, or None where there is none."""
+    client = MlflowClient()
+    try:
+        client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException:
+        return None
+    return f"models:/{find_model_id(client, f'models:/{name}@{CHAMPION}')}"
+
+
+def register(name: str, challenger: Candidate, champion: Candidate | None) -> Decision:
+    """Make the challenger a version of a registered model, and the champion if it earns it.
+
+    Args:
+        name: of the registered model, made if it is not there.
+        challenger: the best repeat, by validation, of a run that passed its gate.
+        champion: the present one on the same test photos, or None if there is none.
+
+    Raises:
+        UserError: the champion was judged on other test photos.
+    """
+    client = MlflowClient()
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = _find_version(client, name, challenger.model_id)
+    if version is not None:
+        standing = "the champion" if champion and champion.model_id == challenger.model_id else "not the champion"
+        reason = f"the model is version {version} of {name} already, and {standing}"
+        return Decision(version, standing == "the champion", reason)
+    logged = client.get_logged_model(challenger.model_id)
+    made = client.create_model_version(
+        name,
+        f"models:/{challenger.model_id}",
+        run_id=logged.source_run_id,
+        tags={key: value for key, value in logged.tags.items() if key.startswith(PREFIX)},
+        model_id=challenger.model_id,
+    )
+    version = str(made.version)
+    client.set_registered_model_alias(name, CHALLENGER, version)
+    if champion is None:
+        decision = Decision(version, True, f"version {version} of {name} is the champion: there was none before")
+    else:
+        asked = _count_asked(client, name, challenger.dataset_digest)
+        decision = _decide(name, version, challenger, champion, asked)
+    if decision.champion:
+        client.set_registered_model_alias(name, CHAMPION, version)
+    client.update_model_version(name, version, description=decision.reason)
+    return decision
+
+
+def describe_version(uri: str, text: str, *, more: str) -> None:
+    """Put a model's card below what decided about its version, as far as there is room.
+
+    Args:
+        uri: `models:/<name>/<version>`.
+        text: Markdown.
+        more: where the rest of it is, said if there is no room for all.
+    """
+    name, _, version = uri.removeprefix("models:/").rpartition("/")
+    client = MlflowClient()
+    # What was put there before, by the same run or another one, gives way.
+    reason = str(client.get_model_version(name, version).description or "").split(RULE)[0]
+    client.update_model_version(name, version, description=cut_paragraphs(f"{reason}{RULE}{text}", more))
+
+
+def cut_paragraphs(text: str, more: str, most: int = LONGEST_DESCRIPTION) -> str:
+    r"""Keep the first paragraphs, as many as there is room for.
+
+    >>> cut_paragraphs("one\n\ntwo\n\nthree", "…", 10), cut_paragraphs("one\n\ntwo", "…", 10)
+    ('one\n\n…', 'one\n\ntwo')
+    """
+    if len(text) <= most:
+        return text
+    kept = text[: most - len(more) - 2]
+    return f"{kept[: kept.rfind(chr(10) * 2)] if chr(10) * 2 in kept else kept}\n\n{more}"
+
+
+def _find_version(client: MlflowClient, name: str, model_id: str) -> str | None:
+    """Return the version that a model already is, or None: the same run again makes no second one."""
+    for version in client.search_model_versions(f"name = '{name}'"):
+        if model_id in {version.model_id, str(version.source).removeprefix("models:/")}:
+            return str(version.version)
+    return None
+
+
+def _decide(name: str, version: str, challenger: Candidate, champion: Candidate, asked: int) -> Decision:
+    members = sorted(challenger.right)
+    if members != sorted(champion.right):
+        raise UserError(f"the champion of {name} was judged on other test photos; evaluate it on this dataset first")
+    comparison = compare_answers(
+        [challenger.right[member] for member in members], [champion.right[member] for member in members]
+    )
+    corrected = min(1.0, comparison.p_value * asked)
+    better = challenger.accuracy > champion.accuracy and corrected < LEVEL
+    told = (
+        f"accuracy {challenger.accuracy:.4f} against {champion.accuracy:.4f}; {comparison.only_first} photos only the "
+        f"challenger got right, {comparison.only_second} only the champion: McNemar's p is {comparison.p_value:.2g}, "
+        f"{corrected:.2g} for the {_times(asked)} that these test photos judge models of this name"
+    )
+    verdict = "is the new champion" if better else "stays a challenger: not better by more than chance"
+    return Decision(version, better, f"version {version} of {name} {verdict} ({told})", comparison, asked)
+
+
+def _times(number: int) -> str:
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending} time"
+
+
+def _count_asked(client: MlflowClient, name: str, dataset_digest: str) -> int:
+    tag = f"{ASKED_TAG}{dataset_digest[:12]}"
+    asked = int(client.get_registered_model(name).tags.get(tag, 0)) + 1
+    client.set_registered_model_tag(name, tag, str(asked))
+    return asked

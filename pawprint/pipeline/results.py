@@ -1,0 +1,108 @@
+"""What the repeats of a main run came to: read from their runs, logged on main, told in a table."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput, Run
+
+from pawprint.base.errors import UserError
+from pawprint.tracking.active import active_run
+from pawprint.tracking.digests import log_files
+from pawprint.tracking.tags import set_tags
+
+_SHOWN = ("test_accuracy", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_log_loss")
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One training and its evaluation."""
+
+    seed: int
+    model: str
+    """`models:/<model id>`."""
+    validation_loss: float | None
+    """Of the epoch whose weights were taken; None where no validation photos were held out."""
+    metrics: dict[str, float]
+    """The test metrics, with their intervals."""
+
+
+def find_model(trained: Run) -> str:
+    """Returns the URI of the model that a training logged.
+
+    Raises:
+        UserError: it logged none, so it is no run of train's.
+    """
+    outputs = trained.outputs.model_outputs if trained.outputs else []
+    if not outputs:
+        raise UserError(f"run {trained.info.run_id} logged no model; was it a run of train?")
+    return f"models:/{outputs[0].model_id}"
+
+
+def read_repeat(*, seed: int, model: str, trained: Run, evaluated: Run) -> Repeat:
+    """Reads a repeat from its two finished runs."""
+    best_epoch = int(trained.data.metrics["best_epoch"])
+    losses = MlflowClient().get_metric_history(trained.info.run_id, "validation_loss")
+    return Repeat(
+        seed=seed,
+        model=model,
+        validation_loss=next((loss.value for loss in losses if loss.step == best_epoch), None),
+        metrics={n: v for n, v in evaluated.data.metrics.items() if n.startswith("test_")},
+    )
+
+
+def choose_best(repeats: Sequence[Repeat]) -> Repeat:
+    """Returns the repeat that did best on the validation photos, by loss; without any, the first seed.
+
+    The test photos choose nothing. Loss rather than accuracy, which a few hundred photos give in coarse steps.
+    """
+    if any(r.validation_loss is None for r in repeats):
+        return repeats[0]
+    return min(repeats, key=lambda r: (r.validation_loss, r.seed))
+
+
+def log_summary(repeats: Sequence[Repeat]) -> None:
+    """Logs on the active run: one repeat's metrics as they are, of several the mean and standard deviation.
+
+    The deviation is the sample's (n - 1): the repeats stand for all the seeds one might have drawn. The intervals
+    of the single repeats stay on their own runs, since they are not intervals of the mean. The best model becomes an
+    output of the run, so that MLflow's pages lead from one to the other.
+    """
+    best = choose_best(repeats)
+    output = LoggedModelOutput(best.model.removeprefix("models:/"), step=0)
+    MlflowClient().log_outputs(active_run().info.run_id, [output])
+    set_tags(best_model=best.model)
+    if len(repeats) == 1:
+        mlflow.log_metrics(best.metrics)
+        return
+    for name in sorted(set.intersection(*(set(r.metrics) for r in repeats))):
+        if name.endswith(("_low", "_high")):
+            continue
+        values = [r.metrics[name] for r in repeats]
+        mlflow.log_metrics({f"{name}_mean": statistics.fmean(values), f"{name}_std": statistics.stdev(values)})
+    rows = [["seed", "model", *_SHOWN]]
+    rows += [[str(r.seed), r.model, *(str(r.metrics.get(name, "")) for name in _SHOWN)] for r in repeats]
+    log_files({"repeats.csv": "".join(",".join(row) + "\n" for row in rows)}, "repeats")
+
+
+def summarize(repeats: Sequence[Repeat]) -> str:
+    """Returns the table a person reads at the end."""
+    names = [name for name in _SHOWN if all(name in r.metrics for r in repeats)]
+    heads = ["seed", *(name.removeprefix("test_") for name in names)]
+    rows = [[str(r.seed), *(f"{r.metrics[name]:.4f}" for name in names)] for r in repeats]
+    if len(repeats) > 1:
+        columns = [[r.metrics[name] for r in repeats] for name in names]
+        rows.append(["mean", *(f"{statistics.fmean(values):.4f}" for values in columns)])
+        rows.append(["std", *(f"{statistics.stdev(values):.4f}" for values in columns)])
+    widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [heads, *rows]]
+    best = choose_best(repeats)
+    if len(repeats) == 1:
+        lines.append(f"model: {best.model}")
+    elif best.validation_loss is None:
+        lines.append(f"model of the first seed, since no validation photos were held out: {best.model}")
+    else:
+        lines.append(f"best by validation loss: seed {best.seed}, {best.model}")
+    return "test photos\n" + "\n".join(lines)

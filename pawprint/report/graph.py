@@ -1,0 +1,240 @@
+"""The chain behind a model, a dataset, photos or a run: which runs made it, from what, and what they say of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, Run
+from mlflow.exceptions import MlflowException
+
+from pawprint.base.errors import UserError
+from pawprint.pipeline.reuse import FROM_TAG
+from pawprint.tracking.server import tell_server
+from pawprint.tracking.tags import ENTRY_POINT_TAG, PARENT_TAG, get_tag
+
+TARGETS = "a run id, models:/<id>, models:/<name>@<alias>, runs:/<run id>/dataset or runs:/<run id>/photos"
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run of train, the model it logged, and the runs of evaluate that scored this model."""
+
+    run: Run
+    model: LoggedModel | None
+    evaluations: list[Run] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What was found, from the end back to the beginning; None where the chain does not go, or is broken.
+
+    Attributes:
+        main: the run that chained the others, of main or tune, if one was asked for.
+        trainings: those behind the models; none where a dataset or photos were asked for.
+        preprocess: the run that made the dataset.
+        download: the run that made the photos.
+        reused: runs that main did not start itself, but found.
+        predict: the run that asked the model, if one was asked for.
+    """
+
+    main: Run | None = None
+    trainings: list[Training] = field(default_factory=list)
+    preprocess: Run | None = None
+    download: Run | None = None
+    reused: frozenset[str] = frozenset()
+    predict: Run | None = None
+
+    def runs(self) -> Iterator[Run]:
+        """Yield every run of the chain, in the order in which they ran."""
+        yield from filter(None, (self.download, self.preprocess))
+        for training in self.trainings:
+            yield training.run
+            yield from training.evaluations
+        yield from filter(None, (self.predict, self.main))
+
+
+def find_lineage(target: str) -> Lineage:
+    """Find the chain behind a run, a model, a dataset or photos.
+
+    Args:
+        target: one of `TARGETS`. Of a main run, all its repeats.
+
+    Raises:
+        UserError: it is not known here, or is no run of this project.
+    """
+    client = MlflowClient()
+    try:
+        if target.startswith("models:/"):
+            return _from_training(client, _find_training(client, find_model_id(client, target)))
+        run = _original(client, client.get_run(target.removeprefix("runs:/").strip("/").partition("/")[0]))
+        return _from_run(client, run)
+    except MlflowException as error:
+        raise UserError(f"{target!r} is not known at {tell_server()} ({error.message}); give {TARGETS}") from error
+
+
+def find_model_id(client: MlflowClient, uri: str) -> str:
+    """Return the id of the logged model behind `models:/<id>`, `models:/<name>@<alias>` or `models:/<name>/<version>`.
+
+    Raises:
+        UserError: the version was registered from something that is no logged model.
+        MlflowException: it is not known.
+    """
+    name = uri.removeprefix("models:/").strip("/")
+    if name.startswith("m-") and "/" not in name and "@" not in name:
+        return name
+    if "@" in name:
+        version = client.get_model_version_by_alias(*name.rsplit("@", 1))
+    else:
+        version = client.get_model_version(*name.partition("/")[::2])
+    # MLflow leaves model_id empty in some versions; the source says it too.
+    source = str(version.source or "")
+    found = str(version.model_id or (source.removeprefix("models:/") if source.startswith("models:/m-") else ""))
+    if not found:
+        raise UserError(f"{uri} was registered from {source}, which is no logged model; register one of train's")
+    return found
+
+
+def find_children(client: MlflowClient, main: Run) -> list[Run]:
+    """Return the steps of a main run, oldest first, each the run that made the artifacts."""
+    return [_original(client, run) for run in list_children(client, main)]
+
+
+def list_children(client: MlflowClient, main: Run) -> list[Run]:
+    """Return the runs nested in a run, oldest first, those that stand for reused steps as they are."""
+    return list(
+        client.search_runs(
+            [main.info.experiment_id],
+            f"tags.`{PARENT_TAG}` = '{main.info.run_id}'",
+            order_by=["attributes.start_time ASC"],
+        )
+    )
+
+
+def entry_point(run: Run) -> str:
+    """Return which step a run is of; "" for a run that is none of ours."""
+    name: str = run.data.tags.get(ENTRY_POINT_TAG, "")
+    # A step that was started by hand, without `mlflow run`, is known by its file.
+    return name or run.data.tags.get("mlflow.source.name", "").rpartition("/")[2].removesuffix(".py")
+
+
+def tell_time(run: Run) -> str:
+    """Return when a run started, in UTC to the minute."""
+    return f"{datetime.fromtimestamp(run.info.start_time / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def find_learning(trained: Run) -> Run:
+    """Return the run in which a model was learned: the one that logged it, or the one that this took it from.
+
+    Of the latter, only what is still known.
+    """
+    learned_in = get_tag(trained, "learned_in")
+    return (_run_behind(MlflowClient(), f"runs:/{learned_in}") if learned_in else None) or trained
+
+
+def _original(client: MlflowClient, run: Run) -> Run:
+    """Return the run that another stands for, with its inputs and outputs."""
+    return client.get_run(run.data.tags.get(FROM_TAG, run.info.run_id))
+
+
+def _from_run(client: MlflowClient, run: Run) -> Lineage:
+    trace = _BY_STEP.get(entry_point(run))
+    if trace is None:
+        raise UserError(f"run {run.info.run_id} is no step of this project; give {TARGETS}")
+    return trace(client, run)
+
+
+def _from_main(client: MlflowClient, run: Run) -> Lineage:
+    shown = list_children(client, run)
+    steps = [_original(client, child) for child in shown]
+    trainings = [
+        _training_of(client, one, [other for other in steps if entry_point(other) == "evaluate"])
+        for one in steps
+        if entry_point(one) == "train"
+    ]
+    found = {entry_point(one): one for one in steps}
+    return Lineage(
+        main=run,
+        trainings=trainings,
+        preprocess=found.get("preprocess"),
+        download=found.get("download"),
+        reused=frozenset(child.data.tags[FROM_TAG] for child in shown if FROM_TAG in child.data.tags),
+    )
+
+
+def _from_tune(client: MlflowClient, run: Run) -> Lineage:
+    """Trace what it came to: the winner, which its one evaluation scored."""
+    evaluations = [one for one in find_children(client, run) if entry_point(one) == "evaluate"]
+    if not evaluations:
+        raise UserError(f"run {run.info.run_id} of tune came to no winner; give the run of a trial")
+    return replace(_from_run(client, evaluations[-1]), main=run)
+
+
+def _from_evaluate(client: MlflowClient, run: Run) -> Lineage:
+    training = _find_training(client, find_model_id(client, run.data.params["model"]))
+    return _from_training(client, Training(training.run, training.model, [run]))
+
+
+def _from_predict(client: MlflowClient, run: Run) -> Lineage:
+    asked = _find_training(client, find_model_id(client, get_tag(run, "model") or ""))
+    return replace(_from_training(client, asked), predict=run)
+
+
+def _find_training(client: MlflowClient, model_id: str) -> Training:
+    model = client.get_logged_model(model_id)
+    if not model.source_run_id:
+        raise UserError(f"models:/{model_id} was logged outside of any run; give one of train's")
+    return _training_of(client, client.get_run(model.source_run_id), None)
+
+
+def _training_of(client: MlflowClient, run: Run, evaluations: list[Run] | None) -> Training:
+    models = run.outputs.model_outputs if run.outputs else []
+    if not models:
+        return Training(run, None)
+    uri = f"models:/{models[0].model_id}"
+    if evaluations is None:
+        evaluations = list(
+            client.search_runs(
+                [run.info.experiment_id],
+                f"params.model = '{uri}' AND tags.`{ENTRY_POINT_TAG}` = 'evaluate' AND attributes.status = 'FINISHED'",
+                order_by=["attributes.start_time ASC"],
+            )
+        )
+        evaluations = [one for one in evaluations if FROM_TAG not in one.data.tags]
+    mine = [one for one in evaluations if one.data.params.get("model") == uri]
+    try:
+        return Training(run, client.get_logged_model(models[0].model_id), mine)
+    except MlflowException:
+        return Training(run, None, mine)
+
+
+def _from_training(client: MlflowClient, training: Training) -> Lineage:
+    before = _from_dataset(client, _run_behind(client, training.run.data.params.get("dataset")))
+    return Lineage(trainings=[training], preprocess=before.preprocess, download=before.download)
+
+
+def _from_dataset(client: MlflowClient, preprocess: Run | None) -> Lineage:
+    if preprocess is None:
+        return Lineage()
+    return Lineage(preprocess=preprocess, download=_run_behind(client, get_tag(preprocess, "photos")))
+
+
+def _run_behind(client: MlflowClient, uri: str | None) -> Run | None:
+    """Return the run that made an artifact, or None where it is not (or no longer) known."""
+    if not uri or not uri.startswith("runs:/"):
+        return None
+    try:
+        return client.get_run(uri.removeprefix("runs:/").partition("/")[0])
+    except MlflowException:
+        return None
+
+
+_BY_STEP: Mapping[str, Callable[[MlflowClient, Run], Lineage]] = {
+    "main": _from_main,
+    "tune": _from_tune,
+    "train": lambda client, run: _from_training(client, _training_of(client, run, None)),
+    "evaluate": _from_evaluate,
+    "predict": _from_predict,
+    "preprocess": _from_dataset,
+    "download": lambda _, run: Lineage(download=run),
+}

@@ -1,0 +1,220 @@
+"""`report.html`: one page, with nothing outside itself, that a person sends to someone who was not there."""
+
+import base64
+import csv
+import io
+import json
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from mlflow.entities import Run
+from PIL import Image
+
+from pawprint.base.errors import UserError
+from pawprint.dataset.decode import MAX_PIXELS
+from pawprint.evaluation.doubts import Doubt
+from pawprint.evaluation.robustness import read_robustness, tell_robustness
+from pawprint.evaluation.slices import read_slices, tell_worst
+from pawprint.pipeline.results import Repeat, choose_best
+from pawprint.report.graph import Lineage, Training, find_learning
+from pawprint.report.picture import draw_curves, draw_lineage, run_url
+from pawprint.report.replay import tell_command
+from pawprint.report.tree import tell_facts
+from pawprint.tracking.artifacts import open_artifact
+from pawprint.tracking.tags import get_tag
+from pawprint.training.history import read_history
+
+NOTEBOOK_ACCURACY = 0.6225
+"""What the notebook that this project began as reported, on cats and dogs."""
+PLOTS = {
+    "roc.png": "ROC: the share of each class found against the share of the others taken for it",
+    "precision_recall.png": "Precision against recall",
+    "calibration.png": "Calibration: how often the network is right when it says so",
+}
+_LARGEST = (1400, 1800)
+"""Pixels that a picture of photos keeps at most, so that the page stays within 3 MB."""
+_MOST_DOUBTS = 10
+_MOST_CLASSES = 12
+"""Classes up to which the confusion matrix is a table."""
+
+
+def build_report(
+    lineage: Lineage, repeats: Sequence[Repeat], notes: Sequence[str] = (), doubts: Sequence[Doubt] = ()
+) -> str:
+    """Build the page.
+
+    Args:
+        lineage: of a main run, with its trainings in the order of the repeats.
+        repeats: their results.
+        notes: further lines for the top, such as what became of a registered model.
+        doubts: the photos whose label looks wrong, the surest first.
+
+    Returns:
+        HTML in UTF-8, without anything that must be fetched.
+    """
+    best = choose_best(repeats)
+    position = list(repeats).index(best)
+    training = lineage.trainings[position]
+    assert lineage.main is not None  # noqa: S101 - a report is of a main run
+    evaluated = training.evaluations[-1]
+    with _open(evaluated, "evaluation") as folder:
+        metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+        predictions = list(csv.DictReader(io.StringIO((folder / "predictions.csv").read_text("utf-8"), newline="")))
+        plots = [(_embed(folder / name), text) for name, text in PLOTS.items() if (folder / name).is_file()]
+        mistakes = _embed_photos(folder / "mistakes.png")
+        confusion = _embed(folder / "confusion_matrix.png")
+        weaknesses = _read_weaknesses(folder)
+    photos = _read_photos(lineage)
+    classes: list[str] = metrics["class_names"]
+    histories = [_read_history(one) for one in lineage.trainings]
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        main=lineage.main,
+        main_url=run_url(lineage.main),
+        classes=classes,
+        best=best,
+        repeats=repeats,
+        metrics=metrics["metrics"],
+        mean=_summarize(repeats),
+        chance=max(row["photos"] for row in metrics["per_class"]) / metrics["num_photos"],
+        num_test=metrics["num_photos"],
+        notebook=NOTEBOOK_ACCURACY if classes == ["cats", "dogs"] and not photos["drawn"] else None,
+        notes=notes,
+        photos=photos,
+        curves=[
+            Markup(draw_curves(histories, name, title=f"{name} over the epochs"))  # noqa: S704 - drawn here
+            for name in ("loss", "accuracy")
+        ],
+        variation=tell_variation(lineage.main),
+        confusion=metrics["confusion_matrix"] if len(classes) <= _MOST_CLASSES else None,
+        confusion_picture=confusion,
+        plots=plots,
+        mistakes=mistakes,
+        wrong=sum(row["correct"] == "0" for row in predictions),
+        doubts=doubts[:_MOST_DOUBTS],
+        **weaknesses,
+        num_doubts=len(doubts),
+        slider=_slider(predictions, classes),
+        architecture=training.run.data.params.get("architecture", ""),
+        facts=tell_facts(find_learning(training.run)),
+        picture=Markup(draw_lineage(lineage)),  # noqa: S704 - drawn here, all text in it escaped
+        command=tell_command(lineage.main),
+        runs=[(name, run, run_url(run)) for name, run in _name_runs(lineage)],
+        links_are_local=run_url(lineage.main).startswith("http://127.0.0.1:5000/"),
+    )
+
+
+def tell_variation(main: Run) -> str:
+    """Return how the training photos were shown, which the curves are to be read by."""
+    # A pretrained network takes no augmentation: there is no such tag then.
+    if float(get_tag(main, "used.augmentation") or 0):
+        varied = "Training photos are varied each time they are shown, validation photos are not"
+        return f"{varied}: so training can look worse."
+    return "Training photos are shown as they are, like the validation photos."
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,  # class names, members and sources are other people's text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    return environment
+
+
+@contextmanager
+def _open(run: Run, path: str) -> Iterator[Path]:
+    with open_artifact(f"runs:/{run.info.run_id}/{path}", expected=f"runs:/<run id>/{path}") as folder:
+        yield folder
+
+
+def _embed(path: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _embed_photos(path: Path) -> str:
+    """Return a picture made of photos as a JPEG, which is a tenth of its PNG."""
+    with Image.open(path, formats=["PNG"]) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise UserError(f"{path.name} is {picture.width}×{picture.height}, and none of our pictures is that large")
+        small = picture.convert("RGB")
+        small.thumbnail(_LARGEST, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=82, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _read_weaknesses(folder: Path) -> dict[str, Any]:
+    """Return what the page says of slices, robustness and explanations; an evaluation of before has none of them."""
+    pictures = {
+        name: _embed_photos(path) if (path := folder / f"{name}.png").is_file() else None
+        for name in ("slices", "robustness", "explanations")
+    }
+    told = {
+        "weakest": tell_worst(read_slices(folder / "slices.csv")) if pictures["slices"] else "",
+        "lost": tell_robustness(read_robustness(folder / "robustness.csv")) if pictures["robustness"] else "",
+    }
+    return {**pictures, **told}
+
+
+def _read_photos(lineage: Lineage) -> dict[str, Any]:
+    assert lineage.preprocess is not None  # noqa: S101 - main has run it
+    with _open(lineage.preprocess, "dataset") as folder:
+        description = json.loads((folder / "dataset.json").read_text("utf-8"))
+        with (folder / "quarantine.csv").open(newline="", encoding="utf-8") as file:
+            reasons = Counter(row["reason"].partition(":")[0].partition(" of ")[0] for row in csv.DictReader(file))
+        preview = _embed_photos(folder / "preview.png")
+        near = _embed_photos(path) if (path := folder / "near_duplicates.png").is_file() else None
+    source = str(description["source"])
+    return {
+        "source": source,
+        "drawn": source.startswith("synthetic"),
+        "fallback": get_tag(lineage.download, "source_fallback") if lineage.download else None,
+        "counts": description["counts"],
+        "notes": description["notes"],
+        "left_out": reasons.most_common(),
+        "preview": preview,
+        "near_duplicates": near,
+    }
+
+
+def _read_history(training: Training) -> list[dict[str, float]]:
+    with _open(training.run, "history.csv") as path:
+        return read_history(path)
+
+
+def _summarize(repeats: Sequence[Repeat]) -> dict[str, tuple[float, float]]:
+    """Return mean and standard deviation of the main metrics, for two repeats or more."""
+    if len(repeats) < 2:
+        return {}
+    names = [name for name in ("test_accuracy", "test_f1") if all(name in one.metrics for one in repeats)]
+    values = {name: [one.metrics[name] for one in repeats] for name in names}
+    return {name: (statistics.fmean(each), statistics.stdev(each)) for name, each in values.items()}
+
+
+def _slider(predictions: Sequence[dict[str, str]], classes: Sequence[str]) -> dict[str, Any] | None:
+    """Return what the threshold slider needs, of two classes."""
+    if len(classes) != 2:
+        return None
+    positive = classes[1]
+    return {
+        "positive": positive,
+        "truth": [int(row["label"] == positive) for row in predictions],
+        "probability": [round(float(row[f"probability_{positive}"]), 4) for row in predictions],
+    }
+
+
+def _name_runs(lineage: Lineage) -> Iterator[tuple[str, Run]]:
+    for run in lineage.runs():
+        yield "main" if run is lineage.main else run.info.run_name or "", run

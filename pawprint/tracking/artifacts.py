@@ -1,0 +1,106 @@
+"""From the URIs that pass between steps to local paths."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from pawprint.base.errors import UserError
+from pawprint.tracking.downloads import NothingThereError, fetch
+from pawprint.tracking.server import tell_server
+
+
+@contextmanager
+def open_artifact(uri: str, *, expected: str) -> Iterator[Path]:
+    """Yields the local path of an artifact; a downloaded copy is removed afterwards.
+
+    From a store on this machine the artifact is read where it lies: MLflow's own download would copy it.
+
+    Args:
+        uri: `runs:/<run id>/<path>`, `models:/<model id>` or `models:/<name>@<alias>`.
+        expected: what the caller wants, for the message, like `runs:/<run id>/dataset`.
+
+    Raises:
+        UserError: the URI is malformed, or nothing is found behind it.
+    """
+    try:
+        with open_location(locate(uri, expected)) as path:
+            yield path
+    except NothingThereError as error:
+        raise UserError(f"{uri} {error}; expected {expected}") from error
+
+
+@contextmanager
+def open_photos() -> Iterator[Callable[[str], Path]]:
+    """Yields a function that turns `runs:/<run id>/photos` into a local path, which holds until the end.
+
+    Its errors are those of `open_artifact`.
+    """
+    with ExitStack() as opened:
+        yield lambda uri: opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
+
+
+@contextmanager
+def open_location(location: str) -> Iterator[Path]:
+    """Yields the local path of what lies where a URI was resolved to; a copy that was fetched is removed afterwards.
+
+    Raises:
+        NothingThereError: nothing is found there, or it can't be fetched.
+    """
+    local = local_path(location)
+    if local is not None:
+        if not local.exists():
+            raise NothingThereError("names nothing that is there")
+        yield local
+        return
+    with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+        yield fetch(location, Path(scratch))
+
+
+def locate(uri: str, expected: str) -> str:
+    """Resolves `runs:/` and `models:/` to where the bytes are.
+
+    Raises:
+        UserError: the URI is malformed, or its run or model is not known.
+    """
+    scheme, _, rest = uri.partition(":/")
+    client = MlflowClient()
+    try:
+        if scheme == "runs":
+            run_id, _, path = rest.strip("/").partition("/")
+            if not run_id or not path:
+                raise UserError(f"{uri!r} is incomplete: expected {expected}")
+            return f"{client.get_run(run_id).info.artifact_uri}/{path}"
+        if scheme == "models":
+            return _locate_model(client, rest.strip("/"))
+    except MlflowException as error:
+        raise UserError(f"{uri} is not known at {tell_server()} ({error}); expected {expected}") from error
+    raise UserError(f"{uri!r} is no URI that passes between steps; expected {expected}")
+
+
+def _locate_model(client: MlflowClient, name: str) -> str:
+    if name.startswith("m-") and "/" not in name and "@" not in name:
+        location: str = client.get_logged_model(name).artifact_location
+        return location
+    if "@" in name:
+        registered, alias = name.rsplit("@", 1)
+        version = client.get_model_version_by_alias(registered, alias).version
+    else:
+        registered, _, version = name.partition("/")
+    uri: str = client.get_model_version_download_uri(registered, version)
+    # A registered version may point at a logged model or a run instead of at the bytes.
+    return locate(uri, name) if uri.startswith(("models:/", "runs:/")) else uri
+
+
+def local_path(location: str) -> Path | None:
+    """Returns where a location is on this machine, or None for one that is elsewhere."""
+    parsed = urlparse(location)
+    if parsed.scheme == "file":
+        return Path(url2pathname(parsed.path))
+    # A drive letter on Windows parses as a scheme of one letter.
+    return Path(location) if len(parsed.scheme) <= 1 else None

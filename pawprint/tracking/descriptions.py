@@ -1,0 +1,114 @@
+"""What a run says of itself in MLflow's page: markdown with links to what went in and what came out."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from pawprint.labels.summary import format_counts
+from pawprint.pipeline.results import Repeat, choose_best
+from pawprint.tracking.tags import NOTE_TAG, get_tag
+
+_MAX_NOTE = 8000
+MOST_CLASSES = 20
+"""Classes that have a column each in a table of counts."""
+
+
+def describe_run(*paragraphs: str) -> None:
+    """Set the description of the active run; empty paragraphs are left out."""
+    mlflow.set_tag(NOTE_TAG, "\n\n".join(part for part in paragraphs if part)[:_MAX_NOTE])
+
+
+def link(uri: str) -> str:
+    """Return a link to the page of a run's artifact or of a model; the bare URI where there is no such page.
+
+    Args:
+        uri: `runs:/<run id>/<path>` or `models:/<model id>`.
+    """
+    scheme, _, rest = uri.partition(":/")
+    identifier, _, path = rest.strip("/").partition("/")
+    client = MlflowClient()
+    try:
+        if scheme == "runs":
+            experiment = client.get_run(identifier).info.experiment_id
+            return f"[{path}](#/experiments/{experiment}/runs/{identifier}/artifacts/{path})"
+        if scheme == "models" and identifier.startswith("m-"):
+            experiment = client.get_logged_model(identifier).experiment_id
+            return f"[{identifier}](#/experiments/{experiment}/models/{identifier})"
+    except MlflowException:
+        pass  # named, but not by this server: said as it is
+    return code(uri)
+
+
+def code(text: str) -> str:
+    """Return text as it is, whatever marks it holds.
+
+    >>> code("a*b"), code("a`b"), code("a``b")
+    ('`a*b`', '`` a`b ``', '``` a``b ```')
+    """
+    if "`" not in text:
+        return f"`{text}`"
+    fence = "`" * (max(map(len, re.findall("`+", text))) + 1)  # any shorter one, the text itself could end
+    return f"{fence} {text} {fence}"
+
+
+def tell_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Return a table of photos by split and class; of many classes a line for each split."""
+    classes = sorted({name for split in counts.values() for name in split})
+    if len(classes) > MOST_CLASSES:
+        return list_lines(format_counts(counts))
+    rows = [[split, *(str(photos.get(name, 0)) for name in classes)] for split, photos in counts.items()]
+    return tell_table(["split", *map(code, classes)], rows)
+
+
+def list_lines(lines: Sequence[str]) -> str:
+    """Return lines as a list, each as it is."""
+    return "\n".join(f"- {code(line)}" for line in lines)
+
+
+def tell_metrics(metrics: Mapping[str, float]) -> str:
+    """Return a table of test metrics and their intervals."""
+    names = [name for name in metrics if not name.endswith(("_low", "_high"))]
+    rows = []
+    for name in names:
+        low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+        interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+        rows.append([name, f"{metrics[name]:.4f}", interval])
+    return tell_table(["metric", "value", "95 % interval"], rows)
+
+
+def tell_steps(steps: Sequence[Run]) -> str:
+    """Return a table of the runs that a run started."""
+    rows = [
+        [
+            f"[{run.info.run_name}](#/experiments/{run.info.experiment_id}/runs/{run.info.run_id})",
+            "reused" if get_tag(run, "cached_from") else run.info.status.lower(),
+            f"{(run.info.end_time - run.info.start_time) / 1000:.0f} s" if run.info.end_time else "",
+        ]
+        for run in steps
+    ]
+    return tell_table(["step", "status", "time"], rows)
+
+
+def tell_repeats(repeats: Sequence[Repeat]) -> str:
+    """Return a table of the repeats' test results, the chosen one marked."""
+    best = choose_best(repeats)
+    rows = [
+        [
+            f"**{repeat.seed}**" if repeat is best else str(repeat.seed),
+            link(repeat.model),
+            *(f"{repeat.metrics[name]:.4f}" if name in repeat.metrics else "" for name in ("test_accuracy", "test_f1")),
+            "" if repeat.validation_loss is None else f"{repeat.validation_loss:.4f}",
+        ]
+        for repeat in repeats
+    ]
+    return tell_table(["seed", "model", "test accuracy", "test F1", "validation loss"], rows)
+
+
+def tell_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; a bar in a cell does not end it."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,182 @@
+"""The files inside a logged model: written before MLflow is told, checked whenever one is read.
+
+Writes `network.keras`, `model.json` and `digests.json` into a folder, and the few files of `pawprint/` that a model
+takes along into another. No client of MLflow's here.
+"""
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pawprint.base.errors import UserError
+from pawprint.base.files import hash_file
+from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
+
+SCHEMA_VERSION = 1
+PROJECT = Path(__file__).parents[2]
+# Just these are needed to answer; the test that loads a model in a process without the repository holds the list.
+CODE_FILES = (
+    "pawprint/__init__.py",
+    "pawprint/dataset/__init__.py",
+    "pawprint/dataset/brightness.py",
+    "pawprint/dataset/checksums.py",
+    "pawprint/dataset/colours.py",
+    "pawprint/dataset/decode.py",
+    "pawprint/dataset/decoding.py",
+    "pawprint/dataset/framing.py",
+    "pawprint/dataset/heif.py",
+    "pawprint/models/__init__.py",
+    "pawprint/models/network_file.py",
+    "pawprint/serving/__init__.py",
+    "pawprint/serving/classifier.py",
+)
+FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def write_model_files(
+    network: Any,
+    folder: Path,
+    *,
+    class_names: Sequence[str],
+    image_size: int,
+    architecture: str,
+    dataset_digest: str,
+    decoding: Decoding = USUAL,
+) -> str:
+    """Write a trained network and what must be known to use it.
+
+    Args:
+        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
+        folder: an empty one.
+        class_names: the k classes in the order of the network's outputs.
+        image_size: side in pixels that the network takes.
+        architecture: its name, for the record.
+        dataset_digest: of the dataset it was trained on, for the record.
+        decoding: how that dataset's photos became squares, and each one that is served will.
+
+    Returns:
+        The model's digest: the sha256 over the digests of the other two files. The same weights, classes, size and
+        dataset give the same digest, whenever they are written.
+    """
+    write_network(network, folder / "network.keras")
+    description = {
+        "schema_version": SCHEMA_VERSION,
+        "class_names": list(class_names),
+        "probability_columns": [f"probability_{name}" for name in class_names],
+        "image_size": image_size,
+        "architecture": architecture,
+        "dataset_digest": dataset_digest,
+        "decoding": decoding.describe(),
+    }
+    write_json(description, folder / "model.json")
+    files = {name: hash_file(folder / name) for name in ("model.json", "network.keras")}
+    digest = overall_digest(files)
+    write_json({"schema_version": SCHEMA_VERSION, "files": files, "digest": digest}, folder / "digests.json")
+    return digest
+
+
+def read_model_files(folder: Path, *, uri: str) -> dict[str, Any]:
+    """Check a model's files against its digests.json, and return model.json with the `digest` added.
+
+    Raises:
+        UserError: the folder is no model of ours, of another schema version, or not as it was written.
+    """
+    if not (folder / "digests.json").is_file():
+        raise UserError(
+            f"{uri} is no model of this project (it holds no digests.json); give train's, models:/<model id>"
+        )
+    try:
+        return _read_checked(folder, uri=uri)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"{uri} cannot be read ({type(error).__name__}: {error}), so train did not write it like this; train again"
+        ) from error
+
+
+def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
+    written = json.loads((folder / "digests.json").read_text(encoding="utf-8"))
+    if written.get("schema_version") != SCHEMA_VERSION:
+        raise UserError(
+            f"{uri} has schema version {written.get('schema_version')}, this code reads {SCHEMA_VERSION}; "
+            "use the version of the project that wrote it, or train again"
+        )
+    if not {"model.json", "network.keras"} <= set(written["files"]):
+        raise ValueError("digests.json does not list model.json and network.keras")
+    for name, digest in written["files"].items():
+        if not (folder / name).is_file() or hash_file(folder / name) != digest:
+            raise UserError(f"{uri} is damaged: {name} is not what was written (sha256 differs); train again")
+    description: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if not isinstance(description["image_size"], int) or not all(
+        isinstance(n, str) for n in description["class_names"]
+    ):
+        raise TypeError("model.json does not tell the classes and the image size")
+    read_decoding(description)
+    return description | {"digest": overall_digest(written["files"])}
+
+
+def write_network(network: Any, path: Path) -> None:
+    """Save a keras.Model so that the same network gives the same bytes.
+
+    Keras writes the time into the archive, as its members' dates and in metadata.json, and into config.json the
+    addresses that its objects had in memory; all are fixed here.
+    """
+    saved = path.with_name("saved.keras")
+    network.save(saved)
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
+        for name in sorted(source.namelist()):
+            data = source.read(name)
+            if name == "metadata.json":
+                metadata = json.loads(data)
+                metadata["date_saved"] = "1980-01-01@00:00:00"
+                data = json.dumps(metadata).encode()
+            if name == "config.json":
+                data = _number_objects(data)
+            target.writestr(zipfile.ZipInfo(name, FIXED_DATE), data)
+    saved.unlink()
+
+
+def _number_objects(config: bytes) -> bytes:
+    """Number the objects that a network's layers share, from 0, in the order in which they are named."""
+    numbers: dict[bytes, int] = {}
+    return re.sub(
+        rb'(?<="shared_object_id": )\d+', lambda found: b"%d" % numbers.setdefault(found[0], len(numbers)), config
+    )
+
+
+def write_model_code(folder: Path) -> Path:
+    """Copy the files of `pawprint/` that a model takes along, and return their `pawprint` folder, for code_paths."""
+    for name in CODE_FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / name, folder / name)
+    return folder / "pawprint"
+
+
+def draw_example() -> bytes:
+    """Draw the photo of a model's input example: a 64×48 JPEG of a sunset, nobody's own."""
+    rows, columns = np.mgrid[:48, :64]
+    sun = (rows - 28) ** 2 + (columns - 40) ** 2 < 100
+    red = np.where(sun, 250, 120 + 2 * rows)
+    green = np.where(sun, 220, 90 + rows)
+    blue = np.where(sun, 120, 190 - 2 * rows)
+    buffer = io.BytesIO()
+    Image.fromarray(np.stack([red, green, blue], axis=-1).astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def overall_digest(files: dict[str, str]) -> str:
+    """Digest the names and digests of several files, independent of their order."""
+    return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode()).hexdigest()
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Write JSON with sorted keys, the same bytes for the same content."""
+    path.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,211 @@
+"""Trained models in MLflow: logging one, and opening one that was logged.
+
+A model is a pyfunc from code (`pawprint/serving`), without a pickle: photos in, labels out.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from pawprint.base.errors import UserError
+from pawprint.dataset.decoding import Decoding, read_decoding
+from pawprint.models.prediction import load_network
+from pawprint.tracking.active import active_run
+from pawprint.tracking.artifacts import open_artifact
+from pawprint.tracking.digests import log_model_folder
+from pawprint.tracking.model_files import (
+    PROJECT,
+    draw_example,
+    read_model_files,
+    write_model_code,
+)
+from pawprint.tracking.requirements import read_pins
+from pawprint.tracking.uploads import quiet_mlflow
+
+MAX_PHOTOS = 256
+"""What one request may hold, unless the model is loaded with another `max_photos`: memory, and a fair turn for all."""
+
+
+@dataclass(frozen=True)
+class LoggedPhotoModel:
+    """A model that was logged: its `models:/<model id>` URI, its id, and the sha256 of its files."""
+
+    uri: str
+    model_id: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class OpenPhotoModel:
+    """A model that was read back and found whole."""
+
+    network: Any
+    """keras.Model from pixels 0..255 `[n, image_size, image_size, 3]` to probabilities `[n, k]`."""
+    class_names: tuple[str, ...]
+    image_size: int
+    architecture: str
+    dataset_digest: str
+    """Of the dataset it was trained on."""
+    model_id: str
+    digest: str
+    decoding: Decoding
+    """How its training photos became squares."""
+
+
+def log_model_files(
+    files: Path,
+    *,
+    parameters: Mapping[str, object] | None = None,
+) -> LoggedPhotoModel:
+    """Log to the active run, as a model that takes photos, what `write_model_files` wrote.
+
+    The model is saved on this machine first, so that what arrived can be compared with what was sent; MLflow calls it
+    ready after that only. No network is loaded.
+
+    Args:
+        files: their folder.
+        parameters: what it was trained with, for the model's own page.
+
+    Raises:
+        UserError: the files are not as they were written, or the artifact store did not take them whole.
+    """
+    description = read_model_files(files, uri=str(files))
+    requirements = read_pins(PROJECT / "requirements.txt")
+    run = active_run()
+    client = MlflowClient()
+    model = mlflow.initialize_logged_model(
+        name="model",
+        source_run_id=run.info.run_id,
+        params={
+            **client.get_run(run.info.run_id).data.params,
+            **{key: str(value) for key, value in (parameters or {}).items()},
+        },
+        tags={
+            "pawprint.model_digest": description["digest"],
+            "pawprint.dataset_digest": description["dataset_digest"],
+            "pawprint.architecture": description["architecture"],
+        },
+    )
+    status = LoggedModelStatus.FAILED
+    try:
+        with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
+            saved = Path(scratch, "model")
+            with quiet_mlflow():
+                mlflow.pyfunc.save_model(
+                    path=str(saved),
+                    mlflow_model=Model(
+                        artifact_path=model.artifact_location,
+                        model_uuid=model.model_id,
+                        run_id=run.info.run_id,
+                        model_id=model.model_id,
+                    ),
+                    python_model=PROJECT / "pawprint" / "serving" / "model_code.py",
+                    code_paths=[str(write_model_code(Path(scratch, "code")))],
+                    artifacts={
+                        "network": str(files / "network.keras"),
+                        "description": str(files / "model.json"),
+                        "digests": str(files / "digests.json"),
+                    },
+                    model_config={"max_photos": MAX_PHOTOS},
+                    signature=photo_signature(description["class_names"]),
+                    input_example=pd.DataFrame({"image": [draw_example()]}),
+                    pip_requirements=requirements,
+                )
+                log_model_folder(saved, model.model_id, model.artifact_location)
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+        status = LoggedModelStatus.READY
+    finally:
+        # What made it fail is to be heard, not that this could not be told either.
+        with suppress(MlflowException) if status == LoggedModelStatus.FAILED else nullcontext():
+            mlflow.finalize_logged_model(model.model_id, status)
+    return LoggedPhotoModel(uri=f"models:/{model.model_id}", model_id=model.model_id, digest=str(description["digest"]))
+
+
+def photo_signature(class_names: Sequence[str]) -> ModelSignature:
+    """Say what goes in and what comes out; what an unreadable photo leaves null is not required."""
+    return ModelSignature(
+        inputs=Schema([ColSpec("binary", "image")]),
+        outputs=Schema(
+            [
+                ColSpec("string", "label", required=False),
+                ColSpec("double", "probability", required=False),
+                *(ColSpec("double", f"probability_{name}", required=False) for name in class_names),
+                ColSpec("string", "error"),
+            ]
+        ),
+    )
+
+
+@contextmanager
+def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
+    """Yield a logged model's network and description; a downloaded copy is removed afterwards.
+
+    Args:
+        uri: `models:/<model id>`, `models:/<name>@<alias>` or `models:/<name>/<version>`.
+
+    Raises:
+        UserError: nothing is found there, it is no model of this project, or its files are not as they were written.
+    """
+    expected = "models:/<model id>, models:/<name>@<alias> or models:/<name>/<version>"
+    with open_artifact(uri, expected=expected) as folder:
+        description = read_model_files(folder / "artifacts", uri=uri)
+        model_id = Model.load(str(folder)).model_id
+        if model_id is None:
+            raise UserError(f"{uri} was logged without a model id; train again")
+        _check_logged(model_id, description["digest"], uri=uri)
+        yield OpenPhotoModel(
+            network=load_network(folder / "artifacts" / "network.keras"),
+            class_names=tuple(description["class_names"]),
+            image_size=description["image_size"],
+            architecture=description["architecture"],
+            dataset_digest=description["dataset_digest"],
+            model_id=model_id,
+            digest=description["digest"],
+            decoding=read_decoding(description),
+        )
+
+
+def fetch_model_files(model_id: str, folder: Path) -> str:
+    """Copy a logged model's own files, those that `write_model_files` wrote; returns its digest.
+
+    Args:
+        model_id: of the LoggedModel.
+        folder: they go there; what is there of the same name is written over.
+
+    Raises:
+        UserError: nothing is found there, or what was copied is not what was logged.
+    """
+    uri = f"models:/{model_id}"
+    with open_artifact(uri, expected="models:/<model id of train>") as stored:
+        shutil.copytree(stored / "artifacts", folder, dirs_exist_ok=True)
+    digest: str = read_model_files(folder, uri=uri)["digest"]
+    _check_logged(model_id, digest, uri=uri)
+    return digest
+
+
+def _check_logged(model_id: str, digest: str, *, uri: str) -> None:
+    """Check that the files are those of the model that the tracking server knows by this id.
+
+    Whoever can write to the artifacts can change the digests beside them, too; the tag is kept elsewhere.
+    """
+    try:
+        logged = mlflow.get_logged_model(model_id).tags.get("pawprint.model_digest")
+    except MlflowException as error:
+        raise UserError(f"{uri} holds the files of {model_id}, which is not known at this server ({error})") from error
+    if logged != digest:
+        raise UserError(
+            f"{uri} is not what train logged as {model_id} (its digest is {digest[:12]}…, the model's tag says "
+            f"{str(logged)[:12]}…): the files in the store were swapped; train again"
+        )

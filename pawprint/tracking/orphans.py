@@ -1,0 +1,161 @@
+"""Runs that are RUNNING for ever because their process was killed: found, and marked.
+
+By themselves only this person's runs on this machine are, whose process is known to be gone. Anything else may be a
+colleague's on a shared server, so it takes a person who asks for it, and an hour without a sign of life.
+"""
+
+import getpass
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from pawprint.base.secrets import drop_userinfo
+from pawprint.pipeline.source_code import PROJECT
+from pawprint.tracking.heartbeat import ALIVE_TAG
+from pawprint.tracking.processes import describe_process, tell_end
+from pawprint.tracking.tags import ENTRY_POINT_TAG, ENVIRONMENT, ERROR_TAG, PARENT_TAG, PREFIX, SOURCE_TAGS, get_tag
+
+logger = logging.getLogger(__name__)
+HOUR_MS = 3_600_000
+_RUNNING = "attributes.status = 'RUNNING'"
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A run that nobody will end, why that is so, and when it was last heard of, in milliseconds since 1970."""
+
+    run: Run
+    reason: str
+    heard_of_ms: int
+
+
+def mark_own_orphans(experiment_id: str) -> None:
+    """Mark what earlier runs of this person on this machine have left in an experiment, and say so.
+
+    The one query is all that it costs. Where the server lets this person change nothing, nothing is changed.
+    """
+    try:
+        for orphan in find_own_orphans(experiment_id):
+            mark_orphan(orphan)
+            logger.warning("note: %s; it is now marked KILLED", tell_orphan(orphan))
+    except MlflowException as error:
+        logger.warning("warning: runs that were left RUNNING could not be marked: %s", error.message)
+
+
+def find_own_orphans(experiment_id: str) -> list[Orphan]:
+    """Return the runs of this person on this machine, in an experiment, whose process is gone."""
+    return [
+        Orphan(run, reason, _heard_of(run))
+        for run in _search(experiment_id, _RUNNING)
+        if run.data.tags.get("mlflow.user") in {None, _user()} and (reason := _tell_end(run))
+    ]
+
+
+def find_all_orphans(experiment_id: str, *, hours: float) -> list[Orphan]:
+    """Return every run of this project in an experiment that shows no sign of life, wherever it ran.
+
+    Runs of this machine whose process is there are left out, however silent. So are those of other projects: a run that
+    never reached our code is told by its entry point and by its parent or its source, which one of ours has too.
+
+    Args:
+        experiment_id: whose runs.
+        hours: of silence. Signs of life are a start, a metric and the tag of `pawprint.tracking.heartbeat`, of a run
+            and of the steps under it.
+    """
+    latest = int(time.time() * 1000 - hours * HOUR_MS)
+    running = list(_search(experiment_id, _RUNNING))
+    ours = {run.info.run_id for run in running if get_tag(run, "host")}
+    sources = _known_sources(experiment_id) if any(run.info.run_id not in ours for run in running) else set()
+    found = []
+    for run in running:
+        if run.info.run_id not in ours and not _is_of_this_project(run, ours, sources):
+            continue
+        heard_of = _heard_of_family(run)
+        if reason := _tell_end(run):
+            found.append(Orphan(run, reason, heard_of))
+        elif heard_of < latest and not _runs_here(run):
+            found.append(Orphan(run, "it has given no sign of life since", heard_of))
+    return found
+
+
+def mark_orphan(orphan: Orphan) -> None:
+    """Mark a run as KILLED, ended when it was last heard of."""
+    client, run_id = MlflowClient(), orphan.run.info.run_id
+    client.set_tag(run_id, ERROR_TAG, f"orphaned: its process is gone ({orphan.reason})")
+    client.set_terminated(run_id, "KILLED", end_time=orphan.heard_of_ms)
+
+
+def tell_orphan(orphan: Orphan) -> str:
+    """Return a line about it."""
+    run = orphan.run
+    heard_of = time.strftime("%Y-%m-%d %H:%M", time.localtime(orphan.heard_of_ms / 1000))
+    step = run.data.tags.get(ENTRY_POINT_TAG, run.info.run_name)
+    host = get_tag(run, "host")
+    return (
+        f"run {run.info.run_id} ({step}{f' on {host}' if host else ''}, last heard of {heard_of}) "
+        f"was left RUNNING: {orphan.reason}"
+    )
+
+
+def _tell_end(run: Run) -> str | None:
+    tags = {name: value for name in describe_process() if (value := get_tag(run, name)) is not None}
+    return tell_end(tags, started_ms=run.info.start_time)
+
+
+def _runs_here(run: Run) -> bool:
+    """Whether its process is on this machine, as far as that can be told, and so is not silent but busy."""
+    here = describe_process()
+    return all(get_tag(run, name) == str(here[name]) for name in ("host", "machine", "boot", "pid_namespace"))
+
+
+def _is_of_this_project(run: Run, ours: set[str], sources: set[str]) -> bool:
+    tags = run.data.tags
+    if tags.get(ENTRY_POINT_TAG) not in _entry_points():
+        return False
+    return tags.get(PARENT_TAG) in ours or any(drop_userinfo(tags.get(name, "")) in sources for name in SOURCE_TAGS)
+
+
+def _entry_points() -> set[str]:
+    return set(yaml.safe_load((PROJECT / "MLproject").read_text("utf-8"))["entry_points"])
+
+
+def _known_sources(experiment_id: str) -> set[str]:
+    """Return where the code of the experiment's runs came from that our code has tagged."""
+    # The second tag is that of runs of earlier versions.
+    runs = [run for name in (ENVIRONMENT, "host") for run in _search(experiment_id, f"tags.`{PREFIX}{name}` LIKE '%'")]
+    return {run.data.tags[name] for run in runs for name in SOURCE_TAGS if name in run.data.tags}
+
+
+def _heard_of_family(run: Run) -> int:
+    children = _search(run.info.experiment_id, f"tags.`{PARENT_TAG}` = '{run.info.run_id}'")
+    return max([_heard_of(run), *(_heard_of_family(child) for child in children)])
+
+
+def _heard_of(run: Run) -> int:
+    """Return the last sign of life of a run, in milliseconds since 1970."""
+    signs: list[int] = [run.info.start_time, run.info.end_time or 0, int(run.data.tags.get(ALIVE_TAG, 0))]
+    signs += [metric.timestamp for metric in run.data.to_proto().metrics]
+    return max(signs)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return ""
+
+
+def _search(experiment_id: str, filter_string: str) -> Iterator[Run]:
+    client, token = MlflowClient(), None
+    while True:
+        page = client.search_runs([experiment_id], filter_string, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

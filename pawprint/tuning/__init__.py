@@ -1,0 +1,1 @@
+"""The search for better hyperparameters: the study, its trials, its plots."""
