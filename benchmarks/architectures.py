@@ -27,7 +27,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from benchmarks.processes import run_project, store_of
 from pawprint.models.multiply_adds import count_multiply_adds
-from pawprint.pipeline.results import find_model
+from pawprint.tracking.artifacts import find_model
 from pawprint.tracking.models import open_photo_model
 
 HEADER = "| architecture | parameters | multiply-adds | px | accuracy | F1 | training | photos/s | utilization |"

@@ -44,7 +44,7 @@ def report(store: str, before: float, after: float) -> None:
     import mlflow
     from mlflow import MlflowClient
 
-    from pawprint.pipeline.results import find_model
+    from pawprint.tracking.artifacts import find_model
 
     mlflow.set_tracking_uri(store)
     runs = {

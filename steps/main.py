@@ -87,8 +87,9 @@ def main(
     from pawprint.pipeline.chain import Chain
     from pawprint.pipeline.preparation import judge_model, prepare_dataset
     from pawprint.pipeline.registry import check_gate
-    from pawprint.pipeline.results import Repeat, choose_best, find_model, log_summary, read_repeat
+    from pawprint.pipeline.results import Repeat, choose_best, log_summary, read_repeat
     from pawprint.report.openlineage import send_events
+    from pawprint.tracking.artifacts import find_model
     from pawprint.tracking.datasets import log_dataset_of
     from pawprint.tracking.descriptions import describe_run, list_lines
     from pawprint.tracking.runs import start_step
@@ -199,7 +200,7 @@ def _tell(
     """Says how it went: on the run's page, in report.html, model_card.md and lineage.svg, and at the console."""
     from pawprint.evaluation.doubts import format_doubts
     from pawprint.pipeline.registry import describe_version
-    from pawprint.pipeline.results import summarize
+    from pawprint.pipeline.results import format_repeats, summarize
     from pawprint.report.graph import find_lineage
     from pawprint.report.model_card import build_model_card, strip_front_matter
     from pawprint.report.openlineage import write_events
@@ -207,7 +208,7 @@ def _tell(
     from pawprint.report.picture import draw_lineage
     from pawprint.report.suspicions import find_suspicions
     from pawprint.tracking.active import active_run
-    from pawprint.tracking.descriptions import code, describe_run, tell_repeats, tell_steps
+    from pawprint.tracking.descriptions import code, describe_run, tell_steps
     from pawprint.tracking.digests import log_files
     from pawprint.tracking.server import tell_server
     from pawprint.tracking.tags import get_tag
@@ -217,7 +218,7 @@ def _tell(
     describe_run(
         f"{code(architecture)} on photos of {code(str(dataset.source))}{because}",
         *notes,
-        tell_repeats(done),
+        format_repeats(done),
         tell_steps(chain.runs),
     )
     run_id = active_run().info.run_id

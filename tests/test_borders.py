@@ -47,17 +47,18 @@ def test_every_room_has_its_place() -> None:
 IMPORT = """
 import sys
 from importlib import import_module
-for name in sys.argv[2:]:
+for name in sys.argv[3:]:
     import_module(name)
+    exec(sys.argv[2])
     if heavy := set(sys.argv[1].split(",")) & set(sys.modules):
         sys.exit(f"{name} imports {heavy}")
 """
 
 
-def import_without(heavy: str, modules: list[str]) -> None:
+def import_without(heavy: str, modules: list[str], *, then: str = "") -> None:
     """Import modules in a process of their own, by running them: an import of an import counts too."""
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT, heavy, *modules], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", IMPORT, heavy, then, *modules], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -70,3 +71,9 @@ def test_tensorflow_stays_out_of_most_rooms() -> None:
 def test_a_step_shows_its_help_without_tensorflow_or_mlflow() -> None:
     steps = ["main", "download", "preprocess", "train", "evaluate", "tune", "predict"]
     import_without("tensorflow,keras,mlflow", [f"steps.{step}" for step in steps])
+
+
+def test_a_source_is_checked_without_a_package_that_takes_time_to_load() -> None:
+    heavy = "tensorflow,keras,mlflow,requests,obstore,boto3,huggingface_hub,PIL,numpy"
+    check = "from pawprint.photos.sources import check_source; check_source('cat-and-dog,synthetic')"
+    import_without(heavy, ["pawprint.photos.sources"], then=check)

@@ -7,7 +7,7 @@ from pawprint.archives.companions import is_companion, largest_companion
 from pawprint.archives.left_out import LeftOut
 from pawprint.archives.limits import LARGEST_PHOTO, mebibytes
 from pawprint.archives.members import PHOTO_SUFFIXES, may_be_photo, reason_to_ignore, reason_unsafe
-from pawprint.photos.shards import find_shards, is_shard_file
+from pawprint.archives.shard_names import find_shards, is_shard_file
 
 
 def sort_files(sizes: Mapping[str, int]) -> tuple[list[str], LeftOut]:

@@ -4,12 +4,13 @@ import inspect
 import re
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
-PROJECT = Path(__file__).parents[2] / "MLproject"
+from pawprint.base.files import PROJECT
+
+MLPROJECT = PROJECT / "MLproject"
 WIDEST = 100
 """Columns, in a terminal that has them."""
 
@@ -61,5 +62,5 @@ def _read_module(text: str) -> dict[str, list[str]]:
 def _read_defaults(step: str) -> dict[str, Any]:
     import yaml
 
-    parameters = yaml.safe_load(PROJECT.read_text(encoding="utf-8"))["entry_points"][step]["parameters"]
+    parameters = yaml.safe_load(MLPROJECT.read_text(encoding="utf-8"))["entry_points"][step]["parameters"]
     return {name: kind["default"] for name, kind in parameters.items() if "default" in kind}

@@ -12,9 +12,9 @@ from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionErr
 
 from pawprint.base.errors import one_line
 from pawprint.base.secrets import hide_queries
+from pawprint.fetch.errors import BrokeOffError, BusyError, MissingError, SilentError, UnreachableError
 from pawprint.fetch.object_stores import open_store
 from pawprint.fetch.streams import Resume, Stream
-from pawprint.photos.received import BrokeOffError, BusyError, MissingError, SilentError, UnreachableError
 
 PIECE_BYTES = 64 * 2**10
 BUSY = {408, 429, 500, 502, 503, 504}

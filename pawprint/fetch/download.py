@@ -9,18 +9,16 @@ from tqdm import tqdm
 
 from pawprint.archives.packing import check_members, check_whole
 from pawprint.archives.sniffing import starts_as_archive
-from pawprint.base.clock import now
 from pawprint.base.errors import UserError
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, now
 from pawprint.base.space import check_space
 from pawprint.fetch import http
 from pawprint.fetch.downloads import Download, download_path, find_download, write_record
+from pawprint.fetch.errors import BrokeOffError, MissingError, UnreachableError
 from pawprint.fetch.partials import Partial, hold, matches, sweep_partials
 from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
 from pawprint.fetch.streams import WAIT_SECONDS, Resume, Stream, open_within
 from pawprint.fetch.unreached import find_unreached, note_unreached
-from pawprint.photos.grammar import BUCKET_SCHEMES
-from pawprint.photos.received import BrokeOffError, MissingError, UnreachableError
 
 LOG = logging.getLogger(__name__)
 
@@ -130,11 +128,11 @@ def _ask(url: str, resume: Resume | None, wait_seconds: float) -> Stream:
 
 
 def _open(url: str, resume: Resume | None) -> Stream:
-    if urlsplit(url).scheme in BUCKET_SCHEMES:
-        from pawprint.fetch.buckets import open_bucket
+    if urlsplit(url).scheme in {"http", "https"}:
+        return http.open_web(url, resume)
+    from pawprint.fetch.buckets import open_bucket
 
-        return open_bucket(url, resume)
-    return http.open_web(url, resume)
+    return open_bucket(url, resume)
 
 
 def _attempt(url: str, partial: Partial, ask: Callable[[Resume | None], Stream], sha256: str | None) -> str:

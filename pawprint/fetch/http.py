@@ -11,11 +11,11 @@ import urllib3
 from pawprint.archives.sniffing import looks_like_html
 from pawprint.base.secrets import hide_queries
 from pawprint.fetch import kaggle
+from pawprint.fetch.errors import BrokeOffError, BusyError, SilentError, UnreachableError
 from pawprint.fetch.headers import read_digest, read_length, read_mark, read_pause, read_range, read_strong_mark
 from pawprint.fetch.pages import confirmation_url, page_title
 from pawprint.fetch.sessions import CarefulSession, check_next
 from pawprint.fetch.streams import Resume, Stream
-from pawprint.photos.received import BrokeOffError, BusyError, SilentError, UnreachableError
 
 DRIVE_URL = "https://drive.google.com/uc"
 DRIVE_HOSTS = (".google.com", ".googleusercontent.com")

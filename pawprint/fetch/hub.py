@@ -23,17 +23,17 @@ from huggingface_hub.errors import (
 
 from pawprint.archives.limits import MAX_MEMBERS
 from pawprint.archives.members import reason_to_ignore
+from pawprint.archives.shard_names import find_shards
 from pawprint.archives.wanted import sort_files
 from pawprint.base.cache import cache_folder
 from pawprint.base.errors import one_line
 from pawprint.base.files import hash_file
 from pawprint.base.secrets import hide_queries
 from pawprint.base.space import check_space
+from pawprint.fetch.errors import BrokeOffError, BusyError, SilentError, UnreachableError
 from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
 from pawprint.fetch.streams import WAIT_SECONDS, answer_within
 from pawprint.fetch.unreached import find_unreached, note_unreached
-from pawprint.photos.received import BrokeOffError, BusyError, SilentError, UnreachableError
-from pawprint.photos.shards import find_shards
 
 PAGES = "https://huggingface.co"
 HOW_TO_SIGN_IN = f"set HF_TOKEN to a token from {PAGES}/settings/tokens"

@@ -15,19 +15,18 @@ from tqdm import tqdm
 
 from pawprint.archives.left_out import LeftOut
 from pawprint.archives.packing import pack_files
-from pawprint.base.clock import now
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, now
 from pawprint.base.space import check_space
 from pawprint.fetch.buckets import ERRORS, read_object, refuse
 from pawprint.fetch.download import fetch_url, read_version
 from pawprint.fetch.downloads import Download, download_path, find_download, write_record
+from pawprint.fetch.errors import BrokeOffError, MissingError, SilentError, UnreachableError
 from pawprint.fetch.object_stores import open_store
 from pawprint.fetch.partials import LASTS_SECONDS, hold
 from pawprint.fetch.prefixes import LooseObject, list_loose
 from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
 from pawprint.fetch.streams import WAIT_SECONDS
 from pawprint.fetch.unreached import note_unreached
-from pawprint.photos.received import BrokeOffError, MissingError, SilentError, UnreachableError
 
 LOG = logging.getLogger(__name__)
 

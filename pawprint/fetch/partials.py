@@ -14,8 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pawprint.fetch.errors import BrokeOffError
 from pawprint.fetch.streams import Resume, Stream
-from pawprint.photos.received import BrokeOffError
 
 LOG = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from pawprint.archives.left_out import LeftOut
 from pawprint.archives.limits import MAX_MEMBERS
 from pawprint.archives.wanted import sort_files
 from pawprint.fetch.buckets import ERRORS, refuse
+from pawprint.fetch.errors import BrokeOffError, MissingError, SilentError, UnreachableError
 from pawprint.fetch.object_stores import open_store
 from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
 from pawprint.fetch.streams import WAIT_SECONDS, answer_within
 from pawprint.fetch.unreached import find_unreached
-from pawprint.photos.received import BrokeOffError, MissingError, SilentError, UnreachableError
 
 LISTED_AT_ONCE = 1000
 

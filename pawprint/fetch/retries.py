@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying
 
-from pawprint.photos.received import BrokeOffError, BusyError, SilentError
+from pawprint.fetch.errors import BrokeOffError, BusyError, SilentError
 
 LOG = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from pawprint.base.secrets import hide_queries
-from pawprint.photos.received import UnreachableError
+from pawprint.fetch.errors import UnreachableError
 
 MOST_REDIRECTS = 10
 

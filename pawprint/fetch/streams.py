@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeVar, cast
 
-from pawprint.photos.received import SilentError
+from pawprint.fetch.errors import SilentError
 
 # An unreachable source gives way within 15 s; the other two are for imports and for saying so.
 WAIT_SECONDS = 13.0

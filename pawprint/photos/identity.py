@@ -7,12 +7,12 @@ from pathlib import Path
 from pawprint.archives.packing import sort_folder
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
+from pawprint.fetch.errors import UnreachableError
 from pawprint.fetch.retries import patience_for
 from pawprint.fetch.streams import WAIT_SECONDS
 from pawprint.photos.grammar import Alternative, Place, drawn_counts, parse_source
 from pawprint.photos.manifest import load_manifest
 from pawprint.photos.places import receive_path
-from pawprint.photos.received import UnreachableError
 
 
 def identify_source(source: str, *, resolve_uri: Callable[[str], Path]) -> str | None:

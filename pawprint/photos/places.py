@@ -9,12 +9,13 @@ from urllib.parse import unquote, urlsplit
 
 from pawprint.archives.left_out import LeftOut
 from pawprint.archives.sniffing import describe_file
-from pawprint.base.clock import now, written_at
 from pawprint.base.errors import UserError
+from pawprint.base.files import now, written_at
+from pawprint.fetch.errors import UnreachableError
 from pawprint.labels.readings import Reading
 from pawprint.photos.grammar import Place, drawn_counts, local_path
 from pawprint.photos.manifest import Archive, Manifest, load_manifest
-from pawprint.photos.received import Received, UnreachableError
+from pawprint.photos.received import Received
 from pawprint.photos.shards import source_kind
 
 

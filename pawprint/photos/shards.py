@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,15 +19,14 @@ from pawprint.archives.left_out import LeftOut
 from pawprint.archives.limits import MAX_MEMBERS, MAX_RATIO, READ_SIZE
 from pawprint.archives.members import PHOTO_SUFFIXES, reason_unsafe
 from pawprint.archives.packing import fixed_member
+from pawprint.archives.shard_names import NAMES_FILE, find_shards, is_shard_file
 from pawprint.archives.sniffing import archive_kind
 from pawprint.archives.tars import TAR_ERRORS, member_name, open_tar
 from pawprint.archives.zips import open_zip
 from pawprint.base.errors import UserError
-from pawprint.labels.tabular.class_names import LARGEST_FILE, NAMES_FILE
 from pawprint.labels.tabular.limits import COLUMNS_KEPT, LONGEST_CELL
 from pawprint.labels.tabular.split_words import find_split
 
-NUMBERED_TAR = re.compile(r".*\d\.(tar|tgz|tar\.gz)", re.IGNORECASE | re.DOTALL)
 LOOKED_AT = 200
 """Members of a tar that are looked at: the others are as these."""
 SIDECARS = frozenset({".cls", ".json", ".txt"})
@@ -49,23 +48,6 @@ class Sample:
     suffix: str
     data: bytes
     cells: Mapping[str, str]
-
-
-def find_shards(names: Iterable[str]) -> str | None:
-    """Return "parquet" or "webdataset" where these are the files of a set without loose photos, else None.
-
-    >>> find_shards(["data/train-00000-of-00001.parquet", "README.md"]), find_shards(["pets-000000.tar", "sizes.json"])
-    ('parquet', 'webdataset')
-    >>> find_shards(["cats/1.jpg", "labels.parquet"]), find_shards(["train.tar", "test.tar"])
-    (None, None)
-    """
-    kinds = set()
-    for name in names:
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix in PHOTO_SUFFIXES:
-            return None
-        kinds.add("parquet" if suffix == ".parquet" else "webdataset" if NUMBERED_TAR.fullmatch(name) else "")
-    return next((kind for kind in ("parquet", "webdataset") if kind in kinds), None)
 
 
 def source_kind(path: Path) -> str | None:
@@ -168,12 +150,6 @@ def _open_shards(source: Path, left_out: LeftOut) -> Iterator[tuple[str, Path]]:
         yield from _open_tarred(source)
     else:
         yield source.name, source
-
-
-def is_shard_file(name: str, size: int) -> bool:
-    """Return whether a file of a sharded set is a shard, or a small one that may name the classes."""
-    small = NAMES_FILE.fullmatch(PurePosixPath(name).name) is not None and size <= LARGEST_FILE
-    return PurePosixPath(name).suffix.lower() == ".parquet" or NUMBERED_TAR.fullmatch(name) is not None or small
 
 
 def _open_zipped(source: Path, left_out: LeftOut) -> Iterator[tuple[str, Path]]:

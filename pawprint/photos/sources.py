@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pawprint.base.errors import UserError
+from pawprint.fetch.errors import UnreachableError
 from pawprint.fetch.retries import patience_for
 from pawprint.fetch.streams import WAIT_SECONDS
 from pawprint.labels.choice import check_labels
@@ -14,7 +15,6 @@ from pawprint.photos.artifact import check_classes, write_artifact
 from pawprint.photos.grammar import Alternative, parse_source
 from pawprint.photos.manifest import Manifest
 from pawprint.photos.places import receive_path, receive_place
-from pawprint.photos.received import UnreachableError
 
 LOG = logging.getLogger(__name__)
 

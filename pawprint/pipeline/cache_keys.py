@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pawprint.base.files import PROJECT
 from pawprint.base.machine import count_cores
 from pawprint.models.architectures import ARCHITECTURES
-from pawprint.pipeline.source_code import PROJECT, digest_sources
+from pawprint.pipeline.source_code import digest_sources
 from pawprint.tracking.environment import digest_lock, name_instruction_set, name_libraries
 from pawprint.tracking.model_files import CODE_FILES
 

@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.base.errors import UserError
-from pawprint.pipeline.results import find_model
+from pawprint.tracking.artifacts import find_model
 from pawprint.tracking.digests import fetch_files
 from pawprint.tracking.models import fetch_model_files
 from pawprint.tracking.spool import Spool

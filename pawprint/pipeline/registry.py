@@ -20,8 +20,7 @@ from pawprint.base.errors import UserError
 from pawprint.evaluation.comparison import Comparison, compare_answers
 from pawprint.pipeline.results import Repeat
 from pawprint.pipeline.reuse import FROM_TAG
-from pawprint.report.graph import find_model_id
-from pawprint.tracking.artifacts import open_artifact
+from pawprint.tracking.artifacts import find_model_id, open_artifact
 from pawprint.tracking.tags import ENTRY_POINT_TAG, PREFIX, get_tag
 
 CHAMPION, CHALLENGER = "champion", "challenger"

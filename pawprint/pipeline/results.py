@@ -8,8 +8,8 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, Run
 
-from pawprint.base.errors import UserError
 from pawprint.tracking.active import active_run
+from pawprint.tracking.descriptions import link, tell_table
 from pawprint.tracking.digests import log_files
 from pawprint.tracking.tags import set_tags
 
@@ -27,18 +27,6 @@ class Repeat:
     """Of the epoch whose weights were taken; None where no validation photos were held out."""
     metrics: dict[str, float]
     """The test metrics, with their intervals."""
-
-
-def find_model(trained: Run) -> str:
-    """Returns the URI of the model that a training logged.
-
-    Raises:
-        UserError: it logged none, so it is no run of train's.
-    """
-    outputs = trained.outputs.model_outputs if trained.outputs else []
-    if not outputs:
-        raise UserError(f"run {trained.info.run_id} logged no model; was it a run of train?")
-    return f"models:/{outputs[0].model_id}"
 
 
 def read_repeat(*, seed: int, model: str, trained: Run, evaluated: Run) -> Repeat:
@@ -106,3 +94,18 @@ def summarize(repeats: Sequence[Repeat]) -> str:
     else:
         lines.append(f"best by validation loss: seed {best.seed}, {best.model}")
     return "test photos\n" + "\n".join(lines)
+
+
+def format_repeats(repeats: Sequence[Repeat]) -> str:
+    """Return a table of the repeats' test results, the chosen one marked."""
+    best = choose_best(repeats)
+    rows = [
+        [
+            f"**{repeat.seed}**" if repeat is best else str(repeat.seed),
+            link(repeat.model),
+            *(f"{repeat.metrics[name]:.4f}" if name in repeat.metrics else "" for name in ("test_accuracy", "test_f1")),
+            "" if repeat.validation_loss is None else f"{repeat.validation_loss:.4f}",
+        ]
+        for repeat in repeats
+    ]
+    return tell_table(["seed", "model", "test accuracy", "test F1", "validation loss"], rows)

@@ -14,7 +14,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from pawprint.base.files import PROJECT
+
 PACKAGES = ("pawprint", "steps")
 NOT_FOLLOWED = frozenset(f"pawprint.{room}" for room in ("tracking", "pipeline", "tuning", "report", "console"))
 """What says where things come from, checks parameters and talks to the person makes none of the results."""

@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.base.errors import UserError
 from pawprint.pipeline.reuse import FROM_TAG
+from pawprint.tracking.artifacts import find_model_id
 from pawprint.tracking.server import tell_server
 from pawprint.tracking.tags import ENTRY_POINT_TAG, PARENT_TAG, get_tag
 
@@ -71,28 +72,6 @@ def find_lineage(target: str) -> Lineage:
         return _from_run(client, run)
     except MlflowException as error:
         raise UserError(f"{target!r} is not known at {tell_server()} ({error.message}); give {TARGETS}") from error
-
-
-def find_model_id(client: MlflowClient, uri: str) -> str:
-    """Return the id of the logged model behind `models:/<id>`, `models:/<name>@<alias>` or `models:/<name>/<version>`.
-
-    Raises:
-        UserError: the version was registered from something that is no logged model.
-        MlflowException: it is not known.
-    """
-    name = uri.removeprefix("models:/").strip("/")
-    if name.startswith("m-") and "/" not in name and "@" not in name:
-        return name
-    if "@" in name:
-        version = client.get_model_version_by_alias(*name.rsplit("@", 1))
-    else:
-        version = client.get_model_version(*name.partition("/")[::2])
-    # MLflow leaves model_id empty in some versions; the source says it too.
-    source = str(version.source or "")
-    found = str(version.model_id or (source.removeprefix("models:/") if source.startswith("models:/m-") else ""))
-    if not found:
-        raise UserError(f"{uri} was registered from {source}, which is no logged model; register one of train's")
-    return found
 
 
 def find_children(client: MlflowClient, main: Run) -> list[Run]:

@@ -8,6 +8,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.base.errors import UserError
@@ -104,3 +105,37 @@ def local_path(location: str) -> Path | None:
         return Path(url2pathname(parsed.path))
     # A drive letter on Windows parses as a scheme of one letter.
     return Path(location) if len(parsed.scheme) <= 1 else None
+
+
+def find_model_id(client: MlflowClient, uri: str) -> str:
+    """Return the id of the logged model behind `models:/<id>`, `models:/<name>@<alias>` or `models:/<name>/<version>`.
+
+    Raises:
+        UserError: the version was registered from something that is no logged model.
+        MlflowException: it is not known.
+    """
+    name = uri.removeprefix("models:/").strip("/")
+    if name.startswith("m-") and "/" not in name and "@" not in name:
+        return name
+    if "@" in name:
+        version = client.get_model_version_by_alias(*name.rsplit("@", 1))
+    else:
+        version = client.get_model_version(*name.partition("/")[::2])
+    # MLflow leaves model_id empty in some versions; the source says it too.
+    source = str(version.source or "")
+    found = str(version.model_id or (source.removeprefix("models:/") if source.startswith("models:/m-") else ""))
+    if not found:
+        raise UserError(f"{uri} was registered from {source}, which is no logged model; register one of train's")
+    return found
+
+
+def find_model(trained: Run) -> str:
+    """Returns the URI of the model that a training logged.
+
+    Raises:
+        UserError: it logged none, so it is no run of train's.
+    """
+    outputs = trained.outputs.model_outputs if trained.outputs else []
+    if not outputs:
+        raise UserError(f"run {trained.info.run_id} logged no model; was it a run of train?")
+    return f"models:/{outputs[0].model_id}"

@@ -9,7 +9,6 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.labels.summary import format_counts
-from pawprint.pipeline.results import Repeat, choose_best
 from pawprint.tracking.tags import NOTE_TAG, get_tag
 
 _MAX_NOTE = 8000
@@ -91,21 +90,6 @@ def tell_steps(steps: Sequence[Run]) -> str:
         for run in steps
     ]
     return tell_table(["step", "status", "time"], rows)
-
-
-def tell_repeats(repeats: Sequence[Repeat]) -> str:
-    """Return a table of the repeats' test results, the chosen one marked."""
-    best = choose_best(repeats)
-    rows = [
-        [
-            f"**{repeat.seed}**" if repeat is best else str(repeat.seed),
-            link(repeat.model),
-            *(f"{repeat.metrics[name]:.4f}" if name in repeat.metrics else "" for name in ("test_accuracy", "test_f1")),
-            "" if repeat.validation_loss is None else f"{repeat.validation_loss:.4f}",
-        ]
-        for repeat in repeats
-    ]
-    return tell_table(["seed", "model", "test accuracy", "test F1", "validation loss"], rows)
 
 
 def tell_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

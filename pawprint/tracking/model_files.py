@@ -18,11 +18,10 @@ import numpy as np
 from PIL import Image
 
 from pawprint.base.errors import UserError
-from pawprint.base.files import hash_file
+from pawprint.base.files import PROJECT, hash_file
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 
 SCHEMA_VERSION = 1
-PROJECT = Path(__file__).parents[2]
 # Just these are needed to answer; the test that loads a model in a process without the repository holds the list.
 CODE_FILES = (
     "pawprint/__init__.py",

@@ -20,17 +20,13 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from pawprint.base.errors import UserError
+from pawprint.base.files import PROJECT
 from pawprint.dataset.decoding import Decoding, read_decoding
 from pawprint.models.prediction import load_network
 from pawprint.tracking.active import active_run
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.digests import log_model_folder
-from pawprint.tracking.model_files import (
-    PROJECT,
-    draw_example,
-    read_model_files,
-    write_model_code,
-)
+from pawprint.tracking.model_files import draw_example, read_model_files, write_model_code
 from pawprint.tracking.requirements import read_pins
 from pawprint.tracking.uploads import quiet_mlflow
 

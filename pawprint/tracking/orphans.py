@@ -15,8 +15,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from pawprint.base.files import PROJECT
 from pawprint.base.secrets import drop_userinfo
-from pawprint.pipeline.source_code import PROJECT
 from pawprint.tracking.heartbeat import ALIVE_TAG
 from pawprint.tracking.processes import describe_process, tell_end
 from pawprint.tracking.tags import ENTRY_POINT_TAG, ENVIRONMENT, ERROR_TAG, PARENT_TAG, PREFIX, SOURCE_TAGS, get_tag

@@ -16,9 +16,9 @@ from mlflow.exceptions import MlflowException
 from pawprint.base.errors import UserError, one_line
 from pawprint.pipeline.cache_keys import build_key, digest_code
 from pawprint.pipeline.children import end_child, start_child
-from pawprint.pipeline.results import find_model
 from pawprint.pipeline.reuse import TRIAL_TAG, find_reusable, key_tags, log_reuse
 from pawprint.tracking.active import active_run
+from pawprint.tracking.artifacts import find_model
 from pawprint.tracking.server import tell_server
 from pawprint.tracking.tags import ENTRY_POINT_TAG, ERROR_TAG, INTERRUPTED
 from pawprint.tuning.search_space import Range

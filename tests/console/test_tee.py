@@ -21,8 +21,7 @@ from pawprint.base.errors import UserError
 from pawprint.console.console import run_command
 
 # MLflow, which takes seconds to import, is not what is tested.
-sys.modules["pawprint.lineage"] = types.SimpleNamespace()
-sys.modules["pawprint.lineage.store"] = types.SimpleNamespace()
+sys.modules["pawprint.tracking"] = types.SimpleNamespace()
 sys.modules["pawprint.tracking.errors"] = types.SimpleNamespace(explain_store=lambda error: None)
 sys.modules["pawprint.tracking.scratch"] = types.SimpleNamespace(use_scratch=contextlib.nullcontext)
 sys.modules["pawprint.tracking.runs"] = types.SimpleNamespace(

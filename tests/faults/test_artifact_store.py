@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from pawprint.base.errors import UserError
 from pawprint.fetch import retries
 from pawprint.fetch.download import fetch_url
-from pawprint.lineage.store import errors as store_errors
+from pawprint.tracking import errors as store_errors
 from pawprint.tracking.artifacts import open_artifact, open_location
 from pawprint.tracking.digests import find_damage, groups_of
 from pawprint.tracking.runs import log_console

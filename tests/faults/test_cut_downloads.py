@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pawprint.fetch import http, partials, retries
 from pawprint.fetch.download import fetch_url
-from pawprint.photos.received import UnreachableError
+from pawprint.fetch.errors import UnreachableError
 from tests.faults.senders import DATA, OTHER, PAGE, RESUMABLE, WHOLE, Sender, kept, sending
 
 pytestmark = pytest.mark.usefixtures("cache")

@@ -11,8 +11,8 @@ import pytest
 from pawprint.base.errors import UserError
 from pawprint.fetch import partials, unreached
 from pawprint.fetch.download import fetch_url, read_version
+from pawprint.fetch.errors import UnreachableError
 from pawprint.photos.identity import identify_source
-from pawprint.photos.received import UnreachableError
 from pawprint.photos.sources import fetch_photos
 from tests.faults.senders import DATA, OTHER, PAGE, RESUMABLE, Sender, kept
 

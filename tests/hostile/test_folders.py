@@ -16,9 +16,9 @@ from pawprint.archives.left_out import LeftOut
 from pawprint.archives.packing import list_folder
 from pawprint.base.cache import cache_folder
 from pawprint.base.errors import UserError
+from pawprint.fetch.errors import UnreachableError
 from pawprint.fetch.kaggle import find_credentials
 from pawprint.photos.manifest import Manifest, load_manifest
-from pawprint.photos.received import UnreachableError
 from pawprint.photos.sources import check_source, fetch_photos
 
 ROOT = Path(__file__).parents[2]

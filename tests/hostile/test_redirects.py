@@ -15,8 +15,8 @@ from pawprint.base.errors import SecretError, UserError
 from pawprint.base.secrets import find_secret, hide_secrets
 from pawprint.fetch import http, retries, unreached
 from pawprint.fetch.download import fetch_url
+from pawprint.fetch.errors import UnreachableError
 from pawprint.fetch.sessions import MOST_REDIRECTS, check_next
-from pawprint.photos.received import UnreachableError
 from pawprint.photos.sources import check_source
 from tests.servers import Answer, answering, give
 

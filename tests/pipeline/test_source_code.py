@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pawprint.base.files import PROJECT
 from pawprint.pipeline.cache_keys import DECIDES_NOTHING, build_key, digest_code
-from pawprint.pipeline.source_code import NOT_FOLLOWED, PROJECT, digest_sources
+from pawprint.pipeline.source_code import NOT_FOLLOWED, digest_sources
 
 
 @pytest.fixture

@@ -18,13 +18,14 @@ import pytest
 import requests
 
 from benchmarks.processes import free_port
+from pawprint.base.files import PROJECT
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
 from pawprint.evaluation.results import write_predictions
 from pawprint.models.prediction import predict_probabilities
 from pawprint.photos.collection import load_photos
 from pawprint.photos.sources import fetch_photos
-from pawprint.tracking.model_files import PROJECT, draw_example
+from pawprint.tracking.model_files import draw_example
 from pawprint.tracking.models import open_photo_model
 from tests.serving.conftest import CLASSES, SIDE, Server, Stored, run_server
 

@@ -11,8 +11,8 @@ from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 from pawprint.base.errors import UserError
-from pawprint.lineage.store import downloads
-from pawprint.lineage.store import errors as store_errors
+from pawprint.tracking import downloads
+from pawprint.tracking import errors as store_errors
 from pawprint.tracking.downloads import NothingThereError, fetch, list_sizes
 
 FILES = {"things/a.bin": b"a" * 1000, "things/inner/b.bin": b"b" * 10, "things/inner/empty": b"", "other.bin": b"o"}

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from pawprint.base.errors import UserError
+from pawprint.base.files import PROJECT
 from pawprint.tracking.model_files import (
     CODE_FILES,
-    PROJECT,
     draw_example,
     read_model_files,
     write_model_code,

@@ -17,7 +17,8 @@ import requests
 
 from benchmarks.untrained import log_network
 from pawprint.base.errors import UserError
-from pawprint.tracking.model_files import CODE_FILES, PROJECT, draw_example
+from pawprint.base.files import PROJECT
+from pawprint.tracking.model_files import CODE_FILES, draw_example
 from pawprint.tracking.models import open_photo_model
 from tests.stores import make_store
 

@@ -14,8 +14,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 
 from pawprint.base.errors import UserError
-from pawprint.lineage.store import spool as module
 from pawprint.tracking import deliveries
+from pawprint.tracking import spool as module
 from pawprint.tracking.deliveries import deliver, list_undelivered, open_spool
 from pawprint.tracking.processes import describe_process
 from pawprint.tracking.server import tell_server

@@ -9,19 +9,14 @@ from typing import Any
 
 import yaml
 
+from pawprint.archives.shard_names import LARGEST_NAMES_FILE, NAMES_FILE
 from pawprint.labels.tabular.columns import INTEGER
 from pawprint.labels.tabular.limits import LONGEST_CELL, TableError
 from pawprint.labels.tabular.matching import has_photo_suffix
 from pawprint.labels.tabular.records import load_json
 from pawprint.labels.tabular.text import decode_text
 
-NAMES_FILE = re.compile(
-    r".*(labels?|class(es)?|categor(y|ies)|names?|map|mapping|idx|index|dict(ionary)?|legend|meta|sign_?names|data"
-    r"|dataset|dataset_infos?|readme|species|breeds)\d*\.(txt|csv|tsv|json|ya?ml|names|md)",
-    re.IGNORECASE,
-)
 MOST_FILES = 50
-LARGEST_FILE = 2**20
 
 Names = dict[str, str]
 
@@ -42,7 +37,7 @@ def find_class_names(
     for member in sorted(likely, key=lambda member: (member.count("/"), member))[:MOST_FILES]:
         try:
             data = read(member)
-            if len(data) > LARGEST_FILE:
+            if len(data) > LARGEST_NAMES_FILE:
                 continue
             found = list(parse_class_names(PurePosixPath(member).suffix.lower(), decode_text(data)))
         except (TableError, RecursionError, OverflowError):
