@@ -22,7 +22,7 @@ test-slow: $(STAMP)  ## real `mlflow run`, servers, kills, a browser; two files 
 	$(PYTHON) -m pytest -m slow -n 2 --dist loadfile
 
 soak: $(STAMP)  ## fifty runs in one store: nothing left behind, no slower (half an hour on two idle cores)
-	$(PYTHON) -m benchmarks.soak --runs 50
+	$(PYTHON) -m tools.soak --runs 50
 
 fuzz: $(STAMP)  ## broken files of every format, fed to what reads them
 	PAWPRINT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) -m pytest -s tests/hostile/test_fuzz.py

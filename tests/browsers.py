@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.screenshots import BROWSERS, find_browser
+from tools.screenshots import BROWSERS, find_browser
 
 
 @contextmanager

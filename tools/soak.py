@@ -1,6 +1,6 @@
 """Do runs one after another in one store leave anything behind, or get slower?
 
-    python -m benchmarks.soak --runs 50
+    python -m tools.soak --runs 50
 
 Runs the whole chain on a few drawn photos, each time anew (`cache=off`), in the same store, and prints for each run
 its time and the processor's, the most open files and memory of the step `main`, and the size of the store, of the

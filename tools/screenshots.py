@@ -1,8 +1,8 @@
 """What does a person see? Pictures of MLflow's pages, report.html, the contact sheet and demo.html, for looking at.
 
-    python -m benchmarks.screenshots pictures/                      # of a run on drawn photos, made for it (minutes)
-    python -m benchmarks.screenshots pictures/ --store sqlite:////path/to/mlflow.db
-    python -m benchmarks.screenshots pictures/ --docs docs/images   # and small ones, for the documentation
+    python -m tools.screenshots pictures/                      # of a run on drawn photos, made for it (minutes)
+    python -m tools.screenshots pictures/ --store sqlite:////path/to/mlflow.db
+    python -m tools.screenshots pictures/ --docs docs/images   # and small ones, for the documentation
 
 Serves the store with `mlflow server` and takes, in headless Chromium, the pages of the newest main run that has a
 report: the list of runs, its own page, those of its first training, the model, the evaluation and the registered model;
