@@ -28,7 +28,8 @@ def test_the_steps_end_with_main_and_the_runs_are_killed(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     at = launch(TMPDIR=str(temporary))
-    words = ("-P", f"source={tiny_photos(photos=20)}", "-P", "epochs=500", "-P", "image_size=32")
+    words = ("-P", f"source={tiny_photos(photos=20)}", "-P", "epochs=50000", "-P", "image_size=32")
+    words += ("-P", "architecture=baseline", "-P", "patience=0")
     said = at.folder / "stderr.txt"
     with said.open("wb") as errors:
         launcher = subprocess.Popen(

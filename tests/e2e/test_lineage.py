@@ -19,7 +19,7 @@ def test_the_chain_is_shown_and_every_changed_byte_is_found(
 ) -> None:
     at = launch()
     source = tiny_photos(photos=20)
-    at.run("-P", f"source={source}", "-P", "epochs=1", "-P", "image_size=32")
+    at.run("-P", f"source={source}", "-P", "epochs=1", "-P", "image_size=32", "-P", "architecture=baseline")
     main, download, preprocess, train, evaluate = (at.client.get_run(run.info.run_id) for run in at.runs())
     model = main.data.tags["pawprint.best_model"]
 

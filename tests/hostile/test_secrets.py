@@ -104,7 +104,7 @@ def test_no_credential_gets_into_store_artifacts_cache_or_console(
     url, sent = hosts
     names = ("page", "lost", "file", "refused", "pets")
     source = ",".join(f"{url}/{name}.zip" for name in names)
-    words = ("-P", f"source={source}", "-P", "epochs=1", "-P", "image_size=32")
+    words = ("-P", f"source={source}", "-P", "epochs=1", "-P", "image_size=32", "-P", "architecture=baseline")
     done = run("run", str(ROOT), "--env-manager", "local", *words)
     assert done.returncode == 0, done.stderr
     assert "HTML page ('Welcome me, your password: …" in done.stderr
