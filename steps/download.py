@@ -1,7 +1,8 @@
 """Fetches the photos and keeps them as they came.
 
 Reads   a source of photos (README, "Your own photos").
-Writes  the artifact photos/: the archive, and manifest.json with its digest, origin and counts.
+Writes  the artifact photos/: the archive, and manifest.json with its
+        digest, origin and counts.
 Run it  mlflow run . --env-manager uv -e download -P source=/path/to/photos.zip
 """
 
@@ -10,16 +11,13 @@ from pathlib import Path
 
 import click
 
-from pawprint.console import options
 from pawprint.console.console import run_command
-from pawprint.console.help import step_command
+from pawprint.console.parameters import DownloadParameters
+from pawprint.console.step import step
 
 
-@step_command()
-@options.source
-@options.labels
-@options.keep_photos
-def download(source: str, labels: str, keep_photos: str) -> None:
+@step(DownloadParameters)
+def download(given: DownloadParameters) -> None:
     """Fetch the photos and keep them as they came."""
     from pawprint.photos.collection import summarize_photos
     from pawprint.photos.sources import check_source, fetch_photos
@@ -29,10 +27,12 @@ def download(source: str, labels: str, keep_photos: str) -> None:
     from pawprint.tracking.runs import start_step
     from pawprint.tracking.tags import set_tags
 
-    check_source(source, labels=labels)
+    check_source(given.source, labels=given.labels)
     with start_step() as run, open_photos() as resolve_uri, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         folder = Path(scratch) / "photos"
-        manifest = fetch_photos(source, folder, keep_photos=keep_photos, resolve_uri=resolve_uri, labels=labels)
+        manifest = fetch_photos(
+            given.source, folder, keep_photos=given.keep_photos, resolve_uri=resolve_uri, labels=given.labels
+        )
         summary = summarize_photos(folder)
         log_folder(folder, "photos")
         set_tags(

@@ -1,9 +1,11 @@
 r"""Scores a model on the test photos, which have chosen nothing before.
 
 Reads   dataset/ of preprocess, its test photos, and a model.
-Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots, suspicious_labels.csv (labels that the
-        model, which has not learned from them, doubts), slices.csv and robustness.csv (where it is weak), and
-        explanations.png (what it looked at); the test metrics with intervals.
+Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots,
+        suspicious_labels.csv (labels that the model, which has not learned
+        from them, doubts), slices.csv and robustness.csv (where it is
+        weak), and explanations.png (what it looked at); the test metrics
+        with intervals.
 Run it  mlflow run . --env-manager uv -e evaluate \
             -P dataset=runs:/<run id>/dataset -P model=models:/<model id>
 """
@@ -15,65 +17,42 @@ from typing import TYPE_CHECKING
 import click
 
 from pawprint.base.errors import UserError
-from pawprint.console import options
 from pawprint.console.console import import_tensorflow_quietly, run_command
-from pawprint.console.help import step_command
+from pawprint.console.parameters import EvaluateParameters
+from pawprint.console.step import step
 
 if TYPE_CHECKING:
-    from pawprint.dataset.reader import Dataset
+    from pawprint.dataset.reader import Dataset, Split
     from pawprint.evaluation.doubts import Predictions
     from pawprint.models.prediction import Answer
     from pawprint.tracking.models import OpenPhotoModel
 
 
-@step_command()
-@options.dataset
-@options.model
-def evaluate(dataset: str, model: str) -> None:
+@step(EvaluateParameters)
+def evaluate(given: EvaluateParameters) -> None:
     """Score a model on the test photos."""
     import_tensorflow_quietly()
-    import mlflow
 
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.results import evaluate_predictions
     from pawprint.evaluation.weaknesses import write_weaknesses
     from pawprint.models.prediction import answer_photos, compile_network
-    from pawprint.serving.agreement import ask_network
-    from pawprint.serving.checks import check_exports, tell_checks
     from pawprint.tracking.artifacts import open_artifact
-    from pawprint.tracking.datasets import find_photos, log_splits
-    from pawprint.tracking.descriptions import code, describe_run, link, tell_metrics
     from pawprint.tracking.digests import log_folder
-    from pawprint.tracking.exports import open_exports
     from pawprint.tracking.models import open_photo_model
     from pawprint.tracking.runs import start_step
-    from pawprint.tracking.tags import set_tags
 
     with (
         start_step(),
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
-        open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
-        open_photo_model(model) as photo_model,
+        open_artifact(given.dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
+        open_photo_model(given.model) as photo_model,
     ):
         data = load_dataset(dataset_folder)
         test = data.split("test")
         if test is None:
             raise UserError("this dataset has no test photos; run preprocess again with test_images above 0")
-        if photo_model.class_names != data.class_names:
-            raise UserError(
-                f"the model knows {', '.join(photo_model.class_names)}, the dataset holds "
-                f"{', '.join(data.class_names)}; give a dataset of the model's classes"
-            )
-        if photo_model.image_size != data.image_size:
-            click.echo(
-                f"the dataset's {data.image_size} px photos are resized to the model's {photo_model.image_size} px"
-            )
-        if photo_model.decoding != data.decoding:
-            click.echo(
-                f"note: the dataset's photos became squares by {data.decoding.describe()}, those that the "
-                f"model learned from by {photo_model.decoding.describe()}; preprocess as for these to judge it fairly",
-                err=True,
-            )
+        _check_dataset(data, photo_model)
         folder = Path(scratch) / "evaluation"
         size = photo_model.image_size
         answer = compile_network(photo_model.network, size)
@@ -89,41 +68,31 @@ def evaluate(dataset: str, model: str) -> None:
         )
         weaknesses = write_weaknesses(photo_model.network, answer, size, test, answers, data.class_names, folder)
         click.echo(weaknesses)
-        exported = ""
-        with open_exports(photo_model.model_id) as exports:
-            if exports is not None:
-                checks = check_exports(ask_network(photo_model.network, test.images, size), exports, folder)
-                exported = tell_checks(checks)
-                click.echo(exported)
+        exported = _check_exports(photo_model, test, folder)
         log_folder(folder, "evaluation")
-        # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.
-        judged = log_splits(
-            photos=find_photos(dataset),
-            source=data.source,
-            digest=data.digest,
-            image_size=data.image_size,
-            counts=data.counts,
-            splits=("test",),
-        )
-        mlflow.log_metrics(metrics, model_id=photo_model.model_id, dataset=judged["test"])
-        describe_run(
-            f"{link(f'models:/{photo_model.model_id}')} on the {len(test)} test photos of {link(dataset)} "
-            f"({code(data.source)}).",
-            tell_metrics(metrics),
-            weaknesses,
-            exported,
-        )
-        set_tags(
-            dataset_digest=data.digest,
-            photos_sha256=data.photos_sha256,
-            model_digest=photo_model.digest,
-            positive_class=data.class_names[1] if len(data.class_names) == 2 else None,
-        )
+        _log_judgement(photo_model, data, given.dataset, metrics, num_photos=len(test), notes=(weaknesses, exported))
     for name in ("test_accuracy", "test_f1", "test_roc_auc"):
         if name not in metrics:  # not defined for these photos: no ROC of a single class
             continue
         interval = f"{metrics[f'{name}_low']:.3f} to {metrics[f'{name}_high']:.3f}"
         click.echo(f"{name}: {metrics[name]:.4f} (95 % interval {interval})")
+
+
+def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:
+    """Refuse a dataset of other classes, and say where its photos are other than those that the model knows."""
+    if photo_model.class_names != data.class_names:
+        raise UserError(
+            f"the model knows {', '.join(photo_model.class_names)}, the dataset holds "
+            f"{', '.join(data.class_names)}; give a dataset of the model's classes"
+        )
+    if photo_model.image_size != data.image_size:
+        click.echo(f"the dataset's {data.image_size} px photos are resized to the model's {photo_model.image_size} px")
+    if photo_model.decoding != data.decoding:
+        click.echo(
+            f"note: the dataset's photos became squares by {data.decoding.describe()}, those that the "
+            f"model learned from by {photo_model.decoding.describe()}; preprocess as for these to judge it fairly",
+            err=True,
+        )
 
 
 def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Dataset") -> "Predictions | None":
@@ -141,6 +110,61 @@ def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Datase
         return None
     said = answer_photos(answer, held_out.images, photo_model.image_size)
     return Predictions("validation", held_out.members, held_out.labels, said.astype(np.float64))
+
+
+def _check_exports(photo_model: "OpenPhotoModel", test: "Split", folder: Path) -> str:
+    """Hold the model's exports against it on the test photos, and say how they did; "" where it has none."""
+    from pawprint.serving.agreement import ask_network
+    from pawprint.serving.checks import check_exports, tell_checks
+    from pawprint.tracking.exports import open_exports
+
+    with open_exports(photo_model.model_id) as exports:
+        if exports is None:
+            return ""
+        reference = ask_network(photo_model.network, test.images, photo_model.image_size)
+        said = tell_checks(check_exports(reference, exports, folder))
+    click.echo(said)
+    return said
+
+
+def _log_judgement(
+    photo_model: "OpenPhotoModel",
+    data: "Dataset",
+    dataset: str,
+    metrics: dict[str, float],
+    *,
+    num_photos: int,
+    notes: tuple[str, ...],
+) -> None:
+    """Write metrics, description and tags on the run."""
+    import mlflow
+
+    from pawprint.tracking.datasets import find_photos, log_splits
+    from pawprint.tracking.descriptions import code, describe_run, link, tell_metrics
+    from pawprint.tracking.tags import set_tags
+
+    # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.
+    judged = log_splits(
+        photos=find_photos(dataset),
+        source=data.source,
+        digest=data.digest,
+        image_size=data.image_size,
+        counts=data.counts,
+        splits=("test",),
+    )
+    mlflow.log_metrics(metrics, model_id=photo_model.model_id, dataset=judged["test"])
+    describe_run(
+        f"{link(f'models:/{photo_model.model_id}')} on the {num_photos} test photos of {link(dataset)} "
+        f"({code(data.source)}).",
+        tell_metrics(metrics),
+        *notes,
+    )
+    set_tags(
+        dataset_digest=data.digest,
+        photos_sha256=data.photos_sha256,
+        model_digest=photo_model.digest,
+        positive_class=data.class_names[1] if len(data.class_names) == 2 else None,
+    )
 
 
 if __name__ == "__main__":

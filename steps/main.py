@@ -1,19 +1,21 @@
 """The whole story: download, preprocess, then train and evaluate once for each repeat.
 
 Reads   a source of photos.
-Writes  four or more child runs, and on its own run the test metrics: as they are, or mean and std over repeats.
+Writes  four or more child runs, and on its own run the test metrics: as
+        they are, or mean and std over repeats.
 Run it  mlflow run . --env-manager uv -P epochs=30
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
 
 from pawprint.base.errors import UserError
-from pawprint.console import options
 from pawprint.console.console import run_command
-from pawprint.console.help import step_command
+from pawprint.console.parameters import MainParameters, by_name, resolve
+from pawprint.console.step import step
 from pawprint.models.adjustment import resolve_adjustments
 from pawprint.models.architectures import recipe_for
 
@@ -23,156 +25,101 @@ if TYPE_CHECKING:
     from pawprint.pipeline.results import Repeat
 
 
-@step_command()
-@options.source
-@options.labels
-@options.keep_photos
-@options.image_size
-@options.train_images
-@options.test_images
-@options.validation_fraction
-@options.fit
-@options.group
-@options.split_by_time
-@options.where
-@options.near_duplicates
-@options.architecture
-@options.epochs
-@options.batch_size
-@options.learning_rate
-@options.patience
-@options.weight_decay
-@options.augmentation
-@options.width
-@options.repeats
-@options.seed
-@options.register
-@options.minimum_accuracy
-@options.minimum_f1
-@options.export
-@options.cache
-@options.plan
-def main(
-    source: str,
-    labels: str,
-    keep_photos: str,
-    image_size: int | None,
-    train_images: int,
-    test_images: int,
-    validation_fraction: float | None,
-    fit: str,
-    group: str,
-    split_by_time: str,
-    where: str,
-    near_duplicates: str,
-    architecture: str,
-    epochs: int,
-    batch_size: int | None,
-    learning_rate: float | None,
-    patience: int | None,
-    weight_decay: float | None,
-    augmentation: float | None,
-    width: float | None,
-    repeats: int,
-    seed: int,
-    register: str,
-    minimum_accuracy: float,
-    minimum_f1: float,
-    export: str,
-    cache: str,
-    plan: bool,
-) -> None:
+@step(MainParameters)
+def main(given: MainParameters) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
     from pawprint.photos.sources import summarize_source
     from pawprint.pipeline.chain import Chain
-    from pawprint.pipeline.preparation import judge_model, prepare_dataset
+    from pawprint.pipeline.preparation import prepare_dataset
     from pawprint.pipeline.registry import check_gate
-    from pawprint.pipeline.results import Repeat, choose_best, log_summary, read_repeat
+    from pawprint.pipeline.results import choose_best, log_summary
     from pawprint.report.openlineage import send_events
-    from pawprint.tracking.artifacts import find_model
     from pawprint.tracking.datasets import log_dataset_of
-    from pawprint.tracking.descriptions import describe_run, list_lines
     from pawprint.tracking.runs import start_step
     from pawprint.tracking.tags import set_tags
 
     # What can be known without the network is said before any run.
-    understood = summarize_source(source, labels=labels)
-    recipe = recipe_for(architecture)
-    used = recipe.resolve(
-        image_size=image_size,
-        validation_fraction=validation_fraction,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        patience=patience,
-    )
-    adjusted = resolve_adjustments(
-        architecture, recipe, weight_decay=weight_decay, augmentation=augmentation, width=width
-    )
+    understood = summarize_source(given.download.source, labels=given.download.labels)
+    used = _resolve_auto(given)
 
     with ExitStack() as when_ended, start_step() as run:
-        set_tags(used={**used, **adjusted})
-        chain = Chain(cache=cache, plan=plan)
+        set_tags(used=used)
+        chain = Chain(cache=given.cache, plan=given.plan)
         dataset = prepare_dataset(
             chain,
-            source=source,
-            labels=labels,
-            keep_photos=keep_photos,
-            parameters={
-                "image_size": used["image_size"],
-                "train_images": train_images,
-                "test_images": test_images,
-                "validation_fraction": used["validation_fraction"],
-                "fit": fit,
-                "group": group,
-                "split_by_time": split_by_time,
-                "where": where,
-                "near_duplicates": near_duplicates,
-                "seed": seed,
-            },
+            **by_name(given.download),
+            parameters={**resolve(given.preprocessing, used), "seed": given.seed},
         )
-        done: list[Repeat] = []
-        for number in range(repeats):
-            suffix = f" {number + 1}" if repeats > 1 else ""
-            trained = chain.run_step(
-                "train",
-                {
-                    "architecture": architecture,
-                    "epochs": epochs,
-                    "batch_size": used["batch_size"],
-                    "learning_rate": used["learning_rate"],
-                    "patience": used["patience"],
-                    **{name: "auto" if value is None else value for name, value in adjusted.items()},
-                    "seed": seed + number,
-                    "export": export,
-                },
-                given={"dataset": dataset.uri},
-                inputs={"dataset": dataset.digest},
-                run_name=f"train{suffix}",
-            )
-            model = find_model(trained.run) if trained.run else None
-            evaluated = judge_model(chain, model, dataset, run_name=f"evaluate{suffix}")
-            if not plan and model:
-                done.append(
-                    read_repeat(seed=seed + number, model=model, trained=trained.made, evaluated=evaluated.made)
-                )
-        if plan:
-            set_tags(plan="true")
-            describe_run("Only a plan; nothing was run.", list_lines(understood), *chain.told)
-            click.echo("\n".join([*understood, *chain.told]))
+        repeats = [_train_and_judge(chain, dataset, given, used, number) for number in range(given.repeats)]
+        if given.plan:
+            _tell_plan(chain, understood)
             return
 
+        done = [repeat for repeat in repeats if repeat]
         log_dataset_of(str(dataset.uri))
         log_summary(done)
         notes = []
-        failure = check_gate(done, minimum_accuracy=minimum_accuracy, minimum_f1=minimum_f1)
+        failure = check_gate(done, minimum_accuracy=given.minimum_accuracy, minimum_f1=given.minimum_f1)
         if failure:
             notes.append(f"Below the bar, so nothing was registered: {failure}.")
-        elif register:
-            notes.append(_register(register, choose_best(done).model, dataset, chain))
+        elif given.register:
+            notes.append(_register(given.register, choose_best(done).model, dataset, chain))
         when_ended.callback(send_events, run.info.run_id)
-        _tell(done, chain, notes, architecture=architecture, dataset=dataset)
+        _tell(done, chain, notes, architecture=given.learning.architecture, dataset=dataset)
         if failure:
             raise UserError(f"{failure}; everything is logged, and nothing was registered")
+
+
+def _resolve_auto(given: MainParameters) -> dict[str, float | None]:
+    """Return the values that are used where `auto` is given; None for what the architecture does not take."""
+    learning = given.learning
+    recipe = recipe_for(learning.architecture)
+    used = recipe.resolve(
+        image_size=given.preprocessing.image_size,
+        validation_fraction=given.preprocessing.validation_fraction,
+        batch_size=learning.batch_size,
+        learning_rate=learning.learning_rate,
+        patience=learning.patience,
+    )
+    return {**used, **resolve_adjustments(learning.architecture, recipe, **by_name(learning.adjustments))}
+
+
+def _train_and_judge(
+    chain: "Chain",
+    dataset: "PreparedDataset",
+    given: MainParameters,
+    used: Mapping[str, float | None],
+    number: int,
+) -> "Repeat | None":
+    """Run train and evaluate once; None where they are only planned."""
+    from pawprint.pipeline.preparation import judge_model
+    from pawprint.pipeline.results import read_repeat
+    from pawprint.tracking.artifacts import find_model
+
+    seed = given.seed + number
+    suffix = f" {number + 1}" if given.repeats > 1 else ""
+    trained = chain.run_step(
+        "train",
+        {**resolve(given.learning, used), "seed": seed, "export": given.export},
+        given={"dataset": dataset.uri},
+        inputs={"dataset": dataset.digest},
+        run_name=f"train{suffix}",
+    )
+    model = find_model(trained.run) if trained.run else None
+    evaluated = judge_model(chain, model, dataset, run_name=f"evaluate{suffix}")
+    if chain.plan or model is None:
+        return None
+    return read_repeat(seed=seed, model=model, trained=trained.made, evaluated=evaluated.made)
+
+
+def _tell_plan(chain: "Chain", understood: list[str]) -> None:
+    """Say what would be done, on the run's page and at the console."""
+    from pawprint.tracking.descriptions import describe_run, list_lines
+    from pawprint.tracking.tags import set_tags
+
+    set_tags(plan="true")
+    describe_run("Only a plan; nothing was run.", list_lines(understood), *chain.told)
+    click.echo("\n".join([*understood, *chain.told]))
 
 
 def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain") -> str:

@@ -1,7 +1,8 @@
 r"""Labels photos with a trained model.
 
 Reads   a source of photos, which need no classes, and a model.
-Writes  the artifact predictions/: predictions.csv, predictions.parquet, contact-sheet.html.
+Writes  the artifact predictions/: predictions.csv, predictions.parquet,
+        contact-sheet.html.
 Run it  mlflow run . --env-manager uv -e predict \
             -P model=models:/pets@champion -P source=/path/to/photos
         python -m steps.predict --model models:/<model id> photo.jpg …
@@ -10,62 +11,46 @@ Run it  mlflow run . --env-manager uv -e predict \
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pawprint.base.errors import UserError
-from pawprint.console import options
 from pawprint.console.console import import_tensorflow_quietly, run_command
-from pawprint.console.help import step_command
+from pawprint.console.parameters import PredictParameters
+from pawprint.console.step import step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pawprint.photos.collection import PhotoCollection
+    from pawprint.serving.predictions import Outcome
+    from pawprint.tracking.models import OpenPhotoModel
 
 
-class UnlessPaths(click.Option):
-    """An option that is required unless photos are named one by one."""
-
-    def process_value(self, ctx: click.Context, value: Any) -> Any:
-        """Returns the value, or None where there is none and none is needed."""
-        try:
-            return super().process_value(ctx, value)
-        except click.MissingParameter:
-            if ctx.params.get("paths"):
-                return None
-            raise click.UsageError("no photos are named; give --source, or photos one by one") from None
-
-
-@step_command()
-@options.photos_to_label(cls=UnlessPaths)
-@options.model
-@click.argument("paths", nargs=-1, is_eager=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def predict(source: str | None, model: str, paths: tuple[Path, ...]) -> None:
+@step(PredictParameters)
+def predict(given: PredictParameters) -> None:
     """Label photos: all of a source in a run of its own, or a few, named as PATHS, without one, in the terminal."""
-    if source is not None and paths:
+    if given.source is not None and given.paths:
         raise click.UsageError("give --source, or photos one by one, not both")
     import_tensorflow_quietly()
-    if source is None:
-        show_answers(model, paths)
+    if given.source is None:
+        show_answers(given.model, given.paths)
     else:
-        predict_source(source, model)
+        predict_source(given.source, given.model)
 
 
 def predict_source(source: str, model: str) -> None:
     """Label all photos of a source, tracked."""
-    import mlflow
-
     from pawprint.archives.left_out import tell_left_out
     from pawprint.labels.summary import format_counts
-    from pawprint.models.prediction import compile_network
     from pawprint.photos.collection import load_photos
-    from pawprint.photos.sources import fetch_photos, find_tracked
-    from pawprint.serving.contact_sheet import write_contact_sheet
-    from pawprint.serving.predictions import count_left_out, predict_photos
+    from pawprint.serving.predictions import count_left_out
     from pawprint.tracking.artifacts import open_photos
-    from pawprint.tracking.datasets import log_prediction_inputs
-    from pawprint.tracking.descriptions import code, describe_run, link, tell_counts
+    from pawprint.tracking.descriptions import code, tell_counts
     from pawprint.tracking.digests import log_folder
     from pawprint.tracking.models import open_photo_model
     from pawprint.tracking.runs import start_step
-    from pawprint.tracking.tags import set_tags
 
     with (
         start_step() as run,
@@ -73,76 +58,30 @@ def predict_source(source: str, model: str) -> None:
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
         open_photo_model(model) as photo_model,
     ):
-        # Photos that a run tracks already are named, not logged again. Others are kept by reference: a stranger's ten
-        # thousand photos are not to be copied into the store because somebody asked what they show.
-        photos = find_tracked(source)
-        if photos is None:
-            photos_folder = Path(scratch) / "photos"
-            fetch_photos(source, photos_folder, keep_photos="reference", resolve_uri=resolve_uri, labelled=False)
-            log_folder(photos_folder, "photos")
-            photos = f"runs:/{run.info.run_id}/photos"
-        else:
-            photos_folder = resolve_uri(photos)
+        photos, photos_folder = _take_photos(source, run.info.run_id, resolve_uri, Path(scratch) / "photos")
         collection = load_photos(photos_folder, labelled=False)
-        manifest = collection.manifest
-        folder = Path(scratch) / "predictions"
-        folder.mkdir()
-        answer = compile_network(photo_model.network, photo_model.image_size)
-        started = time.perf_counter()
-        outcome = predict_photos(
-            collection,
-            answer,
-            class_names=photo_model.class_names,
-            image_size=photo_model.image_size,
-            folder=folder,
-            decoding=photo_model.decoding,
-        )
-        rate = len(collection.photos) / (time.perf_counter() - started)
-        left_out = count_left_out(manifest)
+        left_out = count_left_out(collection.manifest)
         lost = tell_left_out(left_out, left_out.names)
-        write_contact_sheet(
-            outcome,
-            collection,
-            folder / "contact-sheet.html",
-            class_names=photo_model.class_names,
-            model=f"models:/{photo_model.model_id}",
-            source=manifest.source,
-            left_out=lost,
-            decoding=photo_model.decoding,
-        )
+        folder = Path(scratch) / "predictions"
+        outcome, rate = _label_photos(photo_model, collection, folder, lost)
         log_folder(folder, "predictions")
-        log_prediction_inputs(
-            photos=photos,
-            source=manifest.source,
-            digest=manifest.sha256,
-            count=len(collection.photos),
-            model_id=photo_model.model_id,
-        )
-        mlflow.log_metrics(
+        counts = {name: outcome.counts[number] for number, name in enumerate(photo_model.class_names)}
+        unreadable = f"{outcome.num_unreadable} can't be read" if outcome.num_unreadable else ""
+        _log_predictions(
+            photo_model,
+            collection,
+            photos,
             {
                 "num_photos": len(collection.photos),
                 "num_unreadable": outcome.num_unreadable,
                 "num_left_out": left_out.total(),
                 "images_per_second": rate,
-            }
-        )
-        set_tags(
-            source=manifest.source,
-            source_fallback=manifest.tell_fallback(),
-            photos=photos,
-            photos_sha256=manifest.sha256,
-            model=f"models:/{photo_model.model_id}",
-            model_digest=photo_model.digest,
-        )
-        counts = {name: outcome.counts[number] for number, name in enumerate(photo_model.class_names)}
-        unreadable = f"{outcome.num_unreadable} can't be read" if outcome.num_unreadable else ""
-        describe_run(
-            f"{link(f'models:/{photo_model.model_id}')} on {len(collection.photos)} photos of {link(photos)} from "
-            f"{code(manifest.source)}: {link(f'runs:/{run.info.run_id}/predictions/contact-sheet.html')}, "
-            f"{link(f'runs:/{run.info.run_id}/predictions/predictions.csv')}.",
-            tell_counts({"predicted": counts}),
-            unreadable,
-            *(f"not labelled: {code(line)}" for line in lost),
+            },
+            notes=(
+                tell_counts({"predicted": counts}),
+                unreadable,
+                *(f"not labelled: {code(line)}" for line in lost),
+            ),
         )
         if outcome.num_unreadable == len(collection.photos):
             raise UserError(
@@ -155,6 +94,97 @@ def predict_source(source: str, model: str) -> None:
     for line in lost:
         click.echo(f"not labelled: {line}")
     click.echo(f"runs:/{run.info.run_id}/predictions: contact-sheet.html, predictions.csv, predictions.parquet")
+
+
+def _take_photos(source: str, run_id: str, resolve_uri: "Callable[[str], Path]", folder: Path) -> tuple[str, Path]:
+    """Return the URI of the source's photos and the folder that they are in.
+
+    Photos that a run tracks already are named, not logged again. Others are kept by reference: a stranger's ten
+    thousand photos are not to be copied into the store because somebody asked what they show.
+    """
+    from pawprint.photos.sources import fetch_photos, find_tracked
+    from pawprint.tracking.digests import log_folder
+
+    tracked = find_tracked(source)
+    if tracked is not None:
+        return tracked, resolve_uri(tracked)
+    fetch_photos(source, folder, keep_photos="reference", resolve_uri=resolve_uri, labelled=False)
+    log_folder(folder, "photos")
+    return f"runs:/{run_id}/photos", folder
+
+
+def _label_photos(
+    photo_model: "OpenPhotoModel", collection: "PhotoCollection", folder: Path, lost: list[str]
+) -> "tuple[Outcome, float]":
+    """Write the tables and the contact sheet; return what the model said, and how many photos it took in a second."""
+    from pawprint.models.prediction import compile_network
+    from pawprint.serving.contact_sheet import write_contact_sheet
+    from pawprint.serving.predictions import predict_photos
+
+    folder.mkdir()
+    answer = compile_network(photo_model.network, photo_model.image_size)
+    started = time.perf_counter()
+    outcome = predict_photos(
+        collection,
+        answer,
+        class_names=photo_model.class_names,
+        image_size=photo_model.image_size,
+        folder=folder,
+        decoding=photo_model.decoding,
+    )
+    rate = len(collection.photos) / (time.perf_counter() - started)
+    write_contact_sheet(
+        outcome,
+        collection,
+        folder / "contact-sheet.html",
+        class_names=photo_model.class_names,
+        model=f"models:/{photo_model.model_id}",
+        source=collection.manifest.source,
+        left_out=lost,
+        decoding=photo_model.decoding,
+    )
+    return outcome, rate
+
+
+def _log_predictions(
+    photo_model: "OpenPhotoModel",
+    collection: "PhotoCollection",
+    photos: str,
+    metrics: dict[str, Any],
+    *,
+    notes: tuple[str, ...],
+) -> None:
+    """Write inputs, metrics, tags and description on the run."""
+    import mlflow
+
+    from pawprint.tracking.active import active_run
+    from pawprint.tracking.datasets import log_prediction_inputs
+    from pawprint.tracking.descriptions import code, describe_run, link
+    from pawprint.tracking.tags import set_tags
+
+    manifest, model = collection.manifest, f"models:/{photo_model.model_id}"
+    log_prediction_inputs(
+        photos=photos,
+        source=manifest.source,
+        digest=manifest.sha256,
+        count=len(collection.photos),
+        model_id=photo_model.model_id,
+    )
+    mlflow.log_metrics(metrics)
+    set_tags(
+        source=manifest.source,
+        source_fallback=manifest.tell_fallback(),
+        photos=photos,
+        photos_sha256=manifest.sha256,
+        model=model,
+        model_digest=photo_model.digest,
+    )
+    predictions = f"runs:/{active_run().info.run_id}/predictions"
+    describe_run(
+        f"{link(model)} on {len(collection.photos)} photos of {link(photos)} from {code(manifest.source)}: "
+        f"{link(f'{predictions}/contact-sheet.html')}, {link(f'{predictions}/predictions.csv')}.",
+        *notes,
+    )
 
 
 def show_answers(model: str, paths: tuple[Path, ...]) -> None:

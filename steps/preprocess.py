@@ -1,8 +1,9 @@
 """Makes a dataset of the photos: chooses, decodes, splits.
 
 Reads   photos/ of download.
-Writes  the artifact dataset/: pixel shards, index.csv, dataset.json, quarantine.csv,
-        preview.png, near_duplicates.csv and, if there are any, near_duplicates.png.
+Writes  the artifact dataset/: pixel shards, index.csv, dataset.json,
+        quarantine.csv, preview.png, near_duplicates.csv and, if there are
+        any, near_duplicates.png.
 Run it  mlflow run . --env-manager uv -e preprocess -P photos=runs:/<run id>/photos
 """
 
@@ -11,37 +12,14 @@ from pathlib import Path
 
 import click
 
-from pawprint.console import options
 from pawprint.console.console import run_command
-from pawprint.console.help import step_command
+from pawprint.console.parameters import PreprocessParameters, by_name
+from pawprint.console.step import step
 from pawprint.models.architectures import recipe_for
 
 
-@step_command()
-@options.photos
-@options.image_size
-@options.train_images
-@options.test_images
-@options.validation_fraction
-@options.fit
-@options.group
-@options.split_by_time
-@options.where
-@options.near_duplicates
-@options.seed
-def preprocess(
-    photos: str,
-    image_size: int | None,
-    train_images: int,
-    test_images: int,
-    validation_fraction: float | None,
-    fit: str,
-    group: str,
-    split_by_time: str,
-    where: str,
-    near_duplicates: str,
-    seed: int,
-) -> None:
+@step(PreprocessParameters)
+def preprocess(given: PreprocessParameters) -> None:
     """Make a dataset of the photos: choose, decode, split."""
     from pawprint.base.space import check_space
     from pawprint.dataset.shards import pixel_bytes
@@ -56,44 +34,33 @@ def preprocess(
     from pawprint.tracking.tags import set_tags
 
     # main resolves `auto` for the architecture it trains; alone, this step takes what cnn was measured with.
-    recipe = recipe_for("cnn")
+    wanted = given.preprocessing
+    measured = recipe_for("cnn").resolve(image_size=wanted.image_size, validation_fraction=wanted.validation_fraction)
+    used = {**by_name(wanted), **measured, "seed": given.seed}
     with (
         start_step() as run,
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
-        open_artifact(photos, expected="runs:/<run id of download>/photos") as photos_folder,
+        open_artifact(given.photos, expected="runs:/<run id of download>/photos") as photos_folder,
     ):
         folder = Path(scratch) / "dataset"
         collection = load_photos(photos_folder)
-        side = recipe.image_size if image_size is None else image_size
         found = len(collection.photos)
-        pixels = pixel_bytes(min(found, (train_images or found) + (test_images or found)), side)
+        taken = min(found, (wanted.train_images or found) + (wanted.test_images or found))
+        pixels = pixel_bytes(taken, used["image_size"])
         # Twice in the scratch folder: in the order they are decoded, and in the shards.
         check_space("the dataset", {folder: 2 * pixels} | dict.fromkeys(artifact_folder(run), pixels))
-        description = write_dataset(
-            collection,
-            folder,
-            image_size=side,
-            train_images=train_images,
-            test_images=test_images,
-            validation_fraction=recipe.validation_fraction if validation_fraction is None else validation_fraction,
-            seed=seed,
-            fit=fit,
-            group=group,
-            split_by_time=split_by_time,
-            where=where,
-            near_duplicates=near_duplicates,
-        )
+        description = write_dataset(collection, folder, **used)
         log_folder(folder, "dataset")
-        set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"], photos=photos)
+        set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"], photos=given.photos)
         log_splits(
-            photos=photos,
+            photos=given.photos,
             source=description["source"],
             digest=description["digest"],
             image_size=description["image_size"],
             counts=description["counts"],
         )
         describe_run(
-            f"{link(f'runs:/{run.info.run_id}/dataset')} of {link(photos)} from {code(description['source'])}, "
+            f"{link(f'runs:/{run.info.run_id}/dataset')} of {link(given.photos)} from {code(description['source'])}, "
             f"squares of {description['image_size']} px.",
             f"digest {code(description['digest'])}",
             tell_counts(description["counts"]),

@@ -1,12 +1,14 @@
 """Trains a network on a dataset.
 
 Reads   dataset/ of preprocess, its train and validation photos.
-Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and accuracy by epoch, as they come; on request
-        the artifact export/: the network in other formats.
+Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and
+        accuracy by epoch, as they come; on request the artifact export/:
+        the network in other formats.
 Run it  mlflow run . --env-manager uv -e train -P dataset=runs:/<run id>/dataset
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,71 +16,89 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pawprint.base.errors import UserError
-from pawprint.console import options
 from pawprint.console.console import import_tensorflow_quietly, run_command
-from pawprint.console.help import step_command
+from pawprint.console.parameters import Learning, TrainParameters, by_name
+from pawprint.console.step import step
 from pawprint.models.adjustment import adjust_recipe, resolve_adjustments
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Recipe
 
 if TYPE_CHECKING:
+    from mlflow.entities import Run
+
     from pawprint.dataset.reader import Dataset, Split
-    from pawprint.pipeline.earlier_training import EarlierTraining
+    from pawprint.pipeline.resuming import Start
+    from pawprint.tracking.models import LoggedPhotoModel
+    from pawprint.tracking.spool import Spool
+    from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.epochs import Training
 
 MODEL_ROOM = 128 * 2**20
 """Bytes that the files of the largest network of our own take, several times over; `keras:…` may take more."""
 
 
-@step_command()
-@options.dataset
-@options.architecture
-@options.epochs
-@options.batch_size
-@options.learning_rate
-@options.patience
-@options.weight_decay
-@options.augmentation
-@options.width
-@options.seed
-@options.export
-def train(
-    dataset: str,
-    architecture: str,
-    epochs: int,
-    batch_size: int | None,
-    learning_rate: float | None,
-    patience: int | None,
-    weight_decay: float | None,
-    augmentation: float | None,
-    width: float | None,
-    seed: int,
-    export: str,
-) -> None:
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned from, and how.
+
+    Attributes:
+        data: the dataset.
+        photos: its training photos.
+        validation: the photos that choose the epoch; None where none are held out.
+        recipe: of the architecture, adjusted.
+        used: the parameters of a training loop, by name, resolved: no `auto`.
+        adjusted: what the recipe was adjusted with, by name.
+    """
+
+    data: "Dataset"
+    photos: "Split"
+    validation: "Split | None"
+    recipe: Recipe
+    used: dict[str, Any]
+    adjusted: dict[str, float]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Those of train that decide what is learned; what the architecture does not take is left out."""
+        return {**self.used, **self.adjusted}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of a lesson.
+
+    Attributes:
+        training: the network and its history.
+        model_digest: of the model's files.
+        learned_in: the earlier run that it was taken from; None where this one has learned it.
+    """
+
+    training: "Training"
+    model_digest: str
+    learned_in: str | None = None
+
+
+@step(TrainParameters)
+def train(given: TrainParameters) -> None:
     """Train a network on a dataset."""
     import_tensorflow_quietly()
 
-    from pawprint.base.cache import cache_folder, cache_location
     from pawprint.base.space import check_space
     from pawprint.dataset.reader import load_dataset
-    from pawprint.pipeline.earlier_training import take_training
     from pawprint.pipeline.resuming import find_start
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.datasets import find_photos, log_splits
-    from pawprint.tracking.deliveries import EXPORT, FILES, MODEL, FinishedTraining, log_training, open_spool
-    from pawprint.tracking.descriptions import code, link
+    from pawprint.tracking.deliveries import open_spool
+    from pawprint.tracking.descriptions import link
     from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.training.checkpoints import Checkpoints
-    from pawprint.training.features import FeatureStore
-    from pawprint.training.head import train_head
-    from pawprint.training.loop import train_network
 
-    recipe, adjusted = _adjust(architecture, weight_decay=weight_decay, augmentation=augmentation, width=width)
+    recipe, adjusted = _adjust(given.learning)
     with (
         Checkpoints() as checkpoints,  # the last to end: the run is finished when they are removed
         start_step(system_metrics=True) as run,
         open_spool(run.info.run_id) as spool,
-        open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
+        open_artifact(given.dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
         check_space("a training", dict.fromkeys((spool.folder, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder)
@@ -87,7 +107,7 @@ def train(
             raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
         _warn(photos, data, recipe)
         log_splits(
-            photos=find_photos(dataset),
+            photos=find_photos(given.dataset),
             source=data.source,
             digest=data.digest,
             image_size=data.image_size,
@@ -95,92 +115,34 @@ def train(
             splits=("train", "validation"),
         )
         # Said now, while the server is sure to be there.
-        dataset_link = link(dataset)
-
-        def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
-            told = {name: value for name, value in metrics.items() if name != "epoch"}
-            spool.log(told, step=epoch, timestamp_ms=timestamp_ms)
-            click.echo(f"epoch {epoch:>3}/{epochs}  {_tell_figures(metrics)}")
-
-        # A pretrained network only learns its last layer, from features that are computed once.
-        learn: Callable[..., Training] = train_network
-        if recipe.frozen:
-            learn = partial(train_head, features=FeatureStore(cache_folder() / "features", data.digest))
-        used: dict[str, Any] = {
-            "epochs": epochs,
-            "seed": seed,
-            **_resolve(recipe, validation, batch_size=batch_size, learning_rate=learning_rate, patience=patience),
-        }
-        parameters = {"architecture": architecture, **used, **adjusted}
-        start = find_start(run, parameters, data.digest, export=export)
-        files, model_files = spool.folder / FILES, spool.folder / MODEL
-        earlier = take_training(start.learned, spool, files=files, model=model_files) if start.learned else None
-        if earlier:
-            training, model_digest = _open_training(earlier, model_files), earlier.model_digest
-        else:
-            checkpoints.open(cache_location() / "checkpoints", start.key, anew=start.anew)
-            training = learn(
-                architecture=architecture,
-                train=photos,
-                validation=validation,
-                class_names=data.class_names,
-                image_size=data.image_size,
-                **used,
-                checkpoints=checkpoints,
-                recipe=recipe,
-                on_epoch=report_epoch,
-            )
-            model_digest = _write_training(training, files, model_files, architecture, data)
-            spool.log(_summarize(training))
-        facts = {
-            "class_names": list(data.class_names),
-            "image_size": data.image_size,
-            "architecture": architecture,
-            "model_digest": model_digest,
-            "dataset_digest": data.digest,
-            "decoding": data.decoding.describe(),
-        }
-        exported = _write_exports(
-            training.network, spool.folder / EXPORT, export, photos=validation or photos, facts=facts
-        )
-        best = training.history[training.best_epoch - 1]
-        model = log_training(
-            spool,
-            FinishedTraining(
-                run_id=run.info.run_id,
-                parameters=parameters,
-                tags={
-                    "model_digest": model_digest,
-                    "dataset_digest": data.digest,
-                    "photos_sha256": data.photos_sha256,
-                    "training_key": start.key,
-                    "precision": training.precision,
-                    "learned_in": earlier and earlier.run_id,
-                },
-                description=(
-                    f"Not trained again: run {code(earlier.run_id)} had learned the same." if earlier else "",
-                    f"{code(architecture)} learned {dataset_link} ({len(photos)} photos of {code(data.source)}).",
-                    f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
-                    + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
-                    exported,
-                ),
-            ),
-        )
-    click.echo(f"model: {model.uri} (epoch {training.best_epoch} of {len(training.history)})")
+        dataset_link = link(given.dataset)
+        lesson = Lesson(data, photos, validation, recipe, _resolve_auto(given, recipe, validation), adjusted)
+        start = find_start(run, lesson.parameters, data.digest, export=given.export)
+        learned = _take_or_learn(lesson, start, spool, checkpoints)
+        exported = _write_exports(lesson, learned, spool.folder, given.export)
+        model = _log_training(lesson, learned, run, spool, start.key, notes=(dataset_link, exported))
+    click.echo(f"model: {model.uri} (epoch {learned.training.best_epoch} of {len(learned.training.history)})")
 
 
-def _adjust(architecture: str, **given: float | None) -> tuple[Recipe, dict[str, float]]:
-    """Returns the recipe with what is given, and the values that it then has."""
-    recipe = recipe_for(architecture)
-    adjusted = resolve_adjustments(architecture, recipe, **given)
+def _adjust(learning: Learning) -> tuple[Recipe, dict[str, float]]:
+    """Return the recipe with what is given, and the values that it then has."""
+    recipe = recipe_for(learning.architecture)
+    adjusted = resolve_adjustments(learning.architecture, recipe, **by_name(learning.adjustments))
     return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
 
 
-def _resolve(recipe: Recipe, validation: "Split | None", **given: float | None) -> dict[str, float]:
-    """Returns the parameters given, as the recipe has them where they are `auto`."""
-    # preprocess has held photos out, or not: here it only counts whether there are any.
-    resolved = recipe.resolve(validation_fraction=0 if validation is None else None, **given)
-    return {name: value for name, value in resolved.items() if name != "validation_fraction"}
+def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:
+    """Return the parameters of the training loop, as the recipe has them where they are `auto`."""
+    learning = given.learning
+    resolved = recipe.resolve(
+        # preprocess has held photos out, or not: here it only counts whether there are any.
+        validation_fraction=0 if validation is None else None,
+        batch_size=learning.batch_size,
+        learning_rate=learning.learning_rate,
+        patience=learning.patience,
+    )
+    del resolved["validation_fraction"]
+    return {"architecture": learning.architecture, "epochs": learning.epochs, "seed": given.seed, **resolved}
 
 
 def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
@@ -192,54 +154,79 @@ def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
+def _take_or_learn(lesson: Lesson, start: "Start", spool: "Spool", checkpoints: "Checkpoints") -> Learned:
+    """Take what an earlier run has learned from the same, or learn it; the files and the metrics go into the spool."""
+    from pawprint.base.cache import cache_location
+    from pawprint.models.prediction import load_network
+    from pawprint.pipeline.earlier_training import take_training
+    from pawprint.tracking.deliveries import FILES, MODEL
+    from pawprint.training.epochs import Training
+
+    files, model_files = spool.folder / FILES, spool.folder / MODEL
+    earlier = take_training(start.learned, spool, files=files, model=model_files) if start.learned else None
+    if earlier:
+        click.echo(f"run {earlier.run_id} has learned the same: its model is taken, and nothing is trained again")
+        network = load_network(model_files / "network.keras")
+        return Learned(Training(network, earlier.history, earlier.best_epoch), earlier.model_digest, earlier.run_id)
+    checkpoints.open(cache_location() / "checkpoints", start.key, anew=start.anew)
+    training = _learn(lesson, spool, checkpoints)
+    model_digest = _write_training(lesson, training, files, model_files)
+    spool.log(_summarize(training))
+    return Learned(training, model_digest)
+
+
+def _learn(lesson: Lesson, spool: "Spool", checkpoints: "Checkpoints") -> "Training":
+    """Train the network; each epoch is said, and its metrics are logged, as it ends."""
+    from pawprint.base.cache import cache_folder
+    from pawprint.training.features import FeatureStore
+    from pawprint.training.head import train_head
+    from pawprint.training.loop import train_network
+
+    def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
+        told = {name: value for name, value in metrics.items() if name != "epoch"}
+        spool.log(told, step=epoch, timestamp_ms=timestamp_ms)
+        click.echo(f"epoch {epoch:>3}/{lesson.used['epochs']}  {_tell_figures(metrics)}")
+
+    # A pretrained network only learns its last layer, from features that are computed once.
+    learn: Callable[..., Training] = train_network
+    if lesson.recipe.frozen:
+        learn = partial(train_head, features=FeatureStore(cache_folder() / "features", lesson.data.digest))
+    return learn(
+        train=lesson.photos,
+        validation=lesson.validation,
+        class_names=lesson.data.class_names,
+        image_size=lesson.data.image_size,
+        **lesson.used,
+        checkpoints=checkpoints,
+        recipe=lesson.recipe,
+        on_epoch=report_epoch,
+    )
+
+
 def _tell_figures(metrics: Mapping[str, float]) -> str:
     return "  ".join(
         f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
     )
 
 
-def _open_training(earlier: "EarlierTraining", model: Path) -> "Training":
-    """Returns what an earlier run has learned, from the model's files that were taken from it."""
-    from pawprint.models.prediction import load_network
-    from pawprint.training.epochs import Training
-
-    click.echo(f"run {earlier.run_id} has learned the same: its model is taken, and nothing is trained again")
-    return Training(load_network(model / "network.keras"), earlier.history, earlier.best_epoch)
-
-
-def _write_training(training: "Training", files: Path, model: Path, architecture: str, data: "Dataset") -> str:
-    """Writes the history, its picture and the model's files; returns the model's digest."""
+def _write_training(lesson: Lesson, training: "Training", files: Path, model: Path) -> str:
+    """Write the history, its picture and the model's files; return the model's digest."""
     from pawprint.tracking.model_files import write_model_files
     from pawprint.training.curves import write_curves
     from pawprint.training.history import write_history
 
     write_history(training.history, files / "history.csv")
     write_curves(training.history, training.best_epoch, files / "curves.png")
+    data = lesson.data
     return write_model_files(
         training.network,
         model,
         class_names=data.class_names,
         image_size=data.image_size,
-        architecture=architecture,
+        architecture=lesson.used["architecture"],
         dataset_digest=data.digest,
         decoding=data.decoding,
     )
-
-
-def _write_exports(network: Any, folder: Path, export: str, *, photos: "Split", facts: Mapping[str, Any]) -> str:
-    """Writes the network in other formats, each held against it on photos that are none of the test; says what came."""
-    from pawprint.serving.agreement import ask_network
-    from pawprint.serving.exports import export_network
-    from pawprint.serving.formats import list_formats
-
-    formats = list_formats(export)
-    if not formats:
-        return ""
-    folder.mkdir(exist_ok=True)
-    reference = ask_network(network, photos.images, facts["image_size"])
-    told = export_network(reference, folder, formats=formats, facts=facts)
-    click.echo("\n".join(told))
-    return "\n".join(f"- {line}" for line in told)
 
 
 def _summarize(training: "Training") -> dict[str, float]:
@@ -252,6 +239,75 @@ def _summarize(training: "Training") -> dict[str, float]:
     if training.flops_per_second:
         metrics["flops_utilization"] = training.flops_per_second / matrix_product_rate()
     return metrics
+
+
+def _write_exports(lesson: Lesson, learned: Learned, spool: Path, export: str) -> str:
+    """Write the network in other formats, each held against it on photos that are none of the test; say what came."""
+    from pawprint.serving.agreement import ask_network
+    from pawprint.serving.exports import export_network
+    from pawprint.serving.formats import list_formats
+    from pawprint.tracking.deliveries import EXPORT
+
+    formats, data = list_formats(export), lesson.data
+    if not formats:
+        return ""
+    folder = spool / EXPORT
+    folder.mkdir(exist_ok=True)
+    facts = {
+        "class_names": list(data.class_names),
+        "image_size": data.image_size,
+        "architecture": lesson.used["architecture"],
+        "model_digest": learned.model_digest,
+        "dataset_digest": data.digest,
+        "decoding": data.decoding.describe(),
+    }
+    photos = lesson.validation or lesson.photos
+    reference = ask_network(learned.training.network, photos.images, data.image_size)
+    told = export_network(reference, folder, formats=formats, facts=facts)
+    click.echo("\n".join(told))
+    return "\n".join(f"- {line}" for line in told)
+
+
+def _log_training(
+    lesson: Lesson, learned: Learned, run: "Run", spool: "Spool", key: str | None, *, notes: tuple[str, str]
+) -> "LoggedPhotoModel":
+    """Log what the spool holds, at once or when the server is back.
+
+    Args:
+        lesson: what was learned from.
+        learned: what came of it.
+        run: of this step.
+        spool: with the metrics and the files.
+        key: of all that decides what is learned; None where no other run is to take it.
+        notes: the dataset's link, and what was exported.
+    """
+    from pawprint.tracking.deliveries import FinishedTraining, log_training
+    from pawprint.tracking.descriptions import code
+
+    data, training, earlier = lesson.data, learned.training, learned.learned_in
+    dataset_link, exported = notes
+    best = training.history[training.best_epoch - 1]
+    finished = FinishedTraining(
+        run_id=run.info.run_id,
+        parameters=lesson.parameters,
+        tags={
+            "model_digest": learned.model_digest,
+            "dataset_digest": data.digest,
+            "photos_sha256": data.photos_sha256,
+            "training_key": key,
+            "precision": training.precision,
+            "learned_in": earlier,
+        },
+        description=(
+            f"Not trained again: run {code(earlier)} had learned the same." if earlier else "",
+            f"{code(lesson.used['architecture'])} learned {dataset_link} ({len(lesson.photos)} photos of "
+            f"{code(data.source)}).",
+            f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
+            + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+            exported,
+        ),
+    )
+    return log_training(spool, finished)
 
 
 if __name__ == "__main__":

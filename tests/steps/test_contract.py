@@ -12,7 +12,7 @@ import yaml
 from mlflow.projects import _project_spec
 from mlflow.utils.virtualenv import _PythonEnv
 
-from pawprint.console.options import AutoOr, Between, Checked
+from pawprint.console.kinds import AutoOr, Between, Checked
 from pawprint.models.adjustment import measured_adjustments
 from pawprint.models.architectures import ARCHITECTURES, recipe_for
 

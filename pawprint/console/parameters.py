@@ -1,0 +1,359 @@
+"""Every parameter of MLproject, once: its type, its check and its help. Defaults stand in MLproject alone.
+
+A step is given one frozen value: `TrainParameters` for train, and so on. Parameters that steps share stand in a group
+(`Preprocessing`) or, alone, under a name of their own (`Seed`). Fields are in the order of MLproject. None is what was
+given as `auto`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+
+from pawprint.console.kinds import AutoOr, Between, Checked, UnlessPaths, check_model_name
+from pawprint.dataset.decoding import FITS
+from pawprint.models.architectures import check_architecture
+from pawprint.photos.registered import REGISTERED
+from pawprint.photos.sources import check_labels, check_source
+from pawprint.serving.formats import check_formats
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a parameter is checked and explained.
+
+    Its name is MLproject's, underscores included, because MLflow appends a parameter it does not know as
+    `--name value`, and click then refuses it by name.
+
+    Attributes:
+        kind: checks and converts what is given.
+        help: for `--help` and docs/parameters.md.
+        make: the class of click's option.
+    """
+
+    kind: click.ParamType[Any]
+    help: str
+    make: type[click.Option] = click.Option
+
+    def build(self, name: str) -> click.Parameter:
+        """Return click's option of this name."""
+        return self.make([f"--{name}"], type=self.kind, required=True, help=self.help)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What may be given beside the options, any number of times."""
+
+    kind: click.ParamType[Any]
+
+    def build(self, name: str) -> click.Parameter:
+        """Return click's argument of this name; it is known before the options are."""
+        return click.Argument([name], type=self.kind, nargs=-1, is_eager=True)
+
+
+# Whether the classes of a source can be read hangs on `labels` too: each step checks the two together.
+_SOURCE = Checked("source", partial(check_source, labelled=False))
+_AT_LEAST_0 = click.IntRange(min=0)
+_AT_LEAST_1 = click.IntRange(min=1)
+
+Dataset = Annotated[str, Option(click.STRING, "URI of preprocess's artifact: runs:/<run id>/dataset.")]
+Model = Annotated[str, Option(click.STRING, "URI of a trained model: models:/<model id>, or models:/<name>@<alias>.")]
+Patience = Annotated[
+    int | None,
+    Option(
+        AutoOr(_AT_LEAST_0),
+        "Epochs without progress on validation photos after which training ends. 0: it never ends early.",
+    ),
+]
+Seed = Annotated[int, Option(click.IntRange(0, 2**31 - 1), "Everything random comes from it.")]
+Export = Annotated[
+    str,
+    Option(
+        Checked("formats", check_formats),
+        "Formats that the trained network is also written in, beside the model: onnx (with a page to try it in a "
+        "browser), litert, or both with a comma. Empty: none.",
+    ),
+]
+Cache = Annotated[
+    str,
+    Option(
+        click.Choice(["on", "refresh", "off"]),
+        "on: a step whose photos, parameters, code and environment are as they were is not run again. "
+        "refresh: all run again, and are found next time. off: neither looked for nor found.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class DownloadParameters:
+    """Of download, and of the steps that run it."""
+
+    source: Annotated[
+        str,
+        Option(
+            _SOURCE,
+            "Where the photos come from: a folder, zip or tar; a URL; s3://, gs:// or az://, an archive or a folder of "
+            f"photos; {', '.join(REGISTERED)}; synthetic[:photos[:seed]]; kaggle:owner/slug; "
+            "kaggle:competitions/slug; hf:owner/name; gdrive:id; runs:/<id>/photos; train=A+test=B. "
+            "Several, separated by commas, are tried in order.",
+        ),
+    ]
+    labels: Annotated[
+        str,
+        Option(
+            Checked("labels", check_labels),
+            "How classes are read. auto: by the one reading that is clearly the best. folder, folder:<level>, prefix. "
+            "A table in the source, as train.csv or train.csv:id:breed. A regular expression with (?P<label>...), "
+            "sought in each path.",
+        ),
+    ]
+    keep_photos: Annotated[
+        str,
+        Option(
+            click.Choice(["copy", "reference"]),
+            "copy: the photos become an artifact. reference: only their digests do, and they are read where they are.",
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How photos become a dataset."""
+
+    image_size: Annotated[
+        int | None,
+        Option(
+            AutoOr(click.IntRange(16, 1024)),
+            "Side in pixels of the squares that are stored. auto: what the architecture was measured with.",
+        ),
+    ]
+    train_images: Annotated[
+        int,
+        Option(
+            _AT_LEAST_0,
+            "Photos used for training in all, balanced over the classes, validation included. 0: all.",
+        ),
+    ]
+    test_images: Annotated[
+        int, Option(_AT_LEAST_0, "Photos used for the test in all, balanced over the classes. 0: all.")
+    ]
+    validation_fraction: Annotated[
+        float | None,
+        Option(
+            AutoOr(Between(0, 0.9)),
+            "Share of the training photos held out for choosing. 0: none, and the last weights are taken.",
+        ),
+    ]
+    fit: Annotated[
+        str,
+        Option(
+            click.Choice(["auto", *FITS]),
+            "How a photo becomes a square. crop: its middle. pad: between bars. squash: distorted. "
+            "auto: by the shapes.",
+        ),
+    ]
+    group: Annotated[
+        str,
+        Option(
+            click.STRING,
+            "What never stands on two sides of the split (patient, animal, scene): a column of the table beside the "
+            r"photos; a regular expression on the names, like ^(P\d+)_; or burst, by the cameras' clocks. "
+            "Empty: nothing.",
+        ),
+    ]
+    split_by_time: Annotated[
+        str,
+        Option(
+            click.STRING,
+            "Column of the table that says when a photo was taken, or exif: the past trains, the future tests. "
+            "Empty: no.",
+        ),
+    ]
+    where: Annotated[
+        str,
+        Option(
+            click.STRING,
+            "Which photos are taken, by the table beside them: column=value, or column!=value. Empty: all.",
+        ),
+    ]
+    near_duplicates: Annotated[
+        str,
+        Option(
+            click.Choice(["group", "drop", "off"]),
+            "group: copies of one picture, and pictures of one scene, stay on one side of the split. "
+            "drop: of copies one stays. off: none are looked for.",
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is trained, and how long, in every training of a search too."""
+
+    architecture: Annotated[
+        str,
+        Option(
+            Checked("architecture", check_architecture),
+            "The network: cnn, cct, crnn, baseline (the notebook's), or, pretrained, efficientnet_lite0, keras:<name>.",
+        ),
+    ]
+    epochs: Annotated[int, Option(_AT_LEAST_1, "Passes over the training photos.")]
+    batch_size: Annotated[int | None, Option(AutoOr(click.IntRange(1, 4096)), "Photos in one step of training.")]
+
+
+@dataclass(frozen=True)
+class Adjustments:
+    """What a training changes in the architecture's recipe."""
+
+    weight_decay: Annotated[
+        float | None,
+        Option(
+            AutoOr(Between(0, 10)),
+            "Decoupled decay of the weights: a step takes learning rate x weight_decay of each kernel.",
+        ),
+    ]
+    augmentation: Annotated[
+        float | None,
+        Option(
+            AutoOr(Between(0, 2)),
+            "Factor on how much the training photos are varied. 0: not at all. 1: as it was measured.",
+        ),
+    ]
+    width: Annotated[
+        float | None,
+        Option(
+            AutoOr(Between(0.1, 4)),
+            "Factor on the layers' channels, in multiples of 16. Pretrained architectures take auto only.",
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Learning(Network):
+    """How a network is trained once."""
+
+    learning_rate: Annotated[float | None, Option(AutoOr(Between(0, 10, min_open=True)), "Peak learning rate.")]
+    patience: Patience
+    adjustments: Adjustments
+
+
+@dataclass(frozen=True)
+class PreprocessParameters:
+    """Of preprocess."""
+
+    photos: Annotated[str, Option(click.STRING, "URI of download's artifact: runs:/<run id>/photos.")]
+    preprocessing: Preprocessing
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class TrainParameters:
+    """Of train."""
+
+    dataset: Dataset
+    learning: Learning
+    seed: Seed
+    export: Export
+
+
+@dataclass(frozen=True)
+class EvaluateParameters:
+    """Of evaluate."""
+
+    dataset: Dataset
+    model: Model
+
+
+@dataclass(frozen=True)
+class PredictParameters:
+    """Of predict: a source, or else paths, which MLflow never gives."""
+
+    source: Annotated[
+        str | None,
+        Option(
+            _SOURCE,
+            "The photos to label: a source as download's, but in any folders, since they need no classes.",
+            make=UnlessPaths,
+        ),
+    ]
+    model: Model
+    paths: Annotated[tuple[Path, ...], Argument(click.Path(exists=True, dir_okay=False, path_type=Path))]
+
+
+@dataclass(frozen=True)
+class TuneParameters:
+    """Of tune."""
+
+    download: DownloadParameters
+    preprocessing: Preprocessing
+    network: Network
+    patience: Patience
+    trials: Annotated[
+        int,
+        Option(
+            _AT_LEAST_1,
+            "Trainings in all, those of an earlier study of the same included: with more, a finished study goes on.",
+        ),
+    ]
+    seed: Seed
+    cache: Cache
+
+
+@dataclass(frozen=True)
+class MainParameters:
+    """Of main."""
+
+    download: DownloadParameters
+    preprocessing: Preprocessing
+    learning: Learning
+    repeats: Annotated[
+        int, Option(_AT_LEAST_1, "Independent trainings, with seeds seed, seed+1, …; results as mean ± std.")
+    ]
+    seed: Seed
+    register: Annotated[
+        str,
+        Option(
+            Checked("name", check_model_name),
+            "Name of a registered model that the best repeat becomes a version of: challenger, and champion if it is "
+            "better than the present one by more than chance on the same test photos. Empty: none.",
+        ),
+    ]
+    minimum_accuracy: Annotated[
+        float, Option(Between(0, 1), "Test accuracy below which main fails and registers nothing. 0: none.")
+    ]
+    minimum_f1: Annotated[float, Option(Between(0, 1), "The same for F1.")]
+    export: Export
+    cache: Cache
+    plan: Annotated[bool, Option(click.BOOL, "true: only say which steps would run, which would be reused, and why.")]
+
+
+def by_name(group: Any) -> dict[str, Any]:
+    """Return the values of a group, those of the groups in it included, by the names of the parameters.
+
+    >>> by_name(TrainParameters("runs:/…", Learning("cnn", 9, 32, 0.1, 3, Adjustments(0.5, 1, 2)), seed=0, export=""))
+    {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
+'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, 'export': ''}
+    """
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(group):
+        value = getattr(group, field.name)
+        values |= by_name(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return values
+
+
+def resolve(group: Any, used: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of a group by name, as another step is given them.
+
+    Args:
+        group: as the person gave it.
+        used: what `auto` means, by name; None, or nothing, where it stays `auto`.
+
+    >>> resolve(Adjustments(weight_decay=None, augmentation=2, width=None), {"weight_decay": 0.5, "width": None})
+    {'weight_decay': 0.5, 'augmentation': 2, 'width': 'auto'}
+    """
+    values = {name: used.get(name) if value is None else value for name, value in by_name(group).items()}
+    return {name: "auto" if value is None else value for name, value in values.items()}
