@@ -52,7 +52,7 @@ def predict_source(source: str, model: str) -> None:
     """Label all photos of a source, tracked."""
     import mlflow
 
-    from pawprint.archives.left_out import tell_left_out
+    from pawprint.archives.left_out import format_left_out
     from pawprint.labels.summary import format_counts
     from pawprint.models.prediction import compile_network
     from pawprint.photos.collection import load_photos
@@ -99,7 +99,7 @@ def predict_source(source: str, model: str) -> None:
         )
         rate = len(collection.photos) / (time.perf_counter() - started)
         left_out = count_left_out(manifest)
-        lost = tell_left_out(left_out, left_out.names)
+        lost = format_left_out(left_out, left_out.names)
         write_contact_sheet(
             outcome,
             collection,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pawprint.archives.left_out import LeftOut, tell_left_out
+from pawprint.archives.left_out import LeftOut, format_left_out
 from pawprint.archives.packing import list_folder, pack_folder, pack_tar
 from pawprint.base.cache import keep_made
 from pawprint.base.errors import UserError
@@ -197,7 +197,7 @@ def check_classes(
 
 
 def _format_ignored(ignored: LeftOut) -> str:
-    others = "; ".join(tell_left_out(ignored, ignored.names))
+    others = "; ".join(format_left_out(ignored, ignored.names))
     return f" ({others})" if others else ""
 
 
