@@ -128,7 +128,7 @@ def predict_source(source: str, model: str) -> None:
         )
         set_tags(
             source=manifest.source,
-            source_fallback=manifest.tell_fallback(),
+            source_fallback=manifest.explain_fallback(),
             photos=photos,
             photos_sha256=manifest.sha256,
             model=f"models:/{photo_model.model_id}",
