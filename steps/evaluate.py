@@ -39,7 +39,7 @@ def evaluate(dataset: str, model: str) -> None:
     from pawprint.evaluation.weaknesses import write_weaknesses
     from pawprint.models.prediction import answer_photos, compile_network
     from pawprint.serving.agreement import ask_network
-    from pawprint.serving.checks import check_exports, tell_checks
+    from pawprint.serving.checks import check_exports, describe_checks
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.datasets import find_photos, log_splits
     from pawprint.tracking.descriptions import code, describe_run, link, tell_metrics
@@ -93,7 +93,7 @@ def evaluate(dataset: str, model: str) -> None:
         with open_exports(photo_model.model_id) as exports:
             if exports is not None:
                 checks = check_exports(ask_network(photo_model.network, test.images, size), exports, folder)
-                exported = tell_checks(checks)
+                exported = describe_checks(checks)
                 click.echo(exported)
         log_folder(folder, "evaluation")
         # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.

@@ -236,8 +236,8 @@ class NearDuplicates:
 
     def _join(self, representatives: npt.NDArray[np.int64]) -> list[frozenset[str]]:
         joined: dict[int, list[str]] = defaultdict(list)
-        for member, head in zip(self._members, representatives, strict=False):
-            joined[int(head)].append(member)
+        for member, first in zip(self._members, representatives, strict=False):
+            joined[int(first)].append(member)
         return [frozenset(members) for members in joined.values() if len(members) > 1]
 
 
