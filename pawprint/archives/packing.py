@@ -218,7 +218,7 @@ def _read(path: Path) -> bytes:
 
 def _refuse(error: OSError) -> NoReturn:
     raise UserError(
-        f"{error.filename} cannot be read ({error.strerror}); mend its permissions or leave it out"
+        f"{error.filename} cannot be read ({error.strerror}); change its permissions or leave it out"
     ) from error
 
 

@@ -112,7 +112,7 @@ def open_zip(path: Path) -> _Zip:
     try:
         file = _Bounded(io.FileIO(path))
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); mend its permissions") from error
+        raise UserError(f"{path} cannot be read ({error.strerror}); change its permissions") from error
     try:
         return _Zip(file)
     except _TooLargeError as error:

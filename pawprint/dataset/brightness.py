@@ -16,7 +16,9 @@ MAX_SAMPLE_VALUE = 281
 WHITE_IS_ZERO = 0
 """The value of TIFF's PhotometricInterpretation in X-rays and scans; Pillow applies it to 8 bits only."""
 
-NOT_READ = "floating-point pixels have no agreed brightness, and the training photos had none that would show it"
+NOT_READ = (
+    "floating-point pixels have no standard range of brightness, and no training photo has such pixels to show it"
+)
 
 
 def may_be_deep(data: bytes) -> bool:

@@ -72,7 +72,7 @@ def drop_conflicts(
         if len(labels) > 1:
             for member in present:
                 if by_member[member].named_split != "test":
-                    reasons[member] = f"near duplicates stand under {' and '.join(labels)}"
+                    reasons[member] = f"near duplicates have the labels {' and '.join(labels)}"
     return _leave_out(candidates, reasons)
 
 

@@ -26,7 +26,7 @@ def drop_duplicates(candidates: Iterable[Candidate]) -> tuple[list[Candidate], l
         first, *others = sorted(group, key=lambda c: (rank.get(c.named_split or "", 2), c.member))
         labels = sorted({c.label for c in group})
         if len(labels) > 1:
-            reason = f"the same photo stands under {' and '.join(labels)}"
+            reason = f"the same photo has the labels {' and '.join(labels)}"
             left_out += [LeftOut(c.member, reason) for c in group]
             continue
         kept.append(first)

@@ -100,7 +100,7 @@ def describe_groups(group: str, candidates: Sequence[Candidate]) -> str:
     return (
         f"group={group}: {sum(sizes.values())} photos in {len(sizes)} groups, none of which stands on two sides of the "
         f"split; the largest, {largest!r}, has {number}"
-        + (f"; {alone} photos have no group and stand alone" if alone else "")
+        + (f"; {alone} photos have no group, and each counts as its own" if alone else "")
     )
 
 

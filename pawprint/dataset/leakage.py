@@ -98,8 +98,8 @@ def describe_near_duplicates(selection: Selection, candidates: Sequence[Candidat
         )
     if shared:
         notes.append(
-            f"{_count(shared)} of one scene each ({_name_two(shared[0])}) stand on two sides, by the photos' own "
-            "folders, which are left as they are: the test says little about other scenes"
+            f"{_count(shared)} of one scene each ({_name_two(shared[0])}) are on two sides of the split, because the "
+            "photos' own folders put them there; they stay, so the test says little about other scenes"
         )
     if left_out:
         notes.append(f"{len(left_out)} photos are left out as near duplicates: quarantine.csv says which, and of what")

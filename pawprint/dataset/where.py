@@ -46,4 +46,4 @@ def keep_photos_where(where: str, photos: Mapping[str, Photo], columns: Sequence
 
 def describe_where(where: str, kept: int, of: int) -> list[str]:
     """Return a sentence with the number of photos kept; nothing without a condition."""
-    return [f"where={where}: {kept} of {of} photos are taken"] if where else []
+    return [f"where={where}: {kept} of {of} photos are used"] if where else []

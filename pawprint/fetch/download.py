@@ -192,11 +192,11 @@ def _receive(stream: Stream, partial: Partial, url: str) -> None:
 def _check(partial: Partial, url: str, head: bytes, sha256: str | None) -> str:
     """Check that the received file is the archive that was sent, and return its sha256."""
     if partial.digest is not None and not matches(partial.path, partial.digest):
-        raise BrokeOffError(f"{url} gives other bytes than its server tells the {partial.digest[0]} of")
+        raise BrokeOffError(f"{url} does not match the {partial.digest[0]} that its server gives")
     found = hash_file(partial.path)
     if sha256 is not None and found != sha256:
         if partial.resumed:
-            raise BrokeOffError(f"{url} did not go on with what had come before")
+            raise BrokeOffError(f"{url} sent a rest that does not fit the part downloaded before")
         raise UserError(f"{url} no longer gives the photos it gave (sha256 differs); download again")
     try:
         check_whole(partial.path)

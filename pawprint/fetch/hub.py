@@ -191,7 +191,7 @@ def _check_files(location: str, folder: Path, listed: Sequence[RepoFile]) -> Non
         if one.lfs is not None and path.is_file() and hash_file(path) != one.lfs.sha256:
             path.resolve().unlink()
             path.unlink(missing_ok=True)
-            raise BrokeOffError(f"{location} gives other bytes of {one.path} than the Hub tells the sha256 of")
+            raise BrokeOffError(f"{location}: {one.path} does not match the sha256 that the Hub gives")
     checked.touch()
 
 

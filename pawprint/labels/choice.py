@@ -171,8 +171,8 @@ def _refuse(candidates: list[Candidate], name: str) -> ChoiceError:
     doubts = list(dict.fromkeys(candidate.doubt for candidate in candidates if candidate.doubt))
     why = f" ({doubts[0]})" if doubts else ""
     if len(lines) == 1:
-        mend = "if it is right, say so, or give labels=<regular expression>"
-        return ChoiceError(f"{name} can't be read for sure{why}; {mend}:\n{lines[0]}")
+        advice = "if this is right, give it as the parameter, else give labels=<regular expression>"
+        return ChoiceError(f"the classes of {name} are not certain{why}; {advice}:\n{lines[0]}")
     ways = "\n".join(lines)
     return ChoiceError(
         f"{name} can be read in more than one way{why}, and none is clearly the best; say which:\n{ways}"

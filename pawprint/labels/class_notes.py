@@ -31,7 +31,7 @@ def join_spellings(reading: Reading) -> Reading:
             name |= {way: _bare(way) for way in ways}
             if len({_bare(way) for way in ways}) > 1:
                 notes.append(
-                    f"{_format_ways(ways)} differ in capitals alone and stand side by side: taken as two classes"
+                    f"{_format_ways(ways)} differ only in capitals and are in the same folder: taken as two classes"
                 )
         else:
             name |= dict.fromkeys(ways, chosen)

@@ -153,7 +153,10 @@ def _read_only_level(layout: Layout, level: Level) -> list[Candidate]:
         pattern = r"(?P<label>[^/]+?)([ _.-]+[^\W\d_]?\d+|\d+)+/[^/]+$"
         labelled = [Labelled(one.member, strip_counters(one.label), one.split) for one in reading.photos]
         series = build_reading(
-            layout, labelled, labels=pattern, explanation="the folders are numbered, and the class stands before"
+            layout,
+            labelled,
+            labels=pattern,
+            explanation="the folders are numbered, and the class comes before the number",
         )
         doubt = "the folders seem to be numbered parts of fewer classes"
         return [Candidate(reading, doubt), Candidate(series, doubt)]

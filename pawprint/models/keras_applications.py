@@ -53,7 +53,7 @@ def build(*, application: str, num_classes: int, image_size: int) -> "keras.Mode
         body = factory(include_top=False, weights=WEIGHTS, input_shape=shape, pooling="avg")
     except Exception as error:  # Keras raises no narrower class if a download fails
         reason = one_line(error)
-        raise UserError(f"keras:{application} cannot be had at image_size={image_size}: {reason}") from error
+        raise UserError(f"keras:{application} cannot be loaded at image_size={image_size}: {reason}") from error
     pixels = keras.Input(shape, name="pixels")
     # `+ 0`, because some of them change their input in place.
     x = body(prepare(pixels + 0.0))

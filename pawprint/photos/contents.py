@@ -133,6 +133,6 @@ def _read(path: Path, member: str) -> bytes:
         with open_zip(path) as archive:
             return read_member(archive, member, largest=largest)
     except OSError as error:
-        raise UserError(f"{path / member} cannot be read ({error.strerror}); mend its permissions") from error
+        raise UserError(f"{path / member} cannot be read ({error.strerror}); change its permissions") from error
     except UnreadableMemberError as error:
-        raise UserError(f"{member} of {path} is {error}; mend or remove it") from error
+        raise UserError(f"{member} of {path} is {error}; repair or remove it") from error

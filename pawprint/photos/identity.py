@@ -91,5 +91,5 @@ def hash_folder(folder: Path) -> str:
         try:
             digest.update(f"{hash_file(folder / member)}  {member}\n".encode("utf-8", "surrogateescape"))
         except OSError as error:
-            raise UserError(f"{folder / member} cannot be read ({error.strerror}); mend its permissions") from error
+            raise UserError(f"{folder / member} cannot be read ({error.strerror}); change its permissions") from error
     return digest.hexdigest()

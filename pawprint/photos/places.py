@@ -62,7 +62,7 @@ def receive_path(place: Place) -> Received:
         path = local_path(place.text)
         if not path.exists():
             stands_for = f" ({path})" if "~" in place.text else ""
-            raise UnreachableError(f"source {place.text!r}{stands_for} does not exist{_how_to_mend(path)}")
+            raise UnreachableError(f"source {place.text!r}{stands_for} does not exist{_suggest_fix(path)}")
         path = path.absolute()
         if not path.is_dir() and not path.is_file():  # reading a pipe could wait for ever
             raise UserError(f"source {place.text!r} is a pipe or a device; expected a folder, zip or tar")
@@ -73,7 +73,7 @@ def receive_path(place: Place) -> Received:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise UnreachableError(f"source {place.text[:80]!r}… does not exist: it is too long for a path") from error
-        raise UserError(f"source {place.text!r} cannot be read ({error.strerror}); mend its permissions") from error
+        raise UserError(f"source {place.text!r} cannot be read ({error.strerror}); change its permissions") from error
     if kind is None:
         raise UserError(f"source {place.text!r} is no archive: it looks like {looks}; expected a folder, zip or tar")
     return Received(path, kind, zip_name(path.name), str(path), now(), split=place.split, licence=place.licence)
@@ -89,7 +89,7 @@ def zip_name(name: str) -> str:
     return (re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:100] or "photos") + ".zip"
 
 
-def _how_to_mend(path: Path) -> str:
+def _suggest_fix(path: Path) -> str:
     if path.is_absolute():
         return "; expected the path of a folder, a zip or a tar"
     text = (
@@ -109,7 +109,7 @@ def _receive_run(place: Place, resolve_uri: Callable[[str], Path]) -> list[Recei
     try:
         folder = resolve_uri(place.text)
     except UserError as error:
-        raise UnreachableError(f"source {place.text!r} cannot be had: {error}") from error
+        raise UnreachableError(f"source {place.text!r} cannot be fetched: {error}") from error
     manifest = load_manifest(folder)
     if place.split and len(manifest.archives) > 1:
         raise UserError(

@@ -74,7 +74,7 @@ def _read_sidecars(archive: TarPhotos, shard: str) -> dict[str, dict[str, str]]:
         cells = _read_json(data) if kind == "json" else {TEXTS[kind]: _read_text(data)}
         size += sum(len(name) + len(cell) for name, cell in cells.items())
         if size > LARGEST_TABLE:
-            raise UserError(f"{shard} says more of its photos than is read ({LARGEST_TABLE:,} characters)")
+            raise UserError(f"{shard} has more text about its photos than the limit of {LARGEST_TABLE:,} characters")
         sidecars.setdefault(key, {}).update(cells)
     return sidecars
 

@@ -147,7 +147,7 @@ def _merge_spellings(roster: Roster, choice: Choice, labels: dict[str, str]) -> 
     for group in folded.values():
         notes += [
             f"classes {one!r} ({counts[one]:,}) and {other!r} ({counts[other]:,}) differ only in their spelling "
-            "and stay two; mend the table if they are one"
+            "and stay two classes; correct the table if they are the same"
             for one, other in pairwise(group)
         ]
     return {photo: label[:LONGEST_CELL] for photo, label in labels.items()}, notes[:20]
