@@ -16,11 +16,11 @@ from pawprint.dataset.likeness import Box
 
 _SIDES = ((64, 3), (128, 2))
 """Sides in pixels of the grids to refine on, and the number of rounds on each."""
-_GRID = 2**14
+_ROUNDING = 2**14
 """Boxes are rounded to this fraction of a side, so that machines that add in another order cut out the same pixels."""
-_MOST = 3.0
+_MAX_MOVE = 3.0
 """Most pixels an edge may move in one round."""
-_CALM = 0.02
+_MIN_MOVE = 0.02
 """Pixels of movement below which another round gains nothing."""
 
 _Values = npt.NDArray[np.float64]
@@ -53,7 +53,7 @@ def lay_on_each_other(
             left, right = second[0] + moved[0] * width, second[2] + moved[1] * width
             top, bottom = second[1] + moved[2] * height, second[3] + moved[3] * height
             second = _round((left, top, right, bottom))
-            if np.abs(moved).max() < _CALM / side:
+            if np.abs(moved).max() < _MIN_MOVE / side:
                 break
     return _overlap(first, second)
 
@@ -79,7 +79,7 @@ def _overlap(first: Box, second: Box) -> tuple[Box, Box]:
 
 
 def _round(box: Sequence[float]) -> Box:
-    left, top, right, bottom = (round(edge * _GRID) / _GRID for edge in box)
+    left, top, right, bottom = (round(edge * _ROUNDING) / _ROUNDING for edge in box)
     return left, top, right, bottom
 
 
@@ -112,7 +112,7 @@ def _find_movement(one: Image.Image, other: Image.Image) -> _Values:
     system[range(4), range(4)] += 1e-3 * np.trace(system[:4, :4]) / 4 + 1e-6
     system[range(4, 6), range(4, 6)] += 1e-6
     solution = np.linalg.solve(system, np.einsum("ik,k->i", weighted, target.ravel()))
-    found: _Values = np.clip(solution[:4] / max(0.2, solution[4]), -_MOST / side, _MOST / side)
+    found: _Values = np.clip(solution[:4] / max(0.2, solution[4]), -_MAX_MOVE / side, _MAX_MOVE / side)
     return found
 
 

@@ -33,18 +33,19 @@ MIN_SIDE = 12
 _FINEST = 256
 _BLOCKS, _SMALLEST_BLOCK = 16, 4
 _WORST_QUALITY = 20
-_FLOOR = 2.0
+_ROUNDING_LEVELS = 2.0
 """Levels of difference that rounding, colour conversion and resampling always cause."""
-_STEEP = 0.1
+_SLOPE_LOSS = 0.1
 """Share of a slope's energy lost through a remaining shift of a third of a pixel."""
 _DARK, _BRIGHT = 5, 250
 """Levels beyond which a brightened copy may be clipped."""
 _MAX_STRETCH = 2.0
-_TELLING, _UNEXPLAINED = 8.0, 0.15
+_MIN_DEVIATION, _MAX_LEFT = 8.0, 0.15
 """Standard deviation, in levels, of a non-empty block, and the largest share of its variance left in equal blocks."""
 _MIN_COLOUR = 12.0
 """Distance between the channels, in levels; most of a picture with less stays when it is converted to grey."""
-_EQUAL, _EQUAL_ANYWHERE = 4.4, 44.0
+_EQUAL_RMS, _EQUAL_MAXIMUM = 4.4, 44.0
+"""Levels that count as a difference of 1 between two tiny pictures: root mean square, and in any single value."""
 
 _Values = npt.NDArray[np.float64]
 
@@ -126,7 +127,7 @@ def weigh_tiny(one: Pixels, other: Pixels, *, mirrored: bool) -> Evidence:
     if mirrored:
         other = other[:, ::-1]
     errors = np.abs(one.astype(np.float64) - other)
-    return Evidence(max(float(np.sqrt((errors**2).mean())) / _EQUAL, float(errors.max()) / _EQUAL_ANYWHERE))
+    return Evidence(max(float(np.sqrt((errors**2).mean())) / _EQUAL_RMS, float(errors.max()) / _EQUAL_MAXIMUM))
 
 
 def _compare_blocks(one: Image.Image, other: Image.Image, block: int) -> Evidence:
@@ -134,19 +135,19 @@ def _compare_blocks(one: Image.Image, other: Image.Image, block: int) -> Evidenc
     bright, light = first.mean(axis=0), second.mean(axis=0)
     rows, columns = np.gradient(bright)
     worn = np.maximum(_wear(one, first, block), _wear(other, second, block))
-    tolerance = worn + _STEEP * _block_means(rows * rows + columns * columns, block) + _FLOOR**2
+    tolerance = worn + _SLOPE_LOSS * _block_means(rows * rows + columns * columns, block) + _ROUNDING_LEVELS**2
     # In a picture of white and one colour, the fitted gain is random; a gain of 1 may fit better.
     gains = 1.0, _fit_gain(light[::2, ::2], bright[::2, ::2])
     tried = [np.sqrt(_square_errors(first, second, gain, block) / tolerance) for gain in gains]
     differences, gain = min(zip(tried, gains, strict=True), key=lambda found: float(found[0].max()))
     # A block agrees if little of its variance is left in the difference; a scene is the same if most blocks agree.
     contrast, left = _block_variances(bright, block), _block_variances(bright - gain * light, block)
-    telling = contrast > _TELLING**2
-    agreeing = int((telling & (left < _UNEXPLAINED * contrast)).sum())
+    varied = contrast > _MIN_DEVIATION**2
+    agreeing = int((varied & (left < _MAX_LEFT * contrast)).sum())
     return Evidence(
         difference=float(differences.max()),
         gain=max(gain, 1 / gain),
-        shared=agreeing / max(1, int(telling.sum())),
+        shared=agreeing / max(1, int(varied.sum())),
         num_shared=agreeing,
         same_shot=_is_same_grain(bright, gain * light, block),
     )

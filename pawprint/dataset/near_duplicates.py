@@ -38,13 +38,14 @@ _LOOKS_KEPT = 64
 """Photos whose details stay in memory while they are compared with others: ten megabytes."""
 _SAMPLE = 40
 """Photos that are sampled to judge a set."""
-_STRANGER = 25
+_STRANGER_RANK = 25
 """Rank, among the photos most similar to one, at which a copy is hardly to be expected."""
-_FEW_STRANGERS, _CAUTION = 0.05, 0.45
-"""Copies may differ by at most this factor times the difference that this share of strangers stays below."""
-_MANY_PIXELS, _GREAT_CAUTION = 32, 0.35
+_STRANGER_SHARE, _FACTOR = 0.05, 0.45
+"""A share of the strangers in a set, and a factor: copies may differ by at most the factor times the difference that
+only this share of strangers stays below."""
+_SMALL_SIDE, _SMALL_FACTOR = 32, 0.35
 """Side in pixels, and the stricter factor for smaller photos, of which more look the same by chance."""
-_UNKNOWN = 1.5
+_DEFAULT_LIMIT = 1.5
 """Largest difference of copies in a set of too few photos to judge."""
 _SIDES = (8, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
 """Sides in pixels for which a set is judged separately: with fewer pixels, more photos look the same."""
@@ -214,8 +215,8 @@ class NearDuplicates:
 
     def _measure_strangers(self, side: int) -> float:
         """Return how little photos differ that look alike but are hardly copies."""
-        if len(self._copy_of) <= _STRANGER:
-            return _UNKNOWN
+        if len(self._copy_of) <= _STRANGER_RANK:
+            return _DEFAULT_LIMIT
         table = np.array(self._descriptors, np.float32)
         lengths = np.maximum(1.0, np.sqrt((table * table).sum(axis=1)))
         large = [n for n in range(len(table)) if self._sides[n] >= side and table[n].any()]
@@ -225,14 +226,14 @@ class NearDuplicates:
             alike = np.maximum(table @ table[photo], table @ (table[photo] * MIRROR)) / lengths
             order = np.argsort(-alike, kind="stable")
             strangers = [int(n) for n in order if self._sides[n] >= side and n != photo]
-            if len(strangers) >= _STRANGER:
-                evidence = self._look(photo, strangers[_STRANGER - 1]).weigh(side)
+            if len(strangers) >= _STRANGER_RANK:
+                evidence = self._look(photo, strangers[_STRANGER_RANK - 1]).weigh(side)
                 # If the noise differs, the rest does not matter.
                 differences.append(evidence.difference if evidence.same_shot else np.inf)
         if len(differences) < _SAMPLE // 4:
-            return _UNKNOWN
-        few = float(np.quantile(differences, _FEW_STRANGERS, method="lower"))
-        return min(MAX_DIFFERENCE, few * (_CAUTION if side >= _MANY_PIXELS else _GREAT_CAUTION))
+            return _DEFAULT_LIMIT
+        few = float(np.quantile(differences, _STRANGER_SHARE, method="lower"))
+        return min(MAX_DIFFERENCE, few * (_FACTOR if side >= _SMALL_SIDE else _SMALL_FACTOR))
 
     def _join(self, representatives: npt.NDArray[np.int64]) -> list[frozenset[str]]:
         joined: dict[int, list[str]] = defaultdict(list)

@@ -29,10 +29,10 @@ def draw_slices(slices: Sequence[Slice], accuracy: float, path: Path) -> None:
         path: the PNG file.
     """
     worst = find_worst(slices)
-    shown, heads, ticks, row = [], [], [], 0
+    shown, headers, ticks, row = [], [], [], 0
     for trait, all_of_it in by_trait(slices):
         many = len(all_of_it) > MOST_CLASSES
-        heads.append((row, f"{trait}, the {MOST_CLASSES} weakest" if many else trait))
+        headers.append((row, f"{trait}, the {MOST_CLASSES} weakest" if many else trait))
         row += 1
         for one in sorted(all_of_it, key=lambda one: one.interval[0])[:MOST_CLASSES] if many else all_of_it:
             shown.append(one)
@@ -54,7 +54,7 @@ def draw_slices(slices: Sequence[Slice], accuracy: float, path: Path) -> None:
                 color=INK,
                 annotation_clip=False,
             )
-        for place, trait in heads:
+        for place, trait in headers:
             axes.annotate(
                 trait,
                 (-0.02, place),

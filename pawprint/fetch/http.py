@@ -20,11 +20,11 @@ from pawprint.fetch.streams import Resume, Stream
 DRIVE_URL = "https://drive.google.com/uc"
 DRIVE_HOSTS = (".google.com", ".googleusercontent.com")
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 10  # longest wait for a connection
 STALL_SECONDS = 30  # longest time without a byte during a transfer
 PIECE_BYTES = 64 * 2**10
 HEAD_BYTES = 512  # enough to distinguish a page from an archive, and quick over a slow line
-LARGEST_PAGE = 2**20
+LARGEST_PAGE = 2**20  # bytes of a web page that are read
 _LONGEST_TEXT = 4000  # characters of an error message that are searched: it may quote a header of 64 KB
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 RANGE_NOT_SATISFIABLE = 416

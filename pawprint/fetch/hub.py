@@ -41,7 +41,7 @@ CARD = "README.md"
 """The dataset card, with the licence and the class names."""
 ARCHIVE = re.compile(r".+\.(zip|tar|tgz|tar\.gz|tar\.xz|txz|tar\.bz2)", re.IGNORECASE)
 BUSY = {408, 429, 500, 502, 503, 504}
-MOST_NAMED = 3
+MOST_NAMED = 3  # files named in a message
 ERRORS = (
     *(HfHubHTTPError, httpx2.HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, RevisionResolutionError),
     ValueError,  # the Hub allows no such name

@@ -22,7 +22,7 @@ from pawprint.fetch.download import fetch_url, read_version
 from pawprint.fetch.downloads import Download, download_path, find_download, write_record
 from pawprint.fetch.errors import BrokeOffError, MissingError, SilentError, UnreachableError
 from pawprint.fetch.object_stores import open_store
-from pawprint.fetch.partials import LASTS_SECONDS, hold
+from pawprint.fetch.partials import KEPT_SECONDS, hold
 from pawprint.fetch.prefixes import LooseObject, list_loose
 from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
 from pawprint.fetch.streams import WAIT_SECONDS
@@ -30,7 +30,7 @@ from pawprint.fetch.unreached import note_unreached
 
 LOG = logging.getLogger(__name__)
 
-FETCHED_AT_ONCE = 16
+FETCHED_AT_ONCE = 16  # objects downloaded at the same time
 HANDED_OUT = 1000
 """Objects that may wait for a worker at the same time."""
 SUFFIX = ".objects"
@@ -227,5 +227,5 @@ def _place(folder: Path, one: LooseObject) -> Path:
 def _sweep(downloads: Path) -> None:
     """Delete objects that no run has used for a week."""
     for folder in downloads.glob(f"*{SUFFIX}"):
-        if time.time() - folder.stat().st_mtime > LASTS_SECONDS:
+        if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 S3_URL = "https://s3.amazonaws.com"
 READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
-REGION_SECONDS = 5
+REGION_SECONDS = 5  # longest wait for a bucket's region
 CERTIFICATES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 # obstore limits a whole request to 30 s by default, which is too short for a large archive.
 TIMEOUTS = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "30d"}

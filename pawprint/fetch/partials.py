@@ -23,7 +23,8 @@ SUFFIX = ".partial"
 OVERLAP_BYTES = 1024
 """Bytes requested again and compared, since a server may send the rest of a different file without saying so."""
 
-LASTS_SECONDS = 7 * 24 * 3600.0
+KEPT_SECONDS = 7 * 24 * 3600.0
+"""Seconds for which an unfinished download is kept after its last byte."""
 
 
 class Partial:
@@ -146,7 +147,7 @@ def sweep_partials(folder: Path) -> None:
     """Delete unfinished downloads that no run has used for a week."""
     for path in folder.glob(f"*{SUFFIX}*"):
         with suppress(FileNotFoundError):  # another process deleted or completed it
-            if time.time() - path.stat().st_mtime > LASTS_SECONDS:
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
                 path.unlink()
 
 

@@ -18,7 +18,7 @@ from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
 from pawprint.fetch.streams import WAIT_SECONDS, answer_within
 from pawprint.fetch.unreached import find_unreached
 
-LISTED_AT_ONCE = 1000
+LISTED_AT_ONCE = 1000  # objects in one answer of a store
 
 
 @dataclass(frozen=True)

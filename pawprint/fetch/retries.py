@@ -14,8 +14,8 @@ LOG = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0  # the first pause; each further one is twice as long
 FRUITLESS_TRIES = 5  # tries in a row without progress before giving up
 LEAST_PROGRESS = 64 * 2**10  # bytes; a try that brings fewer makes no progress
-BUSY_SECONDS = 120.0
-BUSY_SECONDS_BEFORE_OTHERS = 12.0
+BUSY_SECONDS = 120.0  # longest total wait for a busy sender
+BUSY_SECONDS_BEFORE_OTHERS = 12.0  # the same if another source follows
 
 Result = TypeVar("Result")
 

@@ -7,7 +7,7 @@ import requests
 from pawprint.base.secrets import hide_queries
 from pawprint.fetch.errors import UnreachableError
 
-MOST_REDIRECTS = 10
+MOST_REDIRECTS = 10  # in a row
 
 
 class CarefulSession(requests.Session):

@@ -9,7 +9,8 @@ import os
 import time
 
 VARIABLE = "PAWPRINT_UNREACHED"
-LASTS_SECONDS = 60.0
+REMEMBERED_SECONDS = 60.0
+"""Seconds for which an address counts as unreachable without being tried again."""
 
 
 def note_unreached(url: str, reason: str) -> None:
@@ -20,7 +21,7 @@ def note_unreached(url: str, reason: str) -> None:
 def find_unreached(url: str) -> str | None:
     """Return why an address could not be reached within the last minute, if a parent process recorded it."""
     found = _read().get(_name(url))
-    return str(found[1]) if found and time.time() - found[0] < LASTS_SECONDS else None
+    return str(found[1]) if found and time.time() - found[0] < REMEMBERED_SECONDS else None
 
 
 def _name(url: str) -> str:

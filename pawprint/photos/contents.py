@@ -14,9 +14,9 @@ from pawprint.base.errors import UserError
 from pawprint.labels.readings import Listing, Reading
 from pawprint.photos.photo_table import Photo
 
-SMALL = 2**20
+SMALL_BYTES = 2**20
 """Bytes of a companion that is read together with others."""
-MOST_TOGETHER = 64 * 2**20
+MOST_SMALL_BYTES = 64 * 2**20
 """Bytes of all companions that are read together."""
 MOST_COMPANIONS = 5000
 """Number of companions that are read together."""
@@ -113,14 +113,14 @@ def _reader(contents: Sequence[Contents]) -> Callable[[str], bytes]:
 def _read_small(contents: Contents) -> dict[str, bytes]:
     """Read the small companions of a zip at once: opening the zip for each of a thousand tables takes minutes."""
     found: dict[str, bytes] = {}
-    left = MOST_TOGETHER
+    left = MOST_SMALL_BYTES
     with open_zip(contents.path) as archive:
         for member in contents.companions[:MOST_COMPANIONS]:
             size = archive.getinfo(member).file_size
-            if size > SMALL or size > left:
+            if size > SMALL_BYTES or size > left:
                 continue
             with suppress(UnreadableMemberError):  # reported when it is needed
-                found[member] = read_member(archive, member, largest=SMALL)
+                found[member] = read_member(archive, member, largest=SMALL_BYTES)
                 left -= size
     return found
 

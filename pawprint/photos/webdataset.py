@@ -16,7 +16,7 @@ from pawprint.labels.tabular.records import as_text, load_json
 from pawprint.labels.tabular.text import decode_text
 from pawprint.photos.shards import Sample
 
-LARGEST_SIDECAR = 2**20
+LARGEST_SIDECAR = 2**20  # bytes of a file beside a photo that are read
 TEXTS = {
     "cls": "label",
     "class": "label",

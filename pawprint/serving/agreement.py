@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pawprint.models.prediction import Images, answer_photos, predict_probabilities
 
-NUM_PHOTOS = 200
+NUM_PHOTOS = 200  # compared at most
 MAX_DIFFERENCE = 1e-4
 """Largest difference of a probability: runtimes round differently, but everything else must be equal."""
 _BATCH, _SINGLES, _BATCHES = 32, 20, 3

@@ -32,7 +32,7 @@ RUNTIME, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 PAGE = "demo.html"
 MAX_MODEL_BYTES = 100 * 2**20
 """Largest network, in bytes; phones cannot open larger pages."""
-INSTALL_SECONDS = 300
+INSTALL_SECONDS = 300  # longest time for `npm ci`
 
 
 class NoPage(UserError):  # noqa: N818 - a finding, which costs the page and nothing else

@@ -30,7 +30,7 @@ MOST_DOUBTFUL = 200
 """Least certain photos of each class that are kept for the contact sheet."""
 MOST_ERRORS = 100
 """Unreadable photos whose names are kept; the tables name all of them."""
-ROW_GROUP = 8192
+ROW_GROUP = 8192  # rows written to Parquet at once
 NO_LOSS = (UNLABELLED, "system file")
 """Reasons that mean no lost photo: photos without a class are predicted here, and system files are not photos."""
 

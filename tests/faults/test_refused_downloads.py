@@ -101,7 +101,7 @@ def test_a_silent_source_is_waited_for_once_by_main_and_download(
     assert "no answer within" in manifest.fallback[0]["reason"]
     assert len(sender.asked) == 1
     # A minute later it would be asked again.
-    monkeypatch.setattr(unreached, "LASTS_SECONDS", 0)
+    monkeypatch.setattr(unreached, "REMEMBERED_SECONDS", 0)
     with pytest.raises(UnreachableError):
         fetch_url(sender.url, wait_seconds=0.1)
     assert len(sender.asked) == 2

@@ -16,7 +16,7 @@ from pawprint.labels.tabular.matching import has_photo_suffix
 from pawprint.labels.tabular.records import load_json
 from pawprint.labels.tabular.text import decode_text
 
-MOST_FILES = 50
+MOST_FILES = 50  # that are searched for class names
 
 Names = dict[str, str]
 

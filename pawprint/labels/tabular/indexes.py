@@ -14,7 +14,7 @@ from pawprint.labels.tabular.text import decode_text
 
 LABEL_FILE = re.compile(r".*(class|label|categor|species|breed|target).*", re.IGNORECASE)
 SPLIT_FILE = re.compile(r".*(split|is_?train|train_?test|eval|partition).*", re.IGNORECASE)
-MOST_MATS = 20
+MOST_MATS = 20  # MATLAB files that are read
 
 
 def join_by_id(sheet: Sheet, companions: Sequence[str], read: Callable[[str], bytes]) -> Sheet | None:
