@@ -58,7 +58,7 @@ def split_path(member: str) -> tuple[str, ...]:
     """
     # macOS stores decomposed accents, other systems composed ones: the same folder must not become two classes.
     path = unicodedata.normalize("NFC", member.replace("\\", "/"))
-    # Interned to save memory: the folder names of all members are held at once, and few differ.
+    # Interned to save memory: the folder names of all members are held at once, and most are equal.
     return tuple(sys.intern(part.strip()) for part in path.split("/") if part.strip() not in {"", ".", ".."})
 
 
