@@ -79,7 +79,7 @@ def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
         write_network(network, folder / ENGINES["keras"])
         formats = [engine for engine in ENGINES if engine != "keras"]
         exports = write_exports(ask_network(network, photos, side), folder, formats=formats, facts={})
-    return side, [export.told for export in exports]
+    return side, [export.summary for export in exports]
 
 
 def time_engines(folder: Path, threads: int, batches: Sequence[int], rounds: int) -> list[str]:

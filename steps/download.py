@@ -37,7 +37,7 @@ def download(given: DownloadParameters) -> None:
         log_folder(folder, "photos")
         set_tags(
             source=manifest.source,
-            source_fallback=manifest.tell_fallback(),
+            source_fallback=manifest.explain_fallback(),
             photos_sha256=manifest.sha256,
             labels_sha256=manifest.labels_sha256,
             labels=manifest.labels,

@@ -115,14 +115,14 @@ def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Datase
 def _check_exports(photo_model: "OpenPhotoModel", test: "Split", folder: Path) -> str:
     """Hold the model's exports against it on the test photos, and say how they did; "" where it has none."""
     from pawprint.serving.agreement import ask_network
-    from pawprint.serving.checks import check_exports, tell_checks
+    from pawprint.serving.checks import check_exports, describe_checks
     from pawprint.tracking.exports import open_exports
 
     with open_exports(photo_model.model_id) as exports:
         if exports is None:
             return ""
         reference = ask_network(photo_model.network, test.images, photo_model.image_size)
-        said = tell_checks(check_exports(reference, exports, folder))
+        said = describe_checks(check_exports(reference, exports, folder))
     click.echo(said)
     return said
 

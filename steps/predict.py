@@ -42,7 +42,7 @@ def predict(given: PredictParameters) -> None:
 
 def predict_source(source: str, model: str) -> None:
     """Label all photos of a source, tracked."""
-    from pawprint.archives.left_out import tell_left_out
+    from pawprint.archives.left_out import format_left_out
     from pawprint.labels.summary import format_counts
     from pawprint.photos.collection import load_photos
     from pawprint.serving.predictions import count_left_out
@@ -61,7 +61,7 @@ def predict_source(source: str, model: str) -> None:
         photos, photos_folder = _take_photos(source, run.info.run_id, resolve_uri, Path(scratch) / "photos")
         collection = load_photos(photos_folder, labelled=False)
         left_out = count_left_out(collection.manifest)
-        lost = tell_left_out(left_out, left_out.names)
+        lost = format_left_out(left_out, left_out.names)
         folder = Path(scratch) / "predictions"
         outcome, rate = _label_photos(photo_model, collection, folder, lost)
         log_folder(folder, "predictions")
@@ -173,7 +173,7 @@ def _log_predictions(
     mlflow.log_metrics(metrics)
     set_tags(
         source=manifest.source,
-        source_fallback=manifest.tell_fallback(),
+        source_fallback=manifest.explain_fallback(),
         photos=photos,
         photos_sha256=manifest.sha256,
         model=model,

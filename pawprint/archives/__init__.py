@@ -1,1 +1,1 @@
-"""Files from strangers: zips and tars listed, judged and read within bounds, folders and tars packed into zips."""
+"""Archives from strangers: list, check and read zips and tars within limits; pack folders and tars into zips."""

@@ -1,4 +1,4 @@
-"""Files beside the photos that may say what they show: tables, index files, annotations."""
+"""Companions: files beside the photos that may hold their labels, such as tables, index files and annotations."""
 
 import re
 from pathlib import PurePosixPath
@@ -7,11 +7,11 @@ from pawprint.archives.limits import LARGEST_NOTE, LARGEST_TABLE
 from pawprint.archives.members import is_litter, suffix_of
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json"})
-"""One file may speak of every photo, and hold the photos of a whole dataset (Parquet)."""
+"""Tables: one may describe every photo, or even contain the photos of a whole dataset (Parquet)."""
 NOTE_SUFFIXES = frozenset({".txt", ".cls", ".xml", ".yaml", ".yml", ".mat", ".xlsx", ".xls", ".names", ".lst", ".tab"})
 COMPANION_SUFFIXES = TABLE_SUFFIXES | NOTE_SUFFIXES
 
-# Written for people: no reader looks into them, and a folder packs to the same bytes with or without them.
+# Documentation for people, which no reader opens. Without it, a folder still packs to the same bytes after an edit.
 FOR_PEOPLE = re.compile(
     r"(read.?me|licen[cs]e|copying|notice|notes?|changelog|changes|authors|citation|cite|about|requirements)\b.*",
     re.IGNORECASE | re.DOTALL,
@@ -19,7 +19,7 @@ FOR_PEOPLE = re.compile(
 
 
 def is_companion(member: str) -> bool:
-    """Return whether a member may say something of the photos, judging by its name.
+    """Return whether a member may describe the photos, judging by its name.
 
     >>> is_companion("train.csv"), is_companion("README.txt"), is_companion("cats/1.jpg"), is_companion(".x/a.csv")
     (True, False, False, False)
@@ -30,5 +30,5 @@ def is_companion(member: str) -> bool:
 
 
 def largest_companion(member: str) -> int:
-    """Return how many bytes of a companion are read at most."""
+    """Return the largest size, in bytes, at which a companion is read."""
     return LARGEST_TABLE if suffix_of(member) in TABLE_SUFFIXES else LARGEST_NOTE

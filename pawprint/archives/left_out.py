@@ -1,19 +1,19 @@
-"""What is left out of an archive or a folder: how many for which reason, and the first names of each."""
+"""What is left out of an archive or a folder: the number of files for each reason, and the first names."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from pawprint.archives.limits import NAMES_KEPT
 
-NAMES_TOLD = 3
+NAMES_SHOWN = 3
 
 
 class LeftOut(Counter[str]):
-    r"""Counts members by reason, and remembers the first names of each.
+    r"""Count members by reason, and keep the first names of each.
 
     Attributes:
-        names: By reason, up to `NAMES_KEPT` names in the order they came; bytes that are no text in a name are
-            written as `\udcff`, since the names go into the manifest.
+        names: Up to `NAMES_KEPT` names for each reason, in order of arrival. Bytes that are not text are written as
+            `\udcff`, because the names go into the manifest.
     """
 
     def __init__(self) -> None:
@@ -28,30 +28,30 @@ class LeftOut(Counter[str]):
             kept.append(member.encode("utf-8", "backslashreplace").decode())
 
     def merge(self, other: "LeftOut") -> None:
-        """Count what another archive left out, too."""
+        """Add the counts and names of another archive."""
         self.update(other)
         for reason, names in other.names.items():
             kept = self.names.setdefault(reason, [])
             kept += names[: NAMES_KEPT - len(kept)]
 
 
-def tell_left_out(counts: Mapping[str, int], names: Mapping[str, Iterable[str]]) -> list[str]:
-    r"""Say what was left out, a line a reason, with the first three names.
+def format_left_out(counts: Mapping[str, int], names: Mapping[str, Iterable[str]]) -> list[str]:
+    r"""Return one line for each reason, with the first names.
 
-    >>> tell_left_out({"encrypted": 4}, {"encrypted": ["cats/1.jpg", "cats/2\n.jpg"]})
+    >>> format_left_out({"encrypted": 4}, {"encrypted": ["cats/1.jpg", "cats/2\n.jpg"]})
     ['4 × encrypted: cats/1.jpg, cats/2?.jpg, …']
     """
     lines = []
     for reason, number in sorted(counts.items()):
-        told = [printable(name) for name in list(names.get(reason, ()))[:NAMES_TOLD]]
-        if told and number > len(told):
-            told.append("…")
-        lines.append(f"{number} × {reason}: {', '.join(told)}" if told else f"{number} × {reason}")
+        shown = [printable(name) for name in list(names.get(reason, ()))[:NAMES_SHOWN]]
+        if shown and number > len(shown):
+            shown.append("…")
+        lines.append(f"{number} × {reason}: {', '.join(shown)}" if shown else f"{number} × {reason}")
     return lines
 
 
 def printable(name: str, length: int = 80) -> str:
-    """Show a name that a stranger chose without letting it draw on the terminal; a long one without its middle."""
+    """Return a name from a stranger without control characters; a long name is shortened in the middle."""
     text = "".join(sign if sign.isprintable() else "?" for sign in name)
     end = min(29, length // 2)
     return text if len(text) <= length else f"{text[: length - end - 1]}…{text[-end:]}"

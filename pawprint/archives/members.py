@@ -1,4 +1,4 @@
-"""What a member of an archive or a folder is by its name: a photo, something else, or one that is not taken."""
+"""What a member of an archive or a folder is, judging by its name: a photo, another file, or an unsafe name."""
 
 import re
 from posixpath import splitext
@@ -16,7 +16,7 @@ ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".txz", ".tar.
 
 NO_PHOTO = "not a photo"
 UNLABELLED = "no class in its folder or name"
-"""Why a photo is of no use for training; one that a model is to label may be so."""
+"""Why a photo cannot be used for training; predict takes such photos."""
 
 DRIVE = re.compile(r"[A-Za-z]:/")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -24,7 +24,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def reason_to_ignore(member: str) -> str | None:
-    """Return why a member is no photo of ours, or None when it is one, judging by its name.
+    """Return why a member is not one of our photos, or None if it is one, judging by its name.
 
     >>> reason_to_ignore("cats/_DS_Store"), reason_to_ignore("cats/notes.txt"), reason_to_ignore("cats/1.JPG")
     ('system file', 'not a photo', None)
@@ -37,7 +37,7 @@ def reason_to_ignore(member: str) -> str | None:
 
 
 def is_litter(member: str) -> bool:
-    """Return whether a system or a program left a file there: hidden ones, copies for previews, what was deleted.
+    """Return whether a system or a program left a file there: hidden files, previews, deleted files.
 
     >>> is_litter("cats/@eaDir/1.jpg/thumb.jpg"), is_litter("cats/Thumbs.db"), is_litter("./cats/1.jpg")
     (True, True, False)
@@ -49,7 +49,7 @@ def is_litter(member: str) -> bool:
 
 
 def suffix_of(member: str) -> str:
-    """Return a member's suffix in small letters, with its dot; a string alone, as archives may hold a million of them.
+    """Return a member's suffix in lower case, with its dot. Uses plain strings: an archive may hold a million members.
 
     >>> suffix_of("cats.old/1.JPG"), suffix_of("cats.old/1"), suffix_of("cats/.jpg")
     ('.jpg', '', '')
@@ -58,7 +58,7 @@ def suffix_of(member: str) -> str:
 
 
 def may_be_photo(member: str) -> bool:
-    """Return whether a file that is no photo by its name may be one by its content.
+    """Return whether a file without a photo's name may be a photo by its content.
 
     >>> may_be_photo("cats/1"), may_be_photo("cats/1.jpg_large"), may_be_photo("cats/1.JPG?w=800")
     (True, True, True)
@@ -69,10 +69,10 @@ def may_be_photo(member: str) -> bool:
 
 
 def reason_unsafe(member: str) -> str | None:
-    r"""Return why a member's name is not taken, wherever it might be written or shown, or None.
+    r"""Return why a member's name is unsafe to write or show, or None.
 
-    Nothing is ever unpacked, so such a name could do no harm here; but whoever gave it meant some, or the archive is
-    not what it seems.
+    Nothing is ever unpacked to disk, so such a name could do no harm here. But its author meant harm, or the archive
+    is not what it seems.
 
     >>> reason_unsafe("../cats/1.jpg"), reason_unsafe("C:\\cats\\1.jpg"), reason_unsafe("cats/1.jpg")
     ('a path that leads out of the archive', 'a path that leads out of the archive', None)

@@ -1,4 +1,4 @@
-"""Words that folders and files are called by, and what they say: a split, a container, a mask, a camera, a person."""
+"""Words in the names of folders, files and columns, by meaning: a split, a container, a mask, a camera, a person."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -13,13 +13,13 @@ SPLIT_WORDS = {
     "dev": "validation",
 }
 ONLY_BESIDE_TRAIN = _words("evaluation eval holdout dev")
-"""Words that name a split only where another folder names the one for training."""
+"""Words that name a split only if another folder is named as the training split."""
 
 SPLIT_FILLERS = _words(
     "set sets data dataset image images img imgs photo photos picture pictures pic pics folder dir file files split "
     "subset jpg jpeg png the of for ds raw public private"
 )
-"""Words that add nothing to that of a split: `train_images`, `TrainingSet`, `PublicTest`."""
+"""Words that add nothing to the word for a split: `train_images`, `TrainingSet`, `PublicTest`."""
 
 CONTAINER_WORDS = _words(
     "image images im img imgs data dataset datasets photo photos picture pictures pic pics jpg jpeg jpegs png pngs bmp "
@@ -35,14 +35,14 @@ STRAYS = _words(
     "example examples sample samples demo demos pred predict prediction predictions unlabeled unlabelled unsup "
     "unsupervised"
 )
-"""Names under which makers show or leave photos that have no class, beside the folders of classes."""
+"""Names of folders, beside the class folders, in which dataset authors put photos without a class."""
 
 OTHER_PICTURES = _words(
     "mask masks trimap trimaps annotation annotations depth depths segmentation segmentations seg groundtruth gt "
     "saliency heatmap heatmaps boundary boundaries contour contours edge edges alpha alphas matte mattes normals flow "
     "label labels overlay overlays"
 )
-"""Words of folders with a maker's pictures of the photos: only where files of the same stems lie beside."""
+"""Names of folders with pictures derived from the photos, if they hold files with the same stems."""
 
 PEOPLE_WORDS = _words(
     "patient pat person people subject subj sub user participant volunteer individual speaker actor donor case"
@@ -56,7 +56,7 @@ LABEL_WORDS = _words(
     "label labels class classes classid category categories target species breed genus dx diagnosis disease emotion "
     "expression type kind tag grade stage"
 )
-"""Words of columns that are there to tell the classes."""
+"""Names of columns that hold the classes."""
 
 CAMERA_WORDS = _words(
     "img image images dsc dscn dscf dcim pxl mvimg photo photos pic pics picture pictures p scan screenshot screen "
@@ -64,7 +64,7 @@ CAMERA_WORDS = _words(
     "received snapchat dji gopr gopro gx insta download downloads oip thumb sample example crop pexels unsplash "
     "pixabay flickr shutterstock istock getty gettyimages google bing baidu isic"
 )
-"""What cameras, phones, programs and web sites put before the number of a photo: never a class."""
+"""What cameras, phones, programs and web sites put before a photo's number; never a class."""
 
 KNOWN_SUFFIXES = _words(
     ".csv .tsv .parquet .jsonl .ndjson .json .txt .cls .xml .yaml .yml .mat .xlsx .xls .names .lst .tab .md .rst .pdf "
@@ -73,7 +73,7 @@ KNOWN_SUFFIXES = _words(
     ".tfrecord .record .db .sqlite .dcm .nii .svg .psd .ai .eps .dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .aae .xmp .thm "
     ".heic .heif .gz .bz2 .xz .bib .tex .url .lnk .exe .dll .so"
 )
-"""Of files that are no photos: the first bytes of any other file are looked at."""
+"""Suffixes of files that are not photos; for any other suffix the first bytes of the file decide."""
 
 LITTER_FILES = _words("_ds_store thumbs.db desktop.ini")
 LITTER_FOLDERS = _words("__macosx @eadir #recycle @recycle @recently-snapshot $recycle.bin lost+found") | {
@@ -81,4 +81,4 @@ LITTER_FOLDERS = _words("__macosx @eadir #recycle @recycle @recently-snapshot $r
     "network trash folder",
     "temporary items",
 }
-"""What systems and programs leave behind: never looked into."""
+"""Names that operating systems and programs leave behind; such files are never opened."""

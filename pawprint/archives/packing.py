@@ -1,4 +1,4 @@
-"""Zips read where they lie; folders and tars packed into a stored zip. Nothing is ever unpacked to disk."""
+"""Read zips where they are; pack folders and tars into an uncompressed zip. Nothing is ever unpacked to disk."""
 
 import os
 import shutil
@@ -17,14 +17,14 @@ from pawprint.archives.tars import TAR_ERRORS, decode_tar_names, member_name, op
 from pawprint.archives.zips import UnreadableMemberError, judge_members, list_zip, open_zip, read_member, warn_of_names
 from pawprint.base.errors import UserError
 
-FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
+FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can store
 
 
 def check_whole(path: Path) -> None:
     """Check that a file is a zip with its directory, or a tar that can be read to its end.
 
     Raises:
-        UserError: Something else, or cut short.
+        UserError: It is another kind of file, or it is incomplete.
     """
     kind = archive_kind(path)
     if kind == "zip":
@@ -41,7 +41,7 @@ def check_whole(path: Path) -> None:
 
 
 def check_members(path: Path) -> None:
-    """Check every member of a zip against its checksum; a tar has been read to its end by `check_whole`.
+    """Check every member of a zip against its checksum; `check_whole` has already read a tar to its end.
 
     Raises:
         UserError: A member is damaged.
@@ -57,19 +57,19 @@ def check_members(path: Path) -> None:
 
 
 def list_folder(folder: Path) -> tuple[list[str], LeftOut]:
-    """Return the photos under a folder as relative names with `/`, and how many other files for which reason.
+    """Return the photos under a folder as relative names with `/`, and the number of other files by reason.
 
-    Linked folders are not followed, as they may lead round in circles.
+    Linked folders are not followed: they may form a loop.
 
     Raises:
-        UserError: A folder cannot be read: what lies in it would be missing without a word.
+        UserError: A folder cannot be read. Skipping it would lose its photos silently.
     """
     photos, _, left_out = sort_folder(folder)
     return photos, left_out
 
 
 def sort_folder(folder: Path) -> tuple[list[str], list[str], LeftOut]:
-    """Return the photos and the companions under a folder, each sorted, and what is left out, as `list_folder` does."""
+    """Return the photos and the companions under a folder, both sorted, and what is left out; see `list_folder`."""
     photos: list[str] = []
     companions: list[str] = []
     left_out = LeftOut()
@@ -89,16 +89,16 @@ def sort_folder(folder: Path) -> tuple[list[str], list[str], LeftOut]:
 
 
 def pack_folder(folder: Path, path: Path) -> LeftOut:
-    """Pack the photos of a folder, and what lies beside them to say what they show, into a stored zip.
+    """Pack the photos of a folder and their companions into an uncompressed zip.
 
-    The same files give the same bytes, on any machine.
+    The same files give the same bytes on every machine.
 
     Args:
-        folder: Where the photos lie.
+        folder: The folder with the photos.
         path: The zip to write.
 
     Returns:
-        How many files were ignored, by reason.
+        The number of files left out, by reason.
     """
     photos, companions, ignored = sort_folder(folder)
     names = sorted([*photos, *companions])
@@ -112,20 +112,20 @@ def pack_folder(folder: Path, path: Path) -> LeftOut:
 
 
 def pack_tar(tar: Path, path: Path) -> LeftOut:
-    """Pack the photos of a tar and their companions, compressed or not, into a stored zip with sorted names.
+    """Pack the photos of a tar and their companions into an uncompressed zip with sorted names.
 
-    A compressed tar can only be read from end to end, so its photos go, in the order they come, through a
-    temporary file beside the zip. Links, devices and names that lead out of the archive are left out.
+    A compressed tar can only be read from start to end, so its photos first go, unsorted, into a temporary file beside
+    the zip. Links, devices and names that lead out of the archive are left out.
 
     Args:
         tar: A tar, plain or compressed with gzip, xz or bzip2.
         path: The zip to write.
 
     Returns:
-        How many members were ignored, by reason.
+        The number of members left out, by reason.
 
     Raises:
-        UserError: The tar is damaged or cut short.
+        UserError: The tar is damaged or incomplete.
     """
     ignored = LeftOut()
     where: dict[str, tuple[int, int]] = {}
@@ -146,11 +146,11 @@ def pack_tar(tar: Path, path: Path) -> LeftOut:
                         ignored.add(reason, name)
                         continue
                     if name in where:
-                        ignored.add("a name given twice", name)  # the last counts, as tar does
+                        ignored.add("a name given twice", name)  # the last one counts, as in tar
                     where[name] = (spool.tell(), len(data))
                     spool.write(data)
         except TAR_ERRORS as error:
-            if isinstance(error, OSError) and error.errno is not None:  # the disk's, not a decompressor's
+            if isinstance(error, OSError) and error.errno is not None:  # an error of the disk, not of a decompressor
                 raise
             raise UserError(f"{tar} is damaged or cut short ({error}); get it again") from error
 
@@ -167,7 +167,7 @@ def pack_tar(tar: Path, path: Path) -> LeftOut:
 
 
 def _decode_names(where: dict[str, tuple[int, int]], tar: Path, ignored: LeftOut) -> dict[str, tuple[int, int]]:
-    """Return what is packed by the names that are packed, those that are not UTF-8 decoded and judged."""
+    """Return the packed members by their final names: names that are not UTF-8 are decoded and checked."""
     decoded, doubt = decode_tar_names(where)
     if doubt:
         warn_of_names(tar, doubt)
@@ -182,7 +182,7 @@ def _decode_names(where: dict[str, tuple[int, int]], tar: Path, ignored: LeftOut
 
 
 def pack_files(path: Path, files: Iterable[tuple[str, Path]]) -> None:
-    """Pack files of any size, each with its name there, into a stored zip: the same give the same bytes."""
+    """Pack files of any size into an uncompressed zip, each under its given name: same files, same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, file in files:
             member = fixed_member(name)
@@ -198,10 +198,10 @@ def _pack(path: Path, photos: Iterable[tuple[str, bytes]]) -> None:
 
 
 def fixed_member(name: str) -> zipfile.ZipInfo:
-    """Return the entry of a zip's member that is the same on every machine, whenever it is written."""
+    """Return a zip entry that is the same on every machine and at any time."""
     member = zipfile.ZipInfo(name, FIXED_DATE)
     member.external_attr = 0o644 << 16
-    member.create_system = 3  # else Windows would write other bytes
+    member.create_system = 3  # otherwise Windows would write other bytes
     return member
 
 
@@ -218,7 +218,7 @@ def _read(path: Path) -> bytes:
 
 def _refuse(error: OSError) -> NoReturn:
     raise UserError(
-        f"{error.filename} cannot be read ({error.strerror}); mend its permissions or leave it out"
+        f"{error.filename} cannot be read ({error.strerror}); change its permissions or leave it out"
     ) from error
 
 

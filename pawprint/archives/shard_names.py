@@ -1,4 +1,4 @@
-"""Shards of a training set (Parquet, WebDataset), told by the names of the files."""
+"""Recognise the shards of a training set (Parquet, WebDataset) by their file names."""
 
 import re
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ NAMES_FILE = re.compile(
     r"|dataset|dataset_infos?|readme|species|breeds)\d*\.(txt|csv|tsv|json|ya?ml|names|md)",
     re.IGNORECASE,
 )
-"""Files that may name the classes."""
+"""Files that may contain the class names."""
 LARGEST_NAMES_FILE = 2**20
 
 
 def find_shards(names: Iterable[str]) -> str | None:
-    """Return "parquet" or "webdataset" where these are the files of a set without loose photos, else None.
+    """Return "parquet" or "webdataset" if the files are those of a sharded set without loose photos, else None.
 
     >>> find_shards(["data/train-00000-of-00001.parquet", "README.md"]), find_shards(["pets-000000.tar", "sizes.json"])
     ('parquet', 'webdataset')
@@ -34,6 +34,6 @@ def find_shards(names: Iterable[str]) -> str | None:
 
 
 def is_shard_file(name: str, size: int) -> bool:
-    """Return whether a file of a sharded set is a shard, or a small one that may name the classes."""
+    """Return whether a file of a sharded set is a shard, or a small file that may contain the class names."""
     small = NAMES_FILE.fullmatch(PurePosixPath(name).name) is not None and size <= LARGEST_NAMES_FILE
     return PurePosixPath(name).suffix.lower() == ".parquet" or NUMBERED_TAR.fullmatch(name) is not None or small

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes."""
+"""Recognise the kind of a file by its first bytes."""
 
 import zipfile
 from pathlib import Path
@@ -21,7 +21,7 @@ MAGIC = (
 
 
 def starts_as_photo(head: bytes) -> bool:
-    r"""Return whether the first bytes (16 or more) are those of a photo of a kind that is decoded.
+    r"""Return whether the first bytes (16 or more) are those of a photo in a format that can be decoded.
 
     >>> starts_as_photo(b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0"), starts_as_photo(b"BM, said the text")
     (True, False)
@@ -46,7 +46,7 @@ def looks_like_html(head: bytes) -> bool:
 
 
 def starts_as_archive(head: bytes) -> bool:
-    r"""Return whether the first bytes are those of a zip or a compressed tar: whole, or cut short.
+    r"""Return whether the first bytes are those of a zip or a compressed tar, complete or not.
 
     >>> starts_as_archive(b"PK\x03\x04"), starts_as_archive(b"just some words")
     (True, False)
@@ -55,7 +55,7 @@ def starts_as_archive(head: bytes) -> bool:
 
 
 def describe_bytes(head: bytes) -> str:
-    """Say in words what the first bytes (some 64 or more) look like.
+    """Return a description of the first bytes (about 64 or more).
 
     >>> describe_bytes(b"<html><body>Sign in</body></html>"), describe_bytes(b"")
     ('an HTML page', 'an empty file')
@@ -73,7 +73,7 @@ def describe_bytes(head: bytes) -> str:
 
 
 def describe_file(path: Path) -> str:
-    """Say in words what a file looks like."""
+    """Return a description of a file's kind."""
     with path.open("rb") as file:
         return describe_bytes(file.read(256))
 
@@ -84,11 +84,11 @@ def archive_kind(path: Path) -> str | None:
         return "folder"
     with path.open("rb") as file:
         head = file.read(4)
-    # The tar comes before the looser zip test, which looks at a file's end: a tar whose last member is a zip
+    # is_tar comes before the looser zip test, which looks at the end of the file: a tar whose last member is a zip
     # would pass it.
     if head[:2] != b"PK" and is_tar(path):
         return "tar"
     try:
         return "zip" if zipfile.is_zipfile(path) else None
     except zipfile.BadZipFile:
-        return "zip"  # one of several disks, say: what is wrong with it is for the one who opens it to tell
+        return "zip"  # maybe one part of a split zip: the code that opens it reports what is wrong

@@ -1,4 +1,4 @@
-"""The suffix that a photo's first bytes ask for."""
+"""Choose a photo's suffix by its first bytes."""
 
 from pathlib import PurePosixPath
 
@@ -17,7 +17,7 @@ MAGIC = (
 
 
 def find_suffix(data: bytes, name: str = "") -> str | None:
-    r"""Return the suffix of a photo by its bytes, else by its name, or None where neither is a photo's.
+    r"""Return the suffix for a photo's bytes, else that of its name, or None if neither is a photo's.
 
     >>> find_suffix(b"\xff\xd8\xff\xe0", "1.png"), find_suffix(b"RIFF0000WEBPVP8 "), find_suffix(b"text", "1.txt")
     ('.jpg', '.webp', None)

@@ -1,8 +1,8 @@
-"""Tars from strangers, compressed or not, read once from start to end within bounds.
+"""Read tars from strangers, compressed or not, once from start to end and within limits.
 
 tarfile reads a header's long name and attributes whole, whatever size they claim, and follows a negative size
-backwards, round and round (CVE-2025-8194). So it is given a file that goes only forward, counts what it unpacks, and
-gives no more at once than a header needs.
+backwards in an endless loop (CVE-2025-8194). So it gets a file that only moves forward, counts the bytes it unpacks,
+and returns no more at once than a header needs.
 """
 
 import bz2
@@ -31,26 +31,26 @@ from pawprint.archives.name_encodings import decode_names
 
 TAR_ERRORS = (
     *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError),
-    *(ValueError, OverflowError, IndexError, RecursionError, MemoryError),  # tarfile's own, over forged numbers
+    *(ValueError, OverflowError, IndexError, RecursionError, MemoryError),  # raised by tarfile over forged numbers
 )
 
 
 class TarPhotos:
-    """The members of a tar in the order they come, and the bytes of the one that came last."""
+    """The members of a tar in their order, and the bytes of the most recent one."""
 
     def __init__(self, archive: tarfile.TarFile, source: "_ForwardFile") -> None:
         self._archive = archive
         self._source = source
 
     def __iter__(self) -> Iterator[tarfile.TarInfo]:
-        """Give each member but folders.
+        """Yield each member except folders.
 
         Raises:
-            one of TAR_ERRORS: The tar is damaged, cut short or a bomb.
+            one of TAR_ERRORS: The tar is damaged, incomplete or a bomb.
         """
         number = 0
         while (member := self._archive.next()) is not None:
-            self._archive.members = []  # type: ignore[attr-defined]  # tarfile keeps them for going back, which is never done here
+            self._archive.members = []  # type: ignore[attr-defined]  # kept only to seek back
             number += 1
             if number > MAX_MEMBERS:
                 raise tarfile.ReadError(f"it has more than {MAX_MEMBERS:,} members; make several of it")
@@ -58,7 +58,7 @@ class TarPhotos:
                 yield member
 
     def read(self, member: tarfile.TarInfo) -> bytes:
-        """Return the bytes of the member that came last; `reason_unpackable` has found nothing against it."""
+        """Return the bytes of the most recent member; call only if `reason_unpackable` returned None for it."""
         self._source.seek(member.offset_data)
         content = io.BytesIO()
         while content.tell() < member.size:
@@ -69,7 +69,7 @@ class TarPhotos:
         return content.getvalue()
 
     def copy(self, member: tarfile.TarInfo, path: Path) -> None:
-        """Write the member that came last to a file, piece by piece: a shard is larger than any photo."""
+        """Write the most recent member to a file, piece by piece: a shard is larger than any photo."""
         self._source.seek(member.offset_data)
         left = member.size
         with path.open("wb") as file:
@@ -86,17 +86,17 @@ def open_tar(path: Path) -> Iterator[TarPhotos]:
     """Open a tar: plain, or compressed with gzip, xz or bzip2.
 
     Raises:
-        one of TAR_ERRORS: It is none.
+        one of TAR_ERRORS: The file is not a tar.
     """
     with _unpack(path) as file:
         source = _ForwardFile(file, limit=MAX_RATIO * path.stat().st_size + TAR_RATIO_FROM)
-        # It asks for no more of a file than these three methods.
+        # tarfile uses only these three methods of the file.
         with tarfile.open(fileobj=cast("IO[bytes]", source), mode="r:", encoding="utf-8") as archive:
             yield TarPhotos(archive, source)
 
 
 def is_tar(path: Path) -> bool:
-    """Return whether a file begins as a tar does."""
+    """Return whether a file starts like a tar."""
     try:
         with open_tar(path):
             return True
@@ -105,18 +105,18 @@ def is_tar(path: Path) -> bool:
 
 
 def reason_unpackable(member: tarfile.TarInfo, *, largest: int = LARGEST_PHOTO) -> str | None:
-    """Return why a member is left out whatever its name says it is, or None."""
+    """Return why a member is left out regardless of its suffix, or None."""
     # Sparse: a few bytes that claim to be many, which photos never are.
     if member.issparse() or not member.isreg():
         return "a link or a device"
-    # A name that is not UTF-8 is judged when its encoding is found, which takes the others' names.
+    # A name that is not UTF-8 is checked once it is decoded, which needs the names of all members.
     if not is_undecoded(member.name) and (reason := reason_unsafe(member.name)):
         return reason
     return f"larger than {mebibytes(largest)}" if member.size > largest else None
 
 
 def member_name(member: tarfile.TarInfo) -> str:
-    """Return a member's name without the `./` that tar is often given.
+    """Return a member's name without the `./` at the start that tar often writes.
 
     >>> member_name(tarfile.TarInfo("./cats/1.jpg"))
     'cats/1.jpg'
@@ -125,7 +125,7 @@ def member_name(member: tarfile.TarInfo) -> str:
 
 
 def is_undecoded(name: str) -> bool:
-    r"""Return whether a name is not UTF-8, as tarfile hands it on.
+    r"""Return whether tarfile could not decode a name as UTF-8.
 
     >>> is_undecoded("Löwen/1.jpg"), is_undecoded("L\udcf6wen/1.jpg")
     (False, True)
@@ -134,7 +134,7 @@ def is_undecoded(name: str) -> bool:
 
 
 def decode_tar_names(names: Iterable[str]) -> tuple[dict[str, str], str]:
-    r"""Return each name that is not UTF-8 with what it most probably says, and what was guessed ("" where sure).
+    r"""Return the most probable text of each name that is not UTF-8, and the guessed code page ("" if sure).
 
     >>> decode_tar_names(["L\udcf6wen/1.jpg", "V\udcf6gel/1.jpg", "dogs/1.jpg"])[0]["L\udcf6wen/1.jpg"]
     'Löwen/1.jpg'
@@ -145,7 +145,7 @@ def decode_tar_names(names: Iterable[str]) -> tuple[dict[str, str], str]:
 
 
 class _ForwardFile:
-    """What tarfile reads: forward only, and no more than the limits."""
+    """The file given to tarfile: forward only, and within the limits."""
 
     def __init__(self, file: Any, *, limit: int) -> None:
         self._file = file
@@ -169,7 +169,7 @@ class _ForwardFile:
         if position < self._position:
             raise tarfile.ReadError("a header that leads back to what was read")
         if self._plain:
-            self._position = self._file.seek(position)  # beyond the end, too: the next read notices
+            self._position = self._file.seek(position)  # may pass the end of the file; the next read notices
             return
         while self._position < position:
             if not self.read(min(READ_SIZE, position - self._position)):
@@ -177,7 +177,7 @@ class _ForwardFile:
 
 
 class _Xz(io.RawIOBase):
-    """An xz file unpacked within a limit of memory, which lzma's own file object does not know."""
+    """An xz file unpacked within a memory limit, which lzma's own file object does not offer."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
@@ -189,7 +189,7 @@ class _Xz(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         while True:
             data = b""
-            if self._decompressor.eof:  # several streams one after the other are one file; zeros may lie between
+            if self._decompressor.eof:  # one file may hold several streams in a row, with zeros between them
                 data = self._decompressor.unused_data.lstrip(b"\0") or self._file.read(READ_SIZE).lstrip(b"\0")
                 if not data:
                     return 0

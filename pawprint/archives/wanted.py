@@ -1,4 +1,4 @@
-"""What is brought from a bucket or the Hub: photos, what speaks of them, and shards that hold them."""
+"""Choose the files to fetch from a bucket or the Hub: photos, their companions, and shards that contain photos."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -11,12 +11,13 @@ from pawprint.archives.shard_names import find_shards, is_shard_file
 
 
 def sort_files(sizes: Mapping[str, int]) -> tuple[list[str], LeftOut]:
-    """Return the files worth fetching, sorted by name, and what is left out.
+    """Return the files to fetch, sorted by name, and what is left out.
 
-    What has no suffix, or a photo's with more behind it, is fetched too: only its content says whether it is a photo.
+    Files without a suffix, or with more characters after a photo's suffix, are fetched too: only their content shows
+    whether they are photos.
 
     Args:
-        sizes: Bytes of every file by name.
+        sizes: The bytes of every file, by name.
 
     >>> sort_files({"cats/1.jpg": 9, "cats/2": 9, "labels.csv": 9, "more.zip": 9, "model.bin": 9})
     (['cats/1.jpg', 'cats/2', 'labels.csv'], LeftOut({'not a photo': 1, 'archive within the archive': 1}))
@@ -44,6 +45,6 @@ def _reason_to_leave(name: str, size: int, *, sharded: bool) -> str | None:
 
 
 def _may_be_photo(name: str) -> bool:
-    """Return whether a file is fetched to be looked into: `cats/1`, `cats/1.jpg_large`, but no `model.bin`."""
+    """Return whether a file is fetched for a look at its content: `cats/1`, `cats/1.jpg_large`, but not `model.bin`."""
     suffix = PurePosixPath(name).suffix.lower()
     return may_be_photo(name) and (not suffix or suffix.startswith(PHOTO_SUFFIXES))

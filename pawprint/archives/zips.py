@@ -1,4 +1,4 @@
-"""Zips from strangers: listed within bounds, each member judged before it is read, and read within bounds."""
+"""Read zips from strangers: list within limits, check each member before reading it, read within limits."""
 
 import io
 import logging
@@ -28,33 +28,33 @@ from pawprint.base.errors import UserError
 LOG = logging.getLogger(__name__)
 
 READABLE_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""Those of which zipfile unpacks no more than it is asked for: of bzip2, 300 bytes become 256 MB at once."""
+"""Compression methods that zipfile unpacks only as far as asked; with bzip2, 300 bytes become 256 MB at once."""
 UTF8_NAME = 0x800
 """The flag of a member whose name is UTF-8 (APPNOTE 4.4.4)."""
 UNICODE_PATH = 0x7075
-"""The field that holds the name in UTF-8 beside that in a code page (APPNOTE 4.6.9)."""
+"""The extra field with the name in UTF-8, beside the name in a code page (APPNOTE 4.6.9)."""
 LOCAL_HEADER = 30
 """Bytes of a member's own header before its name (APPNOTE 4.3.7)."""
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, KeyError, struct.error),
     *(NotImplementedError, RuntimeError, ValueError, MemoryError, OverflowError),
 )
-"""What zipfile and its decompressors raise over bytes that are not as they should be."""
+"""What zipfile and its decompressors raise over damaged or forged bytes."""
 
 
 class UnreadableMemberError(Exception):
-    """One photo cannot be had out of its archive: damaged, or not what the directory says."""
+    """A photo cannot be read from its archive: it is damaged, or differs from its entry in the directory."""
 
 
 class _TooLargeError(Exception):
-    """A zip's directory lists or takes more than is read."""
+    """A zip's directory lists more members, or takes more bytes, than the limits allow."""
 
 
 class _Bounded(io.BufferedReader):
-    """A zip's file that does not give zipfile a directory of any size.
+    """The file of a zip that refuses to give zipfile a directory larger than the limits.
 
-    zipfile reads the directory in one piece, of the size that the zip claims, and makes an object for each signature
-    in it; the zip's own count of members is not what it goes by, so it is not what is looked at here.
+    zipfile reads the directory in one piece, of the size the zip claims, and makes an object for each signature in it.
+    It ignores the zip's own count of members, so that count is not checked here.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -69,10 +69,10 @@ class _Bounded(io.BufferedReader):
 
 
 class _Zip(zipfile.ZipFile):
-    """A zip whose names are read in their encoding, and that closes its file: zipfile does where it has opened it.
+    """A zip with decoded member names that closes its file; zipfile closes only files it opened itself.
 
     Attributes:
-        doubt: Which code page its names were read in, with an example, where that is a guess; else "".
+        doubt: The code page of the names, with an example, if it is a guess; else "".
     """
 
     def __init__(self, file: _Bounded) -> None:
@@ -81,10 +81,10 @@ class _Zip(zipfile.ZipFile):
         self.doubt = self._decode_names()
 
     def _decode_names(self) -> str:
-        """Give each member whose name does not say its encoding the name that it most probably has."""
+        """Give each member without the UTF-8 flag its most probable name."""
         unknown: dict[int, bytes] = {}
         for number, member in enumerate(self.filelist):
-            # zipfile has read them as cp437, which has a letter for each byte.
+            # zipfile has decoded them as cp437, which has a character for each byte.
             raw = member.orig_filename.partition("\0")[0].encode("cp437") if not member.flag_bits & UTF8_NAME else b""
             if raw.isascii():
                 continue
@@ -107,12 +107,12 @@ def open_zip(path: Path) -> _Zip:
     """Open a zip; only the directory at its end is read.
 
     Raises:
-        UserError: The file is no zip, or its directory is damaged or larger than the limits.
+        UserError: The file is not a zip, or its directory is damaged or exceeds the limits.
     """
     try:
         file = _Bounded(io.FileIO(path))
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); mend its permissions") from error
+        raise UserError(f"{path} cannot be read ({error.strerror}); change its permissions") from error
     try:
         return _Zip(file)
     except _TooLargeError as error:
@@ -125,12 +125,12 @@ def open_zip(path: Path) -> _Zip:
 
 
 def list_zip(path: Path) -> tuple[list[str], LeftOut]:
-    """Return the names of a zip's photos that can be read, and how many other members there are for which reason.
+    """Return the names of a zip's readable photos, and the number of other members by reason.
 
-    Only the directory at the end of the zip is read, and the first bytes of members whose names say nothing.
+    Reads only the directory at the end of the zip, and the first bytes of members whose names do not show their kind.
 
     Raises:
-        UserError: The file is no zip, or its directory is damaged or larger than the limits.
+        UserError: The file is not a zip, or its directory is damaged or exceeds the limits.
     """
     with open_zip(path) as archive:
         if archive.doubt:
@@ -139,13 +139,13 @@ def list_zip(path: Path) -> tuple[list[str], LeftOut]:
 
 
 def judge_members(archive: zipfile.ZipFile) -> tuple[list[str], LeftOut]:
-    """Return the names of the photos that can be read, sorted, and what is left out; companions are neither."""
+    """Return the names of the readable photos, sorted, and what is left out; companions are in neither."""
     photos, _, left_out = sort_members(archive)
     return photos, left_out
 
 
 def sort_members(archive: zipfile.ZipFile) -> tuple[list[str], list[str], LeftOut]:
-    """Return the photos and the companions that can be read, each sorted, and what is left out."""
+    """Return the readable photos and companions, each sorted, and what is left out."""
     members = archive.infolist()
     overlapping = _find_overlaps(members)
     photos: list[str] = []
@@ -153,7 +153,7 @@ def sort_members(archive: zipfile.ZipFile) -> tuple[list[str], list[str], LeftOu
     left_out = LeftOut()
     for member in members:
         name = member.filename
-        if name.endswith("/"):  # is_dir() trips over an empty name
+        if name.endswith("/"):  # is_dir() fails on an empty name
             continue
         companion = is_companion(name)
         unknown = may_be_photo(name)
@@ -162,7 +162,7 @@ def sort_members(archive: zipfile.ZipFile) -> tuple[list[str], list[str], LeftOu
             reason = "bytes shared with another member"
         largest = largest_companion(name) if companion else LARGEST_PHOTO
         reason = reason or _reason_unreadable(member, end=archive.start_dir, largest=largest)
-        # Of a name given twice the last one counts, as when it is unpacked.
+        # If a name occurs twice, the last member counts, as when unpacking.
         if reason is None and archive.NameToInfo[name] is not member:
             reason = "a name given twice"
         if unknown and (reason is not None or not starts_as_photo(_read_head(archive, member))):
@@ -175,15 +175,15 @@ def sort_members(archive: zipfile.ZipFile) -> tuple[list[str], list[str], LeftOu
 
 
 def read_member(archive: zipfile.ZipFile, name: str, *, largest: int | None = None) -> bytes:
-    """Read one member, piece by piece: what its header claims is not what memory is given to.
+    """Read one member, piece by piece, so that a forged size in its header cannot take memory.
 
     Args:
         archive: The zip.
-        name: The member's.
-        largest: Bytes that are read at most; None: those of a photo.
+        name: The name of the member.
+        largest: The most bytes to read; None: the limit for a photo.
 
     Raises:
-        UnreadableMemberError: It is damaged, or larger than that.
+        UnreadableMemberError: The member is damaged, or larger than that.
     """
     largest = LARGEST_PHOTO if largest is None else largest
     try:
@@ -200,13 +200,13 @@ def read_member(archive: zipfile.ZipFile, name: str, *, largest: int | None = No
 
 
 def _unicode_path(member: zipfile.ZipInfo) -> str | None:
-    """Return the name in UTF-8 that a member has beside the one in a code page, if it belongs to that one."""
+    """Return the UTF-8 name that a member has beside the one in a code page, if it belongs to that name."""
     raw = member.orig_filename.encode("cp437")
     extra = member.extra
     while len(extra) >= 4:
         kind, size = struct.unpack("<HH", extra[:4])
         field, extra = extra[4 : 4 + size], extra[4 + size :]
-        # A version, the checksum of the name that it was made for, and the name.
+        # The field holds a version, the checksum of the code-page name, and the UTF-8 name.
         if kind == UNICODE_PATH and field[:1] == b"\1" and field[1:5] == struct.pack("<L", zlib.crc32(raw)):
             try:
                 return field[5:].decode("utf-8") or None
@@ -217,7 +217,7 @@ def _unicode_path(member: zipfile.ZipInfo) -> str | None:
 
 @cache
 def warn_of_names(path: Path, doubt: str) -> None:
-    """Say, once a process, that an archive's names were read by a guess."""
+    """Warn, once in each process, that an archive's names were decoded by a guess."""
     LOG.warning(
         "photos: names in %s do not say their encoding and are read as %s; if that is wrong, give the folder itself, "
         "or pack it again with names in UTF-8 (7-Zip: -mcu=on)",
@@ -227,9 +227,9 @@ def warn_of_names(path: Path, doubt: str) -> None:
 
 
 def _find_overlaps(members: list[zipfile.ZipInfo]) -> set[int]:
-    """Return the offsets of members whose bytes are another's too, as in bombs that use the same bytes many times.
+    """Return the offsets of members that share bytes with another one, as in bombs that use the same bytes many times.
 
-    What a member takes at the least is its header, its name and its compressed bytes.
+    A member takes at least its header, its name and its compressed bytes.
     """
     overlapping = set()
     reach, owner = 0, -1

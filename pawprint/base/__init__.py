@@ -1,1 +1,1 @@
-"""What every room may use: errors, the cache folder, files, room on the disk, secrets, the machine. Knows no photos."""
+"""What every room may use: errors, the cache folder, files, disk space, secrets, the machine; nothing about photos."""

@@ -1,4 +1,4 @@
-"""The folder that downloads are shared in: `~/.cache/pawprint`, or the one that PAWPRINT_CACHE names."""
+"""The cache folder that all downloads share: `~/.cache/pawprint`, or the folder in PAWPRINT_CACHE."""
 
 import os
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from pawprint.base.files import hash_file
 
 
 def cache_folder() -> Path:
-    """Return the cache, made if it is not there.
+    """Return the cache folder; create it if needed.
 
     Raises:
-        UserError: It cannot be made.
+        UserError: The folder cannot be created.
     """
     folder = cache_location()
     try:
@@ -26,10 +26,10 @@ def cache_folder() -> Path:
 
 
 def cache_location() -> Path:
-    """Return where the cache is, whether or not it is there.
+    """Return the path of the cache folder, whether or not it exists.
 
     Raises:
-        UserError: It lies in the home of somebody who is not known here.
+        UserError: The path names the home folder of an unknown user.
     """
     given = os.environ.get("PAWPRINT_CACHE") or "~/.cache/pawprint"
     try:
@@ -41,13 +41,13 @@ def cache_location() -> Path:
 
 
 def keep_made(make: Callable[[Path], object]) -> tuple[Path, str]:
-    """Make a zip and keep it in the cache under its digest.
+    """Make a zip and keep it in the cache, named by its digest.
 
     Args:
-        make: Called with the path of the zip to write.
+        make: Called with the path where the zip is to be written.
 
     Returns:
-        Where the zip is, and its sha256.
+        The path of the zip, and its sha256.
     """
     with TemporaryDirectory(dir=cache_folder()) as folder:
         path = Path(folder, "made.zip")
@@ -60,5 +60,5 @@ def keep_made(make: Callable[[Path], object]) -> tuple[Path, str]:
 
 
 def made_path(sha256: str) -> Path:
-    """Return where the cache keeps, or would keep, a zip that was made here."""
+    """Return the path in the cache for a zip made on this machine; it may not exist yet."""
     return cache_folder() / "made" / f"{sha256}.zip"

@@ -1,11 +1,11 @@
-"""The project's folder, a file's digest, and times as manifests have them."""
+"""The project folder, the digest of a file, and times as the manifests write them."""
 
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-"""The folder with MLproject: of a checkout, or of MLflow's own clone."""
+"""The folder with MLproject: a checkout, or MLflow's own clone."""
 
 
 def hash_file(path: Path) -> str:
@@ -15,10 +15,10 @@ def hash_file(path: Path) -> str:
 
 
 def now() -> str:
-    """Return the time in UTC, to the second, as ISO 8601."""
+    """Return the current time in UTC as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def written_at(path: Path) -> str:
-    """Return when a file or folder was last written, in the same form."""
+    """Return when a file or folder was last written, in the same format as `now`."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")

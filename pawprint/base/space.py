@@ -1,4 +1,4 @@
-"""Room on the disk: looked for before long work, and said in plain words when it runs out all the same."""
+"""Free disk space: checked before long work, and explained in plain words when a disk is full."""
 
 import errno
 import os
@@ -11,19 +11,19 @@ from pawprint.base.errors import UserError, one_line
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FULL_WORDS = ("No space left on device", "Disk quota exceeded", "database or disk is full")
-"""How libraries say it (HDF5, SQLite) that raise errors of their own."""
+"""How libraries that raise their own errors (HDF5, SQLite) report a full disk."""
 MEND = "free some, or name folders on another disk in PAWPRINT_CACHE and TMPDIR"
 
 
 def check_space(what: str, needed: Mapping[Path, int]) -> None:
-    """Check that what is about to be written has room; folders on the same disk share its room.
+    """Check that there is room for the files about to be written; folders on the same disk share its free space.
 
     Args:
-        what: Is to be written, as the message begins: `the dataset`.
-        needed: Bytes by the folder they go to, which need not be there yet.
+        what: What is to be written; the message starts with it, such as `the dataset`.
+        needed: The bytes needed in each folder; a folder need not exist yet.
 
     Raises:
-        UserError: With the folder, what is needed and what is free.
+        UserError: Too little is free. The message names the folder, the bytes needed and the bytes free.
     """
     disks: dict[int, list[Path]] = {}
     for folder in needed:
@@ -33,17 +33,17 @@ def check_space(what: str, needed: Mapping[Path, int]) -> None:
         free = shutil.disk_usage(_find_parent(folders[0])).free
         if free < wanted:
             raise UserError(
-                f"{what} needs {tell_size(wanted)} in {' and '.join(map(str, folders))}, "
-                f"and {tell_size(free)} are free there; {MEND}"
+                f"{what} needs {format_size(wanted)} in {' and '.join(map(str, folders))}, "
+                f"and {format_size(free)} are free there; {MEND}"
             )
 
 
 def explain_full_disk(error: BaseException, *folders: Path) -> UserError | None:
-    """Return the message for an error that a full disk, or a full quota, has caused; None for any other.
+    """Return the message for an error caused by a full disk or a full quota; None for any other error.
 
     Args:
-        error: As it was raised, whatever it was wrapped in since.
-        folders: That may have been written to, beside the temporary folder and the one the error names.
+        error: The error as it was caught; its causes are searched too.
+        folders: Folders that may have been written to, besides the temporary folder and the one the error names.
     """
     for cause in _causes(error):
         if getattr(cause, "errno", None) not in FULL and not any(words in str(cause) for words in FULL_WORDS):
@@ -51,15 +51,15 @@ def explain_full_disk(error: BaseException, *folders: Path) -> UserError | None:
         named = [Path(cause.filename).parent] if isinstance(cause, OSError) and cause.filename else []
         places = dict.fromkeys(map(_find_parent, [*named, Path(tempfile.gettempdir()), *folders]))
         room = {place: shutil.disk_usage(place).free for place in places}
-        told = ", ".join(f"{tell_size(free)} are free in {place}" for place, free in sorted(room.items()))
-        return UserError(f"a disk is full ({_tell(cause)}); more is needed than there is: {told}; {MEND}")
+        space = ", ".join(f"{format_size(free)} are free in {place}" for place, free in sorted(room.items()))
+        return UserError(f"a disk is full ({_describe(cause)}); more is needed than there is: {space}; {MEND}")
     return None
 
 
-def tell_size(size: int) -> str:
-    """Say a number of bytes.
+def format_size(size: int) -> str:
+    """Return a number of bytes with a unit.
 
-    >>> tell_size(2_500_000), tell_size(999)
+    >>> format_size(2_500_000), format_size(999)
     ('2.5 MB', '999 bytes')
     """
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
@@ -74,14 +74,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _tell(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return one_line(text)[:200]
 
 
 def _find_parent(folder: Path) -> Path:
-    """Return the folder, or the nearest above it that is there."""
-    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would change the name that the person knows
+    """Return the folder if it exists, else its nearest existing parent."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would show another path than the user gave
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     return folder

@@ -1,1 +1,1 @@
-"""Photos made ready for a network: decode, choose, split, shards on disk, and their reader. Without TensorFlow."""
+"""Prepare photos for a network: decode, choose, split, write shards and read them. Without TensorFlow."""

@@ -1,4 +1,4 @@
-"""Photos decoded beside whatever uses them: a bounded number ahead, in order, so that memory stays flat."""
+"""Decode photos in the background: in order, a limited number ahead of their use, so that memory stays flat."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,17 @@ from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.photos.collection import Photo, PhotoCollection
 
 AHEAD = 3
-"""Batches that are decoded, or being decoded, while one is used."""
+"""Batches that are decoded, or being decoded, while one is in use."""
 
 
 @dataclass(frozen=True)
 class DecodedBatch:
-    """Some photos in a row.
+    """Consecutive photos, decoded.
 
     Attributes:
         photos: [n].
-        errors: [n] why a photo can't be read, "" where it can.
-        pixels: uint8 [k, side, side, 3] of those that can, in order.
+        errors: [n] why a photo cannot be read, "" if it can.
+        pixels: uint8 [k, side, side, 3] of the readable photos, in order.
     """
 
     photos: list[Photo]
@@ -33,7 +33,7 @@ class DecodedBatch:
     pixels: npt.NDArray[np.uint8]
 
     def spread(self, answers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return [n, m] with a row of NaN for each photo that can't be read, from [k, m] for the others."""
+        """Return [n, m]: the rows of `answers` ([k, m]) for readable photos, and a row of NaN for each other photo."""
         rows = np.full((len(self.photos), answers.shape[1]), np.nan, np.float32)
         rows[[not error for error in self.errors]] = answers
         return rows
@@ -48,18 +48,18 @@ def decode_ahead(
     decoding: Decoding = USUAL,
     workers: int | None = None,
 ) -> Iterator[DecodedBatch]:
-    """Yield photos decoded as everywhere in the project, each batch made while the caller works on the ones before.
+    """Yield decoded photos; batches are decoded while the caller works on earlier ones.
 
     Args:
-        collection: what they are read from.
-        photos: which, and in which order.
-        side: pixels of the squares.
+        collection: the collection to read from.
+        photos: the photos, in the order to decode.
+        side: side of the squares in pixels.
         batch_size: photos in a batch; the last may have fewer.
         decoding: how a photo becomes a square.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Raises:
-        UserError: a photo that is kept by reference is gone, or no longer what it was.
+        UserError: a photo kept by reference is missing or has changed.
     """
 
     def decode(photo: Photo) -> npt.NDArray[np.uint8] | str:
@@ -80,7 +80,7 @@ def decode_ahead(
             taken = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
             yield _collect(taken, side)
     finally:
-        pool.shutdown(cancel_futures=True)  # where the caller stops early, or a photo is gone
+        pool.shutdown(cancel_futures=True)  # in case the caller stops early, or a photo is missing
 
 
 def _collect(taken: list[tuple[Photo, Future[npt.NDArray[np.uint8] | str]]], side: int) -> DecodedBatch:

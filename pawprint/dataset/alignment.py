@@ -1,9 +1,9 @@
-"""Two photos laid on each other to a fraction of a pixel: what both show, on one grid.
+"""Align two photos to a fraction of a pixel: find the part that both show, on the same grid.
 
-Cropping and resizing move each edge of a picture on its own, so a box in each photo is all there is to find: four
-numbers. They start from the coarse match of `likeness` and are refined by least squares on the differences, with the
-gain and the offset of the brightness (Lucas and Kanade, 1981; Baker and Matthews, "Lucas-Kanade 20 Years On", 2004).
-What differs by much, such as a mask on a face, has little weight, so that the rest still falls into place.
+Cropping and resizing move each edge of a picture independently, so the unknown is a box in each photo: four numbers.
+They start from the coarse match of `likeness` and are refined by least squares on the differences, with a gain and an
+offset of the brightness (Lucas and Kanade, 1981; Baker and Matthews, "Lucas-Kanade 20 Years On", 2004). Large
+differences, such as a mask on a face, get little weight, so that the rest can still be aligned.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from PIL import Image
 from pawprint.dataset.likeness import Box
 
 _SIDES = ((64, 3), (128, 2))
-"""Sides in pixels of the grids refined on, and how often."""
-_GRID = 2**14
-"""Boxes are rounded to this part of a side: machines that add in another order then cut out the same pixels."""
-_MOST = 3.0
-"""Pixels that an edge may move at once."""
-_CALM = 0.02
-"""Pixels of movement below which nothing is gained by another round."""
+"""Sides in pixels of the grids to refine on, and the number of rounds on each."""
+_ROUNDING = 2**14
+"""Boxes are rounded to this fraction of a side, so that machines that add in another order cut out the same pixels."""
+_MAX_MOVE = 3.0
+"""Most pixels an edge may move in one round."""
+_MIN_MOVE = 0.02
+"""Pixels of movement below which another round gains nothing."""
 
 _Values = npt.NDArray[np.float64]
 
@@ -29,16 +29,16 @@ _Values = npt.NDArray[np.float64]
 def lay_on_each_other(
     one: Image.Image, other: Image.Image, boxes: tuple[Box, Box], finest: int
 ) -> tuple[Box, Box] | None:
-    """Return the boxes, in shares of the sides, that show the same part of two photos.
+    """Return the boxes, as shares of the sides, that show the same part of two photos.
 
     Args:
-        one: Gray, square.
-        other: The same, mirrored before where it is to be.
-        boxes: Where to begin.
-        finest: Side in pixels up to which the boxes are refined.
+        one: Grey, square.
+        other: Grey, square; already mirrored if the mirror image is to be compared.
+        boxes: The boxes to start with.
+        finest: Side in pixels of the finest grid to refine on.
 
     Returns:
-        A box of each, or None where the two slid off each other.
+        One box for each photo, or None if no common part is left.
     """
     first, second = boxes
     for side, rounds in _SIDES:
@@ -53,7 +53,7 @@ def lay_on_each_other(
             left, right = second[0] + moved[0] * width, second[2] + moved[1] * width
             top, bottom = second[1] + moved[2] * height, second[3] + moved[3] * height
             second = _round((left, top, right, bottom))
-            if np.abs(moved).max() < _CALM / side:
+            if np.abs(moved).max() < _MIN_MOVE / side:
                 break
     return _overlap(first, second)
 
@@ -67,7 +67,7 @@ def cut_out(image: Image.Image, box: Box, side: int) -> Image.Image:
 
 
 def _overlap(first: Box, second: Box) -> tuple[Box, Box]:
-    """Cut off each box what lies outside of its photo, and the same off the other."""
+    """Return two boxes cut to the part that lies inside both photos."""
     one, other = list(first), list(second)
     for low, high in ((0, 2), (1, 3)):
         scale = (other[high] - other[low]) / (one[high] - one[low])
@@ -79,12 +79,12 @@ def _overlap(first: Box, second: Box) -> tuple[Box, Box]:
 
 
 def _round(box: Sequence[float]) -> Box:
-    left, top, right, bottom = (round(edge * _GRID) / _GRID for edge in box)
+    left, top, right, bottom = (round(edge * _ROUNDING) / _ROUNDING for edge in box)
     return left, top, right, bottom
 
 
 def _find_movement(one: Image.Image, other: Image.Image) -> _Values:
-    """Return how far the other's left, right, top and bottom edge must move, in shares of its box."""
+    """Return how far the other's left, right, top and bottom edge must move, as shares of its box."""
     target, source = np.asarray(one, np.float64), np.asarray(other, np.float64)
     side = len(source)
     along = (np.arange(side) + 0.5) / side
@@ -105,13 +105,14 @@ def _find_movement(one: Image.Image, other: Image.Image) -> _Values:
     errors = np.abs(target.ravel() - gain * source.ravel() - offset)
     weights = 1 / (1 + (errors / (3 * np.median(errors) + 2)) ** 2)
     weighted = columns * weights
-    # Not by a matrix product: many threads on a few numbers take longer, and add in another order each.
+    # Not a matrix product: with so few numbers, many threads take longer, and each order of adding gives another
+    # result.
     system = np.einsum("ik,jk->ij", weighted, columns)
-    # Where a picture has no edges, a movement along it can't be seen: then there is none.
+    # Where a picture has no edges, a movement along it is invisible; it is then zero.
     system[range(4), range(4)] += 1e-3 * np.trace(system[:4, :4]) / 4 + 1e-6
     system[range(4, 6), range(4, 6)] += 1e-6
     solution = np.linalg.solve(system, np.einsum("ik,k->i", weighted, target.ravel()))
-    found: _Values = np.clip(solution[:4] / max(0.2, solution[4]), -_MOST / side, _MOST / side)
+    found: _Values = np.clip(solution[:4] / max(0.2, solution[4]), -_MAX_MOVE / side, _MAX_MOVE / side)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What each photo belongs to, and when it was taken, as `group` and `split_by_time` ask: attached to the candidates."""
+"""Attach to each candidate its group and the time it was taken, as `group` and `split_by_time` ask."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,9 @@ class Belongings:
         group: The parameter.
         split_by_time: The parameter.
         groups: The group of each photo that has one, by name.
-        texts: When each photo was taken, as it is written, by name.
+        texts: When each photo was taken, as written, by name.
         times: The same as numbers.
-        own_split: The splits that folders name, which time overrules.
+        own_split: The splits that folders name; time overrules them.
     """
 
     group: str = ""
@@ -31,7 +31,7 @@ class Belongings:
     own_split: tuple[str, ...] = ()
 
     def attach(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Return the candidates with their groups and times; a split that a folder names gives way to time."""
+        """Return the candidates with their groups and times; a folder's split is dropped if the split is by time."""
         return [
             replace(
                 c,
@@ -48,13 +48,13 @@ class Belongings:
         chosen: Mapping[str, Sequence[Candidate]],
         groups: Iterable[Iterable[str]],
     ) -> list[LeftOut]:
-        """Name the photos that their groups keep from being used (see `explain_group_left_out`)."""
+        """Return the photos that cannot be used because of their group (see `explain_group_left_out`)."""
         return explain_group_left_out(candidates, chosen, groups) if self.group else []
 
     def describe(
         self, candidates: Sequence[Candidate], chosen: Mapping[str, Sequence[Candidate]], left_out: Sequence[LeftOut]
     ) -> list[str]:
-        """Say in whole sentences how groups and times divided the photos."""
+        """Return sentences on how groups and times divided the photos."""
         notes = []
         if self.group:
             notes.append(describe_groups(self.group, candidates))
@@ -71,7 +71,7 @@ class Belongings:
 
 
 def needs_exif(columns: Sequence[str], *, group: str, split_by_time: str) -> bool:
-    """Whether the two parameters ask for what only the photos themselves say."""
+    """Return whether either parameter needs data that only the photos' EXIF has."""
     return (group == BURST and BURST not in columns) or (split_by_time == EXIF and EXIF not in columns)
 
 
@@ -90,8 +90,8 @@ def find_belongings(
         columns: Names of the table's columns.
         group: A column, a regular expression or `burst`; "" for no groups.
         split_by_time: A column or `exif`; "" for no times.
-        taken: When and by what each photo was taken; None while no photo has been read, so that what only they can
-            say is left for later and a mistake in the rest is found at once.
+        taken: When and by what camera each photo was taken; None before photos are read: the rest is then checked
+            without it, so that errors show up early.
 
     Raises:
         UserError: See `read_groups`, `read_times` and `parse_times`.

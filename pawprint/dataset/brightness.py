@@ -1,4 +1,4 @@
-"""Pixels of more than 8 bits, scaled to 8: by the range that the file states, or that of the photos it is among."""
+"""Scale pixels of more than 8 bits to 8, by the range in the file or by that of the collection."""
 
 from collections.abc import Iterable
 
@@ -11,22 +11,24 @@ from pawprint.dataset.checksums import PNG_SIGNATURE
 from pawprint.dataset.decoding import Decoding, Range
 
 MAX_SAMPLE_VALUE = 281
-"""TIFF's tag for the largest value that pixels have. Cameras write the depth's, some programs the largest one used."""
+"""TIFF's tag for the largest pixel value. Cameras write the largest possible value, some programs the largest used."""
 
 WHITE_IS_ZERO = 0
-"""What TIFF's PhotometricInterpretation says of X-rays and scans; Pillow heeds it for 8 bits only."""
+"""The value of TIFF's PhotometricInterpretation in X-rays and scans; Pillow applies it to 8 bits only."""
 
-NOT_READ = "floating-point pixels have no agreed brightness, and the training photos had none that would show it"
+NOT_READ = (
+    "floating-point pixels have no standard range of brightness, and no training photo has such pixels to show it"
+)
 
 
 def may_be_deep(data: bytes) -> bool:
-    r"""Return whether a file's first bytes leave room for a photo of more than 8 bits that states no range.
+    r"""Return whether, by its first bytes, a file may be a photo of more than 8 bits that states no range.
 
     >>> may_be_deep(b"II*\0"), may_be_deep(b"\xff\xd8\xff")
     (True, False)
     """
     if data.startswith(PNG_SIGNATURE):
-        return data[24:26] == b"\x10\0"  # 16 bits of grey; those of colour come as 8
+        return data[24:26] == b"\x10\0"  # 16 bits of grey; 16-bit colour is decoded as 8
     return data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
 
 
@@ -36,9 +38,9 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def stated_range(image: Image.Image) -> Range | None:
-    """Return the range that a photo's own file states, or None.
+    """Return the range stated in a photo's own file, or None.
 
-    PGM and JPEG 2000 state one that Pillow has heeded. PNG's sBIT states none: it is about values that are scaled.
+    Pillow has already applied the range in PGM and JPEG 2000. PNG's sBIT is not a range: the values are already scaled.
     """
     if image.format in {"PPM", "JPEG2000"}:
         return (0, 65535)
@@ -51,40 +53,40 @@ def stated_range(image: Image.Image) -> Range | None:
 
 
 def choose_range(image: Image.Image, bands: Iterable[Image.Image], decoding: Decoding) -> Range | None:
-    """Return what is black and what is white in a deep photo, or None where that can't be known.
+    """Return the values for black and white in a deep photo, or None if they are unknown.
 
     Args:
-        image: it, opened.
-        bands: it again, whole or in bands, looked at only where nothing else tells.
-        decoding: what its collection says.
+        image: the opened photo.
+        bands: the same photo, whole or in bands; read only if nothing else gives the range.
+        decoding: the decoding of its collection.
     """
     if image.mode == "F":
         return decoding.floats
     if found := stated_range(image) or decoding.integers:
         return found
-    # 8-bit values in a file that has room for more are taken as what they are.
+    # If all values fit into 8 bits, they are 8-bit values in a larger format.
     return (0, 65535) if any(np.asarray(band).max(initial=0) > 255 for band in bands) else (0, 255)
 
 
 def scale_to_8_bits(band: Image.Image, limits: Range, *, inverted: bool) -> Image.Image:
-    """Return a band of a deep photo in mode L: what is below the range is black, above it white."""
+    """Return a band of a deep photo in mode L; values below the range become black, values above it white."""
     low, high = limits
     values = np.asarray(band)
-    if limits == (0, 65535):  # 257 of the values to each level, as PNG's specification has it
+    if limits == (0, 65535):  # 257 values to each level, as in PNG's specification
         grey = (values.astype(np.int64).clip(0, 65535) // 257).astype(np.uint8)
     else:
-        known = np.where(np.isnan(values), low, values).clip(low, high)  # no number: black
+        known = np.where(np.isnan(values), low, values).clip(low, high)  # not a number: black
         grey = np.rint((known - low) * (255 / (high - low))).astype(np.uint8)
     return Image.fromarray(255 - grey if inverted else grey)
 
 
 def is_inverted(image: Image.Image) -> bool:
-    """Return whether a deep photo's largest value is black."""
+    """Return whether a deep photo's largest value means black."""
     return isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO
 
 
 def measure_values(image: Image.Image) -> npt.NDArray[np.float64]:
-    """Return a deep photo's dark and bright end, float64 [2], without one pixel in a thousand at either."""
+    """Return a deep photo's darkest and brightest value, float64 [2], ignoring one pixel in a thousand at each end."""
     few = image.resize((min(image.width, 512), min(image.height, 512)), Image.Resampling.NEAREST)
     values = np.asarray(few).astype(np.float64)
     values = values[np.isfinite(values)]

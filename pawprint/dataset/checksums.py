@@ -1,10 +1,10 @@
-"""Whether a photo's bytes are those that were written, as far as its format says.
+"""Check a photo's bytes against the checksums in its own file, as far as its format has them.
 
-PNG has a CRC for each chunk, and Pillow looks at those before the pixels only (Pillow#5800): a flipped bit of the
-pixels would show as another picture. Each one is checked here, text and later frames included: which chunk was hit
-can't be known, and a text may hold the orientation. The Adler-32 within is not, as it covers bytes that the CRCs cover.
-TIFF's deflated strips have an Adler-32 each, which libtiff does not look at where a flipped bit makes a strip longer.
-JPEG, WebP, GIF, AVIF, HEIC, JPEG 2000, BMP and PPM have none over the pixels; within a zip there is the zip's own.
+PNG has a CRC for each chunk, but Pillow checks only those before the pixels (Pillow#5800), so a flipped bit in the
+pixels would show as another picture. Here every chunk is checked, texts and later frames included, because the damaged
+chunk is unknown and a text may hold the orientation. PNG's inner Adler-32 is not checked: the CRCs cover its bytes.
+TIFF's deflated strips have an Adler-32 each, which libtiff ignores if a flipped bit makes a strip longer. JPEG, WebP,
+GIF, AVIF, HEIC, JPEG 2000, BMP and PPM have no checksum over the pixels; inside a zip, the zip's own applies.
 """
 
 import math
@@ -22,14 +22,14 @@ from PIL.TiffImagePlugin import (
 )
 
 DEFLATED = frozenset({8, 32946})
-"""What TIFF's tag Compression says where strips are zlib's."""
+"""Values of TIFF's tag Compression for strips compressed by zlib."""
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _SLACK = 2**20
 
 
 def find_png_damage(data: bytes) -> str | None:
-    """Return what a PNG's own checksums say against it, or None; of another file, None.
+    """Return the checksum error of a PNG, or None; None for any other file.
 
     >>> chunk = (0).to_bytes(4) + b"IEND" + zlib.crc32(b"IEND").to_bytes(4)
     >>> find_png_damage(PNG_SIGNATURE + chunk), find_png_damage(PNG_SIGNATURE + chunk[:-1] + b"?")
@@ -54,11 +54,11 @@ def find_png_damage(data: bytes) -> str | None:
 
 
 def find_tiff_damage(data: bytes, image: Image.Image) -> str | None:
-    """Return what the checksums of a TIFF's deflated strips say against it, or None; of another file, None.
+    """Return the checksum error in a TIFF's deflated strips, or None; None for any other file.
 
     Args:
         data: the whole file.
-        image: it, opened.
+        image: the same file, opened.
     """
     if not isinstance(image, TiffImageFile) or image.tag_v2.get(COMPRESSION) not in DEFLATED:
         return None
@@ -66,7 +66,7 @@ def find_tiff_damage(data: bytes, image: Image.Image) -> str | None:
     offsets = tags.get(STRIPOFFSETS) or tags.get(TILEOFFSETS) or ()
     lengths = tags.get(STRIPBYTECOUNTS) or tags.get(TILEBYTECOUNTS) or ()
     pixels = image.width * image.height
-    left = _SLACK + 2 * math.ceil(pixels * sum(tags.get(BITSPERSAMPLE, (1,))) / 8)  # tiles reach over the edge
+    left = _SLACK + 2 * math.ceil(pixels * sum(tags.get(BITSPERSAMPLE, (1,))) / 8)  # tiles may extend over the edge
     for offset, length in zip(offsets, lengths, strict=False):
         strip = zlib.decompressobj()
         packed = data[offset : offset + length]

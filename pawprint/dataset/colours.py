@@ -1,4 +1,4 @@
-"""Any colours to sRGB: what is transparent laid on a ground that shows it, and colour profiles applied."""
+"""Convert any colours to sRGB: put transparent pixels on a visible background, and apply colour profiles."""
 
 import io
 from collections.abc import Iterable
@@ -8,22 +8,22 @@ import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
 VISIBLE = 32
-"""Alpha, of 255, from which a pixel is looked at."""
+"""Alpha, of 255, from which a pixel counts as visible."""
 NEARLY_WHITE = 224
-"""From which, in each of red, green and blue, a pixel is hard to see on white."""
+"""Level of red, green and blue from which a pixel is hard to see on white."""
 MOST = 0.95
-"""Share of a photo's visible pixels that are nearly white where it is laid on black."""
+"""Share of nearly white pixels, among the visible ones, from which a photo is put on black."""
 
 MAX_PROFILE_BYTES = 4 * 2**20
 """A printer's profile has half a megabyte, a large one two."""
 LIKE_SRGB = 4
-"""Levels, of 255, by which a profile may change colours that are sRGB and still be taken for sRGB, which it is not."""
+"""Levels, of 255: a profile that changes sRGB colours by at most this is treated as sRGB and not applied."""
 PROFILE_MODES = {"RGB ": "RGB", "CMYK": "CMYK", "GRAY": "L"}
-"""The colour spaces of profiles that are applied, and the modes of pixels they apply to."""
+"""The colour spaces of profiles that are applied, and the pixel modes they apply to."""
 
 
 def choose_ground(layers: Iterable[Image.Image]) -> str:
-    """Return what a photo with transparency is laid on: white, or black where on white nothing would be seen.
+    """Return the background for a photo with transparency: white, or black if nothing would be visible on white.
 
     Args:
         layers: the photo in RGBA, whole or in bands.
@@ -39,16 +39,16 @@ def choose_ground(layers: Iterable[Image.Image]) -> str:
 
 
 def lay_on(layer: Image.Image, ground: str) -> Image.Image:
-    """Return an RGBA layer on a ground, in RGB."""
+    """Return an RGBA layer on a background, in RGB."""
     return Image.alpha_composite(Image.new("RGBA", layer.size, ground), layer).convert("RGB")
 
 
 def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return an image of mode RGB or CMYK in sRGB, by its profile if it has one that applies."""
+    """Return an image of mode RGB or CMYK in sRGB, using its profile if it has a suitable one."""
     found = _build_transform(bytes(profile)) if profile and len(profile) <= MAX_PROFILE_BYTES else None
     if found is not None:
         mode, transform = found
-        if mode == "L" and image.mode == "RGB":  # a grey photo, of three equal channels by now
+        if mode == "L" and image.mode == "RGB":  # a grey photo, which has three equal channels by now
             return _apply(transform, image.getchannel(0))
         if mode == image.mode:
             return _apply(transform, image)
@@ -56,7 +56,7 @@ def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def takes_cmyk(profile: bytes | None) -> bool:
-    """Return whether a profile says what a photo's cyan, magenta, yellow and black look like."""
+    """Return whether a profile defines a photo's cyan, magenta, yellow and black."""
     found = _build_transform(bytes(profile)) if profile and len(profile) <= MAX_PROFILE_BYTES else None
     return found is not None and found[0] == "CMYK"
 
@@ -67,9 +67,9 @@ def _apply(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.I
 
 @lru_cache(maxsize=16)
 def _build_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform] | None:
-    """Return the mode that a profile applies to and the way to sRGB, or None: it is like sRGB, broken or another kind.
+    """Return the mode a profile applies to and its transform to sRGB; None if it equals sRGB, is broken or unsuitable.
 
-    A collection has few profiles, and building a transform takes as long as decoding a photo.
+    The result is cached: a collection has few profiles, and building a transform takes as long as decoding a photo.
     """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -1,8 +1,8 @@
-"""What becomes of near duplicates: what may be lost, what stays together, and what is only said.
+"""Decide what happens to near duplicates: which are left out, which stay together, and which are only reported.
 
-A photo is lost only where it is the same picture as another, and where keeping it would mislead: in training while a
-test folder holds it, or under a second label. Pictures of one scene are never lost; they stay on one side of the
-split, unless the maker's own folders put them on two.
+A photo is left out only if it is the same picture as another one and keeping it would mislead: in training while it is
+also in a test folder, or with two labels. Pictures of one scene are never left out; they stay on the same side of the
+split, unless the dataset's own folders separate them.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,23 +17,23 @@ _RANK = {"test": 0, "validation": 1}
 
 @dataclass(frozen=True)
 class Treatment:
-    """What is used, and how, once near duplicates are known."""
+    """The photos to use, and their groups, once near duplicates are known."""
 
     usable: list[Candidate]
     left_out: list[LeftOut]
     groups: list[frozenset[str]]
-    """What must not stand on two sides of the split."""
+    """Photos that must be on the same side of the split."""
     shared: list[frozenset[str]]
-    """Scenes that the maker's folders put on two sides, where they stay."""
+    """Scenes that the dataset's own folders put on two sides, where they stay."""
 
 
 def treat_near_duplicates(candidates: Sequence[Candidate], near: NearDuplicates, way: str) -> Treatment:
-    """Return what becomes of photos.
+    """Return what to do with the photos.
 
     Args:
-        candidates: What could be used.
-        near: What was found among them.
-        way: `group` (copies stay, on one side), `drop` (one copy stays) or `off` (none were looked for).
+        candidates: The photos that may be used.
+        near: The near duplicates among them.
+        way: `group` (copies stay, on one side), `drop` (one copy stays) or `off` (none are searched for).
     """
     usable, left_out = drop_conflicts(candidates, near.copies_of_one_hand())
     if way == "drop":
@@ -44,7 +44,7 @@ def treat_near_duplicates(candidates: Sequence[Candidate], near: NearDuplicates,
     shared = []
     for group in near.groups():
         if len({side[member] for member in group if member in side}) > 1:
-            # Only one picture on two sides is a leak. Which scenes a test shows is for its maker to say.
+            # Only the same picture on two sides is a leak. Which scenes a test shows is the dataset author's choice.
             parts = [copies for copies in near.copies() if copies <= group]
             groups += parts
             if group not in parts:
@@ -57,9 +57,9 @@ def treat_near_duplicates(candidates: Sequence[Candidate], near: NearDuplicates,
 def drop_conflicts(
     candidates: Sequence[Candidate], copies: Iterable[Collection[str]]
 ) -> tuple[list[Candidate], list[LeftOut]]:
-    """Leave out copies of one picture that stand under two labels, since nobody can say which one is right.
+    """Leave out copies of one picture with two labels, as the right label is unknown.
 
-    What a test folder holds stays there: a test set is used as its maker published it, and the report names the pair.
+    Copies in a test folder stay: a test set is used as published, and the report names the pair.
 
     Returns:
         The photos kept, in their order, and those left out with the reason, sorted by member name.
@@ -72,16 +72,16 @@ def drop_conflicts(
         if len(labels) > 1:
             for member in present:
                 if by_member[member].named_split != "test":
-                    reasons[member] = f"near duplicates stand under {' and '.join(labels)}"
+                    reasons[member] = f"near duplicates have the labels {' and '.join(labels)}"
     return _leave_out(candidates, reasons)
 
 
 def keep_one_copy(
     candidates: Sequence[Candidate], copies: Iterable[Collection[str]]
 ) -> tuple[list[Candidate], list[LeftOut]]:
-    """Keep one copy of each picture under each label: that of a test folder, of a validation folder, or the first.
+    """Keep one copy of each picture for each label: that of a test folder, else of a validation folder, else the first.
 
-    Under each label, since of two labels only mirror images are left, and those may be two things: b and d.
+    Copies with two labels can only be mirror images here, and these may be two different things: b and d.
 
     Returns:
         The photos kept, in their order, and those left out with the reason, sorted by member name.
@@ -93,7 +93,7 @@ def keep_one_copy(
         kept: dict[str, str] = {}
         for c in sorted(present, key=lambda c: (_RANK.get(c.named_split or "", 2), c.member)):
             first = kept.setdefault(c.label, c.member)
-            # A test folder stays as its maker published it, copies and all.
+            # A test folder stays as published, copies included.
             if first != c.member and c.named_split != "test":
                 reasons[c.member] = f"copy of {first}"
     return _leave_out(candidates, reasons)
@@ -102,7 +102,7 @@ def keep_one_copy(
 def order_by_gravity(
     pairs: Iterable[NearDuplicate], labels: Mapping[str, str], splits: Mapping[str, str]
 ) -> list[NearDuplicate]:
-    """Return pairs, the gravest first: copies, then two labels, then two sides of the split, then likeness."""
+    """Return pairs, the most serious first: copies, then two labels, then two sides of the split, then likeness."""
 
     def gravity(pair: NearDuplicate) -> tuple[bool, bool, bool, float, str, str]:
         same_label = labels[pair.first] == labels[pair.second]

@@ -1,7 +1,7 @@
-"""From a photo's bytes to the square of pixels a network sees.
+"""Decode a photo's bytes into the square of pixels that a network sees.
 
-Preprocess and the served model both call `decode_photo`, so what a model answers in production is computed from
-the same pixels as what it was trained and scored on.
+Preprocess and the served model both call `decode_photo`, so a model in production gets its pixels in the same way as in
+training and evaluation.
 """
 
 import io
@@ -24,44 +24,44 @@ from pawprint.dataset.framing import UPRIGHT, complete_square, needed_size, resi
 from pawprint.dataset.heif import MissingLibraryError, is_heif, open_heif
 
 MAX_PIXELS = 89_000_000
-"""A photo of more pixels is refused: it is a decompression bomb or no photo. Pillow warns a little above this."""
+"""Largest number of pixels of a photo; a larger one is a decompression bomb. Pillow warns slightly above this."""
 
 USUAL_BYTES = 5
-"""What a pixel takes at most in the decoders that MAX_PIXELS was measured with."""
+"""Most bytes a pixel takes in the decoders that MAX_PIXELS was measured with."""
 
 DECODER_BYTES = MappingProxyType({"WEBP": 16, "AVIF": 16, "HEIF": 16, "JPEG2000": 30})
-"""What it takes in those that hold several copies of the whole picture: 34 bytes of WebP could ask for 1.4 GB. Such
-photos may have as many pixels as take the same memory."""
+"""Bytes a pixel takes in decoders that hold several copies of the picture: 34 bytes of WebP could ask for 1.4 GB. The
+limit on pixels is lower for these formats, so that the memory stays the same."""
 
 LARGE_PIXELS = 16_000_000
-"""A photo of more is shrunk in bands, and one at a time: four bytes a pixel, with copies, would be gigabytes."""
+"""Photos with more pixels are shrunk in bands, and one at a time: whole, each would take gigabytes."""
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000")
-"""What is tried beside HEIC. A list of its own, since Pillow's includes formats that start other programs (EPS)."""
+"""Formats that are tried, besides HEIC. Pillow's own list includes formats that start other programs (EPS)."""
 
 JPEGS = frozenset({"JPEG", "MPO"})
-"""What Pillow calls a JPEG; MPO is one with more pictures behind the first, as phones make them."""
+"""Pillow's names for JPEG; an MPO is a JPEG with further pictures behind the first, as phones write them."""
 
 _BAND_ROWS = 256
 _one_large_at_a_time = threading.Lock()
 
 
 class UnreadablePhoto(Exception):  # noqa: N818 (a finding about one photo)
-    """Bytes that no photo can be made of; the message is the reason, for `quarantine.csv`."""
+    """The bytes cannot be decoded to a photo; the message is the reason, for `quarantine.csv`."""
 
 
 def decode_photo(data: bytes, side: int, decoding: Decoding = USUAL) -> npt.NDArray[np.uint8]:
-    """Decodes a photo, upright and in sRGB, into a square of `side` pixels.
+    """Decode a photo, upright and in sRGB, into a square of `side` pixels.
 
-    Usually the shorter edge is resized to `side` and the middle of the longer one is kept: proportions stay as they
-    are, and of a 3:1 panorama the outer two thirds are cut off; `decoding` may ask for another fit. The first frame
-    stands for an animation. What is transparent is laid on white, or on black where nothing would be seen on white.
-    Pixels of more than 8 bits are scaled; colour profiles are applied.
+    Usually the shorter edge is resized to `side` and the middle of the longer one is kept: proportions do not change,
+    and a 3:1 panorama loses its outer two thirds. `decoding` may ask for another fit. An animation is represented by
+    its first frame. Transparent pixels are put on white, or on black if nothing would be visible on white. Pixels of
+    more than 8 bits are scaled, and colour profiles are applied.
 
     Args:
         data: the whole file, in one of `FORMATS` or HEIC.
-        side: pixels of the square's side.
-        decoding: what was decided for the collection that the photo belongs to, or a model learned from.
+        side: side of the square in pixels.
+        decoding: the decoding of the photo's collection, or of the model's training photos.
 
     Returns:
         uint8 `[side, side, 3]`.
@@ -75,10 +75,10 @@ def decode_photo(data: bytes, side: int, decoding: Decoding = USUAL) -> npt.NDAr
 
 @contextmanager
 def open_photo(data: bytes) -> Iterator[Image.Image]:
-    """Open a stranger's photo; whatever goes wrong with it, here or in what the caller does, is one reason.
+    """Open a photo from a stranger; any error here or in the caller's block becomes a single reason.
 
     Raises:
-        UnreadablePhoto: as `decode_photo`.
+        UnreadablePhoto: as in `decode_photo`.
     """
     if not data:
         raise UnreadablePhoto("empty file")
@@ -99,22 +99,22 @@ def open_photo(data: bytes) -> Iterator[Image.Image]:
     except MissingLibraryError as error:
         raise UnreadablePhoto(str(error)) from None
     except Exception as error:
-        # Decoders meet hostile bytes: Pillow raises OSError, SyntaxError, ValueError, struct.error, EOFError,
-        # IndexError and more for them. Whichever it is, this one photo is unreadable, and its neighbours are not.
+        # Over hostile bytes, Pillow raises OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError and
+        # more. In any case this one photo is unreadable, and the others are not affected.
         raise UnreadablePhoto(f"corrupt or truncated ({type(error).__name__}: {error})") from None
 
 
 def open_header(data: bytes) -> Image.Image:
-    """Open a stranger's photo for what its header says alone; raises whatever Pillow does."""
+    """Open a photo from a stranger to read its header only; raises whatever Pillow raises."""
     return open_heif(data) if is_heif(data) else Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def read_orientation(image: Image.Image) -> int:
-    """Return how a photo has to be turned, 1 to 8; before it is loaded, also what Pillow will have turned by then."""
+    """Return a photo's EXIF orientation, 1 to 8; before loading, with the turn that Pillow makes on loading."""
     try:
         return int(image.getexif().get(0x0112, 1))
     except Exception:
-        return 1  # broken metadata on good pixels: the photo is taken as it lies
+        return 1  # broken metadata, good pixels: the photo is used as stored
 
 
 def _check_pixels(image: Image.Image) -> None:
@@ -125,19 +125,20 @@ def _check_pixels(image: Image.Image) -> None:
 
 
 def _decoder_bytes(image: Image.Image) -> int:
-    if image.format in JPEGS and "progressive" in image.info:  # each channel's coefficients are held to the last scan
+    if image.format in JPEGS and "progressive" in image.info:  # all coefficients are kept until the last scan
         return 2 * len(image.getbands())
-    if isinstance(image, TiffImageFile):  # unpacked a strip at a time, which may be the whole picture
+    if isinstance(image, TiffImageFile):  # unpacked one strip at a time; a strip may be the whole picture
         strip: float = min(1, image.tag_v2.get(ROWSPERSTRIP, image.height) / image.height)
         bits: int = sum(image.tag_v2.get(BITSPERSAMPLE, (1,)))
-        return 4 + math.ceil(strip * bits / 8) + (4 if read_orientation(image) in UPRIGHT else 0)  # turned as a copy
+        return 4 + math.ceil(strip * bits / 8) + (4 if read_orientation(image) in UPRIGHT else 0)  # a copy
     return DECODER_BYTES.get(str(image.format), USUAL_BYTES)
 
 
 def _decode(image: Image.Image, side: int, decoding: Decoding) -> npt.NDArray[np.uint8]:
     needed = needed_size(image.size, side, decoding.fit)
     if image.format in JPEGS:
-        # The decoder halves, quarters or eighths a photo while it decodes, by averaging; what is needed is left.
+        # The JPEG decoder can halve, quarter or eighth a photo by averaging while it decodes; at least `needed`
+        # remains.
         image.draft(image.mode, needed)
     profile = image.info.get("icc_profile")
     if image.width * image.height > LARGE_PIXELS:
@@ -147,8 +148,8 @@ def _decode(image: Image.Image, side: int, decoding: Decoding) -> npt.NDArray[np
     else:
         image.load()
         flat = _choose_conversion(image, lambda: iter([image]), decoding)(image)
-    # A photo may be turned after it was cut and shrunk, which costs less. Pillow turns TIFFs itself when it loads them,
-    # and no longer calls them turned.
+    # Turning is cheaper after the photo is cut and shrunk. Pillow turns TIFFs itself on loading, and then reports them
+    # as upright.
     small = resize_to_fit(flat, side, decoding.fit)
     orientation = read_orientation(image)
     if orientation in UPRIGHT:
@@ -157,7 +158,7 @@ def _decode(image: Image.Image, side: int, decoding: Decoding) -> npt.NDArray[np
 
 
 def _shrink(image: Image.Image, needed: tuple[int, int], decoding: Decoding) -> Image.Image:
-    """Returns a large photo, three times what is needed or a little more, never held whole in RGB."""
+    """Return a large photo shrunk to about three times the needed size, without ever holding it whole in RGB."""
     factor = max(1, min(image.width // (3 * needed[0]), image.height // (3 * needed[1])))
     convert = _choose_conversion(image, lambda: _cut_bands(image, _BAND_ROWS), decoding)
     rows = max(1, _BAND_ROWS // factor)
@@ -176,7 +177,7 @@ def _cut_bands(image: Image.Image, rows: int) -> Iterator[Image.Image]:
 def _choose_conversion(
     image: Image.Image, bands: Callable[[], Iterator[Image.Image]], decoding: Decoding
 ) -> Callable[[Image.Image], Image.Image]:
-    """Returns what makes mode RGB, or CMYK where a profile says what that looks like, of any band of a photo."""
+    """Return the function that converts a band to RGB, or to CMYK if a profile defines that."""
     if is_deep(image):
         limits, inverted = choose_range(image, bands(), decoding), is_inverted(image)
         if limits is None:

@@ -1,4 +1,4 @@
-"""How a collection's photos become squares, decided once and kept with its dataset and with each model of it."""
+"""The decoding of a collection: how its photos become squares; decided once, stored with the dataset and its models."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 FITS = ("crop", "pad", "squash")
-"""How a photo that is no square becomes one: by its middle, or whole, between grey bars or distorted."""
+"""How to make a photo square: `crop` to its middle, `pad` with grey bars, or `squash` by distorting it."""
 
 Range = tuple[float, float]
 """The values that become black and white."""
@@ -14,13 +14,13 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Decoding:
-    """What `decode_photo` has to know beside the photo and the side; the defaults are what is done without it.
+    """The settings of `decode_photo` for a collection; the defaults are the usual ones.
 
     Attributes:
         fit: one of `FITS`.
-        integers: the range of pixels of 16 or 32 bits whose file states none. None: 0 to 65,535, or 0 to 255 where a
-            photo holds no larger value.
-        floats: that of floating-point pixels. None: these are not read, since they have no agreed brightness.
+        integers: the range of 16- or 32-bit pixels in files that state none. None: 0 to 65,535, or 0 to 255 if a photo
+            has no larger value.
+        floats: the range of floating-point pixels. None: such photos are not read, as their brightness is undefined.
     """
 
     fit: str = "crop"
@@ -35,7 +35,7 @@ class Decoding:
                 raise ValueError(f"{low} to {high} is no range of brightness")
 
     def describe(self) -> dict[str, Any]:
-        """Return what JSON can hold.
+        """Return the settings as JSON values.
 
         >>> Decoding("pad", integers=(0, 4095)).describe()
         {'fit': 'pad', 'integers': [0, 4095], 'floats': None}
@@ -44,11 +44,11 @@ class Decoding:
 
 
 USUAL = Decoding()
-"""How photos were decoded before datasets and models said it, and how those without a word of it still are."""
+"""The decoding of datasets and models that store none, such as those written before decodings were stored."""
 
 
 def read_decoding(description: Mapping[str, Any]) -> Decoding:
-    """Return the decoding that a dataset.json or a model.json holds, or the usual one.
+    """Return the decoding in a dataset.json or a model.json, or the usual one if there is none.
 
     >>> read_decoding({"decoding": {"fit": "pad", "integers": [0, 4095], "floats": None}}).integers
     (0.0, 4095.0)
@@ -56,7 +56,7 @@ def read_decoding(description: Mapping[str, Any]) -> Decoding:
     True
 
     Raises:
-        ValueError, TypeError, KeyError: it is none that `describe` wrote.
+        ValueError, TypeError, KeyError: the value was not written by `describe`.
     """
     if "decoding" not in description:
         return USUAL

@@ -1,7 +1,7 @@
-"""The division of photos into training, validation and test, and the classes that it has to leave out.
+"""Divide the photos into training, validation and test, and leave out classes with too few photos.
 
-A class needs two photos to learn from and one for the test. What the photos lack costs the class, which is named; what
-a parameter would cost is refused, with the parameter's name.
+A class needs two photos for training and one for the test. If the photos are too few, the class is left out and named.
+If a parameter's value is the reason, that is an error which names the parameter.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,15 +28,15 @@ _NEEDS = f"a class needs {FEWEST_TRAIN} photos to learn from and {FEWEST_TEST} f
 
 @dataclass(frozen=True)
 class Division:
-    """How photos are to be divided.
+    """The settings of the division.
 
     Attributes:
         train_images: See `assign_splits`.
         test_images: See `assign_splits`.
         validation_fraction: See `assign_splits`.
-        seed: Orders the photos.
-        group: What the candidates' groups are, for messages; "" for none.
-        split_by_time: What the candidates' times are; "" where they are not divided by time.
+        seed: The seed of the photos' order.
+        group: The name of the candidates' groups, for messages; "" for none.
+        split_by_time: The name of the candidates' times; "" if they are not divided by time.
     """
 
     train_images: int
@@ -47,17 +47,17 @@ class Division:
     split_by_time: str = ""
 
     def divide(self, candidates: Sequence[Candidate], groups: Groups) -> dict[str, list[Candidate]]:
-        """Choose and divide photos, without the classes that have too few (see `find_lost_classes`).
+        """Choose and divide photos, without classes that have too few (see `find_lost_classes`).
 
         Args:
             candidates: Without duplicates.
             groups: The members of each group of near duplicates.
 
         Returns:
-            For each of `SPLITS` its photos.
+            The photos of each of `SPLITS`.
 
         Raises:
-            UserError: The counts, `group` or `split_by_time` would cost a class.
+            UserError: The counts, `group` or `split_by_time` would leave out a class.
         """
         remaining = list(candidates)
         while remaining:
@@ -70,10 +70,10 @@ class Division:
         return {split: [] for split in SPLITS}
 
     def check_validation(self, chosen: Mapping[str, Sequence[Candidate]]) -> None:
-        """Refuse a division without validation photos where `group` or `split_by_time` is what took them.
+        """Check that `group` or `split_by_time` has not left validation without photos.
 
         Raises:
-            UserError: Naming the parameter.
+            UserError: It has; the message names the parameter.
         """
         asked = [f"{name}={value}" for name in ("group", "split_by_time") if (value := getattr(self, name))]
         if asked and self.validation_fraction and not chosen["validation"]:
@@ -102,7 +102,7 @@ class Division:
         chosen: Mapping[str, Sequence[Candidate]],
         lacking: Collection[str],
     ) -> None:
-        """Refuse to lose a class that would be there if nothing had been asked for."""
+        """Check that no class is lost that would be kept with default parameters."""
         labels = {c.label for c in candidates}
 
         def spare(division: Division, photos: Sequence[Candidate], groups: Groups = groups) -> set[str]:
@@ -144,12 +144,12 @@ class Division:
 def find_lost_classes(
     photos: Mapping[str, Photo], chosen: Mapping[str, Sequence[Candidate]], left_out: Sequence[LeftOut]
 ) -> dict[str, str]:
-    """Return the classes that have too few photos to be learned and judged, each with what it has.
+    """Return the classes with too few photos for training and test, each with the number it has.
 
     Args:
-        photos: All there are, by name.
-        chosen: What `Division.divide` gave.
-        left_out: Photos that can't be used for a reason of their own.
+        photos: All photos, by name.
+        chosen: The result of `Division.divide`.
+        left_out: Photos that cannot be used for a reason of their own.
     """
     used = {c.label for c in chosen["train"]}
     lost = {}
@@ -171,11 +171,11 @@ def find_lost_classes(
 
 
 def describe_lost_classes(lost: Mapping[str, str], num_classes: int) -> list[str]:
-    """Say which classes are left out, and why.
+    """Return sentences that name the classes left out, and why.
 
     Args:
-        lost: Of `find_lost_classes`.
-        num_classes: How many are left.
+        lost: The result of `find_lost_classes`.
+        num_classes: The number of classes left.
 
     Raises:
         UserError: Fewer than two are left.
@@ -195,13 +195,13 @@ def describe_lost_classes(lost: Mapping[str, str], num_classes: int) -> list[str
 
 
 def describe_sides(candidates: Sequence[Candidate], chosen: Mapping[str, Sequence[Candidate]]) -> list[str]:
-    """Say which classes a test or validation folder lacks and what is done about it, and which are not validated.
+    """Return sentences on classes missing from a test or validation folder, and on classes without validation photos.
 
     Args:
-        candidates: What was divided.
-        chosen: What came of it.
+        candidates: The photos that were divided.
+        chosen: The result.
     """
-    photos = [*candidates, *(c for side in chosen.values() for c in side)]  # time names the splits of the chosen ones
+    photos = [*candidates, *(c for side in chosen.values() for c in side)]  # only these have a split by time
     named = {split: {c.label for c in photos if c.named_split == split} for split in SPLITS}
     counts, notes = count_classes(chosen), []
 
@@ -235,7 +235,7 @@ def _find_lacking(chosen: Mapping[str, Sequence[Candidate]], labels: Collection[
 
 
 def _name_some(labels: Collection[str], describe: Callable[[str], str], most: int = 3) -> str:
-    """Return the first few names with something about each, and how many more there are.
+    """Return the first names with a remark on each, and the number of further names.
 
     >>> _name_some(["cat", "dog"], lambda name: f"{len(name)} letters")
     "'cat' (3 letters), 'dog' (3 letters)"

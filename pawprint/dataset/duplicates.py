@@ -1,4 +1,4 @@
-"""Copies of the same file: one is kept, so that none stands on the other side of a split."""
+"""Drop copies of the same file, so that no copy is on the other side of a split."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from pawprint.dataset.splits import Candidate, LeftOut
 
 
 def drop_duplicates(candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[LeftOut]]:
-    """Keeps one copy of each photo, so that no copy can stand on the other side of a split.
+    """Keep one copy of each photo, so that no copy is on the other side of a split.
 
-    Of equal bytes the copy in a test folder is kept, then the one in a validation folder, then the first by name:
-    a photo of the test set must not be trained on, and the test set must stay as its maker published it. Equal
-    bytes under two labels are left out altogether, since nobody can say which label is right.
+    Of equal files, the one in a test folder is kept, else the one in a validation folder, else the first by name: a
+    test photo must not be trained on, and a test set must stay as published. Equal files with two labels are all left
+    out, as the right label is unknown.
 
     Returns:
         The photos kept, sorted by member name, and those left out with the reason.
@@ -26,7 +26,7 @@ def drop_duplicates(candidates: Iterable[Candidate]) -> tuple[list[Candidate], l
         first, *others = sorted(group, key=lambda c: (rank.get(c.named_split or "", 2), c.member))
         labels = sorted({c.label for c in group})
         if len(labels) > 1:
-            reason = f"the same photo stands under {' and '.join(labels)}"
+            reason = f"the same photo has the labels {' and '.join(labels)}"
             left_out += [LeftOut(c.member, reason) for c in group]
             continue
         kept.append(first)

@@ -1,9 +1,9 @@
-"""Whether two photos are one picture stored twice, by their largest local difference once they lie on each other.
+"""Judge whether two photos are one picture stored twice, by their largest local difference after alignment.
 
-A copy differs from its original by what storing it again does: by what its halving or strong compression takes away,
-block by block. Another photo, however like, differs by more than that in at least one block: another hand, another
-stroke, a mask, a scratch. So the measure is the largest difference of a block, in units of what the worst copy of
-that very block would differ by, and it needs neither much texture nor colour.
+A copy differs from its original only by the damage of storing it again: what halving its size or strong compression
+removes, block by block. Any other photo, however similar, differs by more than that in at least one block: another
+hand, another stroke, a mask, a scratch. So the measure is the largest difference of a block, in units of the difference
+that the worst copy of this block would have. It needs neither much texture nor colour.
 """
 
 import io
@@ -19,62 +19,63 @@ from pawprint.dataset.alignment import cut_out, lay_on_each_other
 from pawprint.dataset.likeness import Box, Pixels
 
 MAX_DIFFERENCE = 1.8
-"""Largest local difference of a copy in any set; `near_duplicates` asks for less where a set's photos are alike."""
+"""Largest local difference of a copy; `near_duplicates` lowers the limit in sets of similar photos."""
 MAX_GAIN = 1.12
-"""Factor on the brightness above which it is another exposure, of which nobody can say that it is a copy."""
+"""Factor of brightness above which photos are different exposures and cannot be recognised as copies."""
 MIN_SHARED, MIN_SHARED_BLOCKS = 0.6, 64
-"""Share, and number, of the blocks with something on them that agree where two photos show one scene: a quarter of the
-picture, since the outlines of two garments agree in fewer."""
+"""Share, and number, of the non-empty blocks that must agree for two photos to show one scene. It is a quarter of the
+picture, because the outlines of two garments agree in fewer blocks."""
 MIN_NOISE, MIN_SAME_NOISE = 1.1, 0.25
-"""Levels of fine grain that a photo must have, and how much of it must be the other's too, if they are one shot."""
+"""Levels of noise a photo must have for its noise to be compared, and the share that must agree in one shot."""
 MIN_SIDE = 12
-"""Pixels below which a picture holds too little to tell a changed copy from another picture."""
+"""Side in pixels below which a picture has too little detail to distinguish a changed copy from another picture."""
 
 _FINEST = 256
 _BLOCKS, _SMALLEST_BLOCK = 16, 4
 _WORST_QUALITY = 20
-_FLOOR = 2.0
-"""Levels that rounding, colour conversion and resampling always cost."""
-_STEEP = 0.1
-"""Share of a slope's energy that a remaining shift of a third of a pixel costs."""
+_ROUNDING_LEVELS = 2.0
+"""Levels of difference that rounding, colour conversion and resampling always cause."""
+_SLOPE_LOSS = 0.1
+"""Share of a slope's energy lost through a remaining shift of a third of a pixel."""
 _DARK, _BRIGHT = 5, 250
-"""Levels at which a brightened copy may have been cut off."""
+"""Levels beyond which a brightened copy may be clipped."""
 _MAX_STRETCH = 2.0
-_TELLING, _UNEXPLAINED = 8.0, 0.15
-"""Levels by which a block varies that has something on it, and the share of that which is left where it is the same."""
+_MIN_DEVIATION, _MAX_LEFT = 8.0, 0.15
+"""Standard deviation, in levels, of a non-empty block, and the largest share of its variance left in equal blocks."""
 _MIN_COLOUR = 12.0
-"""Distance between the channels, in levels, below which nearly all of a gray picture stays."""
-_EQUAL, _EQUAL_ANYWHERE = 4.4, 44.0
+"""Distance between the channels, in levels; most of a picture with less stays when it is converted to grey."""
+_EQUAL_RMS, _EQUAL_MAXIMUM = 4.4, 44.0
+"""Levels that count as a difference of 1 between two tiny pictures: root mean square, and in any single value."""
 
 _Values = npt.NDArray[np.float64]
 
 
 class Kinship(StrEnum):
-    """What two photos are to each other."""
+    """How two photos are related."""
 
     COPY = "copy"
     """One picture, stored twice."""
     SCENE = "scene"
-    """Two pictures of the same things at the same place: frames, exposures, a thing with and without another."""
+    """Two pictures of the same things in the same place: frames, exposures, with and without an object."""
     NONE = "none"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """How two photos differ once they lie on each other."""
+    """The differences between two photos after alignment."""
 
     difference: float
-    """Of the block that differs most, in units of what storing a copy badly does to it."""
+    """The difference of the block that differs most, in units of what a bad copy would cause there."""
     gain: float = 1.0
-    """Factor from the darker one's brightness to the other's."""
+    """Brightness of the brighter photo relative to the darker one."""
     shared: float = 0.0
-    """Share of the telling blocks that agree."""
+    """Share of the non-empty blocks that agree."""
     num_shared: int = 0
     same_shot: bool = True
-    """Whether the fine grain, where there is any, is the same."""
+    """Whether the noise of both photos is the same, as far as there is any."""
 
     def judge(self, limit: float = MAX_DIFFERENCE) -> Kinship:
-        """Return what the photos are to each other.
+        """Return how the photos are related.
 
         Args:
             limit: Largest local difference of a copy, at most `MAX_DIFFERENCE`.
@@ -95,14 +96,14 @@ NOTHING_ALIKE = Evidence(math.inf)
 
 
 def weigh(one: Pixels, other: Pixels, boxes: tuple[Box, Box], *, mirrored: bool, side: int) -> Evidence:
-    """Return what two photos that look alike differ by.
+    """Return the differences between two photos that look alike.
 
     Args:
         one: uint8 `[side, side, 3]`.
         other: Of the same shape.
-        boxes: Where they match coarsely, in shares of their sides.
+        boxes: The parts that match coarsely, as shares of their sides.
         mirrored: Compare with the mirror image of the other.
-        side: Pixels of the shorter edge of the smaller one's file, at least `MIN_SIDE`: more it can't show.
+        side: Shorter edge in pixels of the smaller photo's file, at least `MIN_SIDE`; finer detail does not exist.
     """
     if mirrored:
         other = other[:, ::-1]
@@ -122,11 +123,11 @@ def weigh(one: Pixels, other: Pixels, boxes: tuple[Box, Box], *, mirrored: bool,
 
 
 def weigh_tiny(one: Pixels, other: Pixels, *, mirrored: bool) -> Evidence:
-    """Return what two pictures differ by that have so few pixels that only equal ones are copies, up to rounding."""
+    """Return the differences between two pictures of very few pixels: only equal ones, up to rounding, are copies."""
     if mirrored:
         other = other[:, ::-1]
     errors = np.abs(one.astype(np.float64) - other)
-    return Evidence(max(float(np.sqrt((errors**2).mean())) / _EQUAL, float(errors.max()) / _EQUAL_ANYWHERE))
+    return Evidence(max(float(np.sqrt((errors**2).mean())) / _EQUAL_RMS, float(errors.max()) / _EQUAL_MAXIMUM))
 
 
 def _compare_blocks(one: Image.Image, other: Image.Image, block: int) -> Evidence:
@@ -134,19 +135,19 @@ def _compare_blocks(one: Image.Image, other: Image.Image, block: int) -> Evidenc
     bright, light = first.mean(axis=0), second.mean(axis=0)
     rows, columns = np.gradient(bright)
     worn = np.maximum(_wear(one, first, block), _wear(other, second, block))
-    tolerance = worn + _STEEP * _block_means(rows * rows + columns * columns, block) + _FLOOR**2
-    # Where white and one colour are all there is, the fitted gain is chance: as they are may fit better.
+    tolerance = worn + _SLOPE_LOSS * _block_means(rows * rows + columns * columns, block) + _ROUNDING_LEVELS**2
+    # In a picture of white and one colour, the fitted gain is random; a gain of 1 may fit better.
     gains = 1.0, _fit_gain(light[::2, ::2], bright[::2, ::2])
     tried = [np.sqrt(_square_errors(first, second, gain, block) / tolerance) for gain in gains]
     differences, gain = min(zip(tried, gains, strict=True), key=lambda found: float(found[0].max()))
-    # What is on a block is the same where little of how it varies is left, and the same in most is one scene.
+    # A block agrees if little of its variance is left in the difference; a scene is the same if most blocks agree.
     contrast, left = _block_variances(bright, block), _block_variances(bright - gain * light, block)
-    telling = contrast > _TELLING**2
-    agreeing = int((telling & (left < _UNEXPLAINED * contrast)).sum())
+    varied = contrast > _MIN_DEVIATION**2
+    agreeing = int((varied & (left < _MAX_LEFT * contrast)).sum())
     return Evidence(
         difference=float(differences.max()),
         gain=max(gain, 1 / gain),
-        shared=agreeing / max(1, int(telling.sum())),
+        shared=agreeing / max(1, int(varied.sum())),
         num_shared=agreeing,
         same_shot=_is_same_grain(bright, gain * light, block),
     )
@@ -165,7 +166,7 @@ def _square_errors(one: _Values, other: _Values, gain: float, block: int) -> _Va
 
 
 def _subtract(one: _Values, other: _Values, gain: float) -> _Values:
-    """Return what is left of one channel, but for what an exposure cut off at black or white."""
+    """Return one channel's difference, without differences due to clipping at black or white."""
     expected = gain * other
     expected += np.median((one - expected)[::2, ::2])
     errors = one - expected.clip(0, 255)
@@ -175,7 +176,7 @@ def _subtract(one: _Values, other: _Values, gain: float) -> _Values:
 
 
 def _fit_gain(source: _Values, target: _Values) -> float:
-    """Return the factor between two exposures, by what neither cut off, with little weight on what differs by much."""
+    """Return the brightness factor between two exposures from unclipped pixels; large differences get little weight."""
     seen = (source < _BRIGHT) & (target < _BRIGHT) & (source > _DARK) & (target > _DARK)
     x, y = (source[seen], target[seen]) if seen.sum() > 64 else (source.ravel(), target.ravel())
     weights = np.ones_like(x)
@@ -183,7 +184,7 @@ def _fit_gain(source: _Values, target: _Values) -> float:
     for _ in range(3):
         total = weights.sum()
         away_x, away_y = x - (weights * x).sum() / total, y - (weights * y).sum() / total
-        # Where nothing varies, nothing speaks against 1.
+        # If nothing varies, there is no reason to assume another factor than 1.
         prior = 25.0 * total
         gain = float(((weights * away_x * away_y).sum() + prior) / ((weights * away_x * away_x).sum() + prior))
         gain = min(_MAX_STRETCH, max(1 / _MAX_STRETCH, gain))
@@ -193,7 +194,7 @@ def _fit_gain(source: _Values, target: _Values) -> float:
 
 
 def _wear(image: Image.Image, values: _Values, block: int) -> _Values:
-    """Return what storing this picture badly would change, by block: squared levels."""
+    """Return, for each block, the squared levels that storing this picture again would change."""
     side = image.width
     halved = image.resize((side // 2, side // 2), Image.Resampling.BOX).resize((side, side), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
@@ -205,9 +206,9 @@ def _wear(image: Image.Image, values: _Values, block: int) -> _Values:
 
 
 def _is_same_grain(one: _Values, other: _Values, block: int) -> bool:
-    """Say whether the finest grain in the quiet half of the picture is the same, or too faint to say.
+    """Return whether the noise in the picture's smooth half is the same, or too weak to compare.
 
-    A copy keeps the noise of its sensor, or loses it; a second frame has as much, but its own.
+    A copy keeps its sensor's noise or loses it; a second frame has as much noise, but different.
     """
     fine, coarse = _sharpen(one), _sharpen(other)
     energies = [_block_means(product, block).ravel() for product in (fine * fine, coarse * coarse, fine * coarse)]
@@ -239,6 +240,6 @@ def _block_variances(values: _Values, block: int) -> _Values:
 
 
 def _is_gray(pixels: Pixels) -> bool:
-    # Not the mean: one small coloured thing on white is colour.
+    # Not the mean: a single small coloured object on white makes a picture coloured.
     red, green, blue = (pixels[::2, ::2, channel].astype(np.int16) for channel in range(3))
     return float(np.quantile(np.abs(red - green) + np.abs(green - blue), 0.99)) < _MIN_COLOUR

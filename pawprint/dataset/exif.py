@@ -1,4 +1,4 @@
-"""When and with what a photo was taken, as its EXIF says, and which photos are of one burst."""
+"""Read from a photo's EXIF when and with what camera it was taken, and find bursts."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,18 +10,18 @@ from PIL import ExifTags
 from pawprint.dataset.decode import open_header
 
 BURST_SECONDS = 5
-"""Photos of one camera that follow each other within this time show one scene."""
+"""Photos by one camera that follow each other within this many seconds show the same scene."""
 _HEAD = 2**16
-"""Bytes at a photo's beginning within which EXIF is sought."""
+"""Bytes at the beginning of a photo that are searched for EXIF."""
 
 
 @dataclass(frozen=True, order=True)
 class Taken:
-    """When a photo was taken, by which camera.
+    """When a photo was taken, and by which camera.
 
     Attributes:
-        camera: Maker, model and serial number, as far as they are said.
-        time: DateTimeOriginal, of the camera's own clock.
+        camera: Maker, model and serial number, as far as given.
+        time: DateTimeOriginal, by the camera's own clock.
     """
 
     camera: str
@@ -29,9 +29,9 @@ class Taken:
 
 
 def read_taken(data: bytes) -> Taken | None:
-    """Return when a photo was taken, or None if it does not say it (or says what is no time).
+    """Return when a photo was taken, or None if its EXIF has no valid time.
 
-    Only the header is read; a photo without EXIF costs next to nothing.
+    Only the header is read; a photo without EXIF takes almost no time.
 
     Args:
         data: The whole file.
@@ -50,17 +50,17 @@ def read_taken(data: bytes) -> Taken | None:
         )
         return Taken(" ".join(_clean(tag) for tag in tags if tag), time)
     except Exception:
-        return None  # broken metadata on good pixels, of whatever kind, says nothing
+        return None  # broken metadata of any kind: no time
 
 
 def find_bursts(taken: Mapping[str, Taken]) -> dict[str, str]:
-    """Return the burst of each photo that is of one with another.
+    """Return the burst of each photo that is part of one.
 
     Args:
-        taken: By photo.
+        taken: When each photo was taken, by its name.
 
     Returns:
-        The burst's name by photo: its camera and the time of its first photo.
+        The burst's name for each photo: its camera and the time of its first photo.
 
     >>> at = lambda second: Taken("phone", datetime(2024, 5, 1, 12, 0, second))
     >>> find_bursts({"a": at(0), "b": at(2), "c": at(4), "d": at(30)})

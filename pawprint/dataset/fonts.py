@@ -1,8 +1,8 @@
-"""Which fonts draw a name: class names and file names come in every script.
+"""Choose fonts that can draw a name: class names and file names come in every script.
 
-Latin, Greek, Cyrillic, Arabic and Hebrew are in DejaVu Sans, which matplotlib brings; Chinese, Japanese and Korean in
-Noto Sans CJK, Hindi in Noto Sans Devanagari, each a package of the lock. Other scripts are looked for among the
-system's fonts, and where none has them a name is written in ASCII: a row of boxes names nothing.
+DejaVu Sans, which matplotlib includes, has Latin, Greek, Cyrillic, Arabic and Hebrew. Noto Sans CJK (Chinese, Japanese,
+Korean) and Noto Sans Devanagari (Hindi) come from packages in the lock. For other scripts the system's fonts are
+searched; if none has a character, the name is written in ASCII, because a row of boxes names nothing.
 """
 
 import logging
@@ -25,11 +25,11 @@ PACKAGED = (
     ("fontpkg_noto_sans_devanagari", "files/NotoSansDevanagari[[]wdth,wght].ttf"),
 )
 JOINERS = "\u200c\u200d"
-"""They join letters or part them, and are nothing to see; Persian, Hindi and emojis have them."""
+"""Characters that join or separate letters and are invisible; used in Persian, Hindi and emojis."""
 
 
 def choose_fonts(text: str) -> list[Path]:
-    """Return the fonts that a text needs, the packaged ones first; none of what no font has.
+    """Return the fonts a text needs, the packaged ones first; nothing for characters that no font has.
 
     >>> [path.stem for path in choose_fonts("Кошка 猫")]
     ['DejaVuSans', 'NotoSansCJKjp-Regular']
@@ -49,7 +49,7 @@ def choose_fonts(text: str) -> list[Path]:
 
 
 def readable(text: str) -> str:
-    r"""Return a text that can be drawn: what no font has is written in ASCII, control characters as `?`.
+    r"""Return a text that can be drawn: characters that no font has become ASCII, control characters become `?`.
 
     >>> readable("cats\x07/猫.jpg")
     'cats?/猫.jpg'
@@ -70,31 +70,31 @@ def draw_text(
     """Draw one line of text, each letter in a font that has it.
 
     Args:
-        draw: On what.
-        position: Where the line begins, in pixels.
-        text: Of any script; right-to-left ones and joined letters are laid out as they are read.
-        size: Of the letters, in pixels.
+        draw: The image to draw on.
+        position: The start of the line, in pixels.
+        text: Text in any script; right-to-left scripts and joined letters are laid out correctly.
+        size: Size of the letters in pixels.
         fill: Colour.
-        anchor: "la" where position is the line's upper edge, "lm" where it is its middle.
+        anchor: "la" if position is the line's upper edge, "lm" if it is its middle.
     """
     x, y = position
     baseline = y + size * (0.95 if anchor == "la" else 0.35)
     for font, part in _parts(readable(text), size):
-        # The line itself runs from left to right, as a path does, whatever the script of its first letter.
+        # The line itself runs from left to right, like a path, in whatever script its first letter is.
         direction = "ltr" if font.layout_engine == ImageFont.Layout.RAQM else None
         draw.text((x, baseline), part, fill, font, anchor="ls", direction=direction)
         x += font.getlength(part)
 
 
 def measure_text(text: str, size: int) -> float:
-    """Return how many pixels wide a line of text is drawn."""
+    """Return the width of a line of text in pixels."""
     return sum(font.getlength(part) for font, part in _parts(readable(text), size))
 
 
 def fit_text(text: str, *, size: int, width: float) -> str:
-    """Return a text that is drawn no wider than so many pixels: a longer one is cut in the middle.
+    """Return a text no wider than `width` pixels when drawn: a longer one is cut in the middle.
 
-    Most of what stays is its end, which tells file names apart.
+    Most of the kept part is the end, which is what differs between file names.
     """
     text = readable(text)
     if measure_text(text, size) <= width:
@@ -107,7 +107,7 @@ def fit_text(text: str, *, size: int, width: float) -> str:
 
 
 def _parts(text: str, size: int) -> Iterator[tuple[ImageFont.FreeTypeFont, str]]:
-    """Yield the parts of a text, each with its font: one part where a single font has it all."""
+    """Yield the parts of a text, each with its font: a single part if one font has all characters."""
     if text.isascii():
         yield _open(None, size), text
         return
@@ -133,7 +133,7 @@ def _open(path: Path | None, size: int) -> ImageFont.FreeTypeFont:
 
 
 def _visible(text: str) -> set[str]:
-    """Return the signs that need a glyph: not blanks, nor what is only about its neighbours."""
+    """Return the characters that need a glyph: no spaces, and no characters that only affect their neighbours."""
     return {sign for sign in text if not sign.isspace() and sign not in JOINERS and not "\ufe00" <= sign <= "\ufe0f"}
 
 
@@ -141,7 +141,7 @@ def _visible(text: str) -> set[str]:
 def _packaged() -> tuple[Path, ...]:
     found: list[Path] = []
     for package, pattern in PACKAGED:
-        spec = find_spec(package)  # not imported
+        spec = find_spec(package)  # finds the package without importing it
         if spec is not None and spec.origin is not None:
             found += Path(spec.origin).parent.glob(pattern)
     return tuple(found)
@@ -149,7 +149,7 @@ def _packaged() -> tuple[Path, ...]:
 
 @cache
 def _letters(path: Path) -> frozenset[str]:
-    """Return the signs that a font draws; none of one that cannot be read or has nothing but coloured pictures."""
+    """Return the characters a font can draw; none if it is unreadable or has only coloured bitmaps."""
     try:
         with TTFont(path, lazy=True, fontNumber=0) as font:
             if not {"glyf", "CFF ", "CFF2"} & set(font.keys()) or {"sbix", "CBDT"} & set(font.keys()):
@@ -166,18 +166,18 @@ def _find_system_font(sign: str) -> Path | None:
 
 @cache
 def _system_fonts() -> tuple[Path, ...]:
-    """Return this machine's fonts, upright ones of regular weight and without serifs first."""
-    from matplotlib.font_manager import findSystemFonts  # half a second: only where it is needed
+    """Return this machine's fonts, upright regular sans-serif fonts first."""
+    from matplotlib.font_manager import findSystemFonts  # takes half a second, so only if needed
 
     def rank(path: Path) -> tuple[bool, bool, str]:
         return "Regular" not in path.stem, "Sans" not in path.stem, str(path)
 
-    # macOS has a font of boxes for every letter there is.
+    # macOS has a font with a box for every character.
     return tuple(sorted((path for path in map(Path, findSystemFonts()) if path.stem != "LastResort"), key=rank))
 
 
 def _in_ascii(sign: str) -> str:
-    """Write a picture by its name, a letter by its number, as Python would."""
+    """Return a pictogram's name or a letter's code in ASCII, as Python would write it."""
     if unicodedata.category(sign) == "So" and (name := unicodedata.name(sign, "")):
         return f"[{name.lower()}]"
     return sign.encode("unicode_escape").decode()

@@ -1,11 +1,11 @@
-"""From a photo of any shape to a square: its middle, all of it between bars, or all of it distorted."""
+"""Make a photo of any shape square: crop it, pad it with bars, or squash it."""
 
 from PIL import Image
 
 BARS = (127, 127, 127)
-"""What is beside a padded photo: a grey, which is no edge to either dark or bright photos."""
+"""Colour of the bars beside a padded photo: a grey, which makes no strong edge to either dark or bright photos."""
 
-# What each EXIF orientation asks to be done to the stored pixels (EXIF 2.3, tag 0x0112).
+# What to do to the stored pixels for each EXIF orientation (EXIF 2.3, tag 0x0112).
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -18,7 +18,7 @@ UPRIGHT = {
 
 
 def needed_size(size: tuple[int, int], side: int, fit: str) -> tuple[int, int]:
-    """Return the pixels in width and height that a photo needs to have for a square of `side` pixels.
+    """Return the width and height in pixels that a photo needs for a square of `side` pixels.
 
     >>> needed_size((300, 100), 50, "crop"), needed_size((300, 100), 50, "pad"), needed_size((1, 5000), 50, "pad")
     ((50, 50), (50, 17), (1, 50))
@@ -31,7 +31,7 @@ def needed_size(size: tuple[int, int], side: int, fit: str) -> tuple[int, int]:
 
 
 def resize_to_fit(image: Image.Image, side: int, fit: str) -> Image.Image:
-    """Return the photo's pixels of the square: `side` in width and height, or with `pad` in one of them at least."""
+    """Return the resized photo: `side` pixels wide and high, or with `pad`, along its longer edge."""
     width, height = image.size
     box = (0.0, 0.0, float(width), float(height))
     if fit == "crop":
@@ -42,7 +42,7 @@ def resize_to_fit(image: Image.Image, side: int, fit: str) -> Image.Image:
 
 
 def complete_square(image: Image.Image, side: int) -> Image.Image:
-    """Return a square with the photo, in RGB, in its middle."""
+    """Return a square with the photo in its middle, in RGB."""
     if image.size == (side, side):
         return image
     square = Image.new("RGB", (side, side), BARS)

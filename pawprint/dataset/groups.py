@@ -1,6 +1,6 @@
-"""`group`: which photos are of one patient, animal, session or scene, and so never stand on two sides of the split.
+"""`group`: photos of the same patient, animal, session or scene, which must stay on one side of the split.
 
-A column of the table that came with the photos, a regular expression on their names, or `burst`: one camera within
+The groups come from a column of the photos' table, a regular expression on their names, or `burst`: one camera within
 seconds.
 """
 
@@ -28,13 +28,13 @@ def read_groups(
 
     Args:
         group: A column's name, a regular expression, or `burst`.
-        members: The photos, at least one: each one's name, and its path in its archive.
+        members: The photos, at least one: the path in its archive, by name.
         columns: Names of the table's columns; () without a table.
-        values: What the table says of each photo, in the order of the columns.
-        taken: When and by what each photo was taken, of those that say it; looked at for `burst` only.
+        values: Each photo's values in the table, in the order of the columns.
+        taken: When and by what camera photos were taken, if known; used for `burst` only.
 
     Raises:
-        UserError: It is neither a column nor a regular expression that finds anything, or all photos are one group.
+        UserError: It is neither a column nor a regular expression that matches, or all photos are in one group.
     """
     if group in columns:
         place = columns.index(group)
@@ -59,9 +59,9 @@ def read_groups(
 
 
 def match_name(pattern: re.Pattern[str], member: str) -> str | None:
-    r"""Return what a regular expression finds in a photo's file name, or else in its whole path; None for nothing.
+    r"""Return what a regular expression finds in a photo's file name, or else in its whole path; None if no match.
 
-    That is its group named `group`, or else its first group, or else all that it matches.
+    The result is the group named `group`, else the first group, else the whole match.
 
     >>> match_name(re.compile(r"^(P\d+)_"), "cats/P12_003.jpg")
     'P12'
@@ -77,12 +77,12 @@ def match_name(pattern: re.Pattern[str], member: str) -> str | None:
 
 
 def describe_columns(columns: Sequence[str]) -> str:
-    """Return what follows a refusal: the table's columns, if there are any."""
+    """Return the end of an error message: the table's columns, if there are any."""
     return f"; the table has the columns {', '.join(columns)}" if columns else ""
 
 
 def guess_column(name: str, columns: Sequence[str]) -> str:
-    """Return a question that names the column that was meant, if one is spelt much alike, after a space.
+    """Return a question that suggests a column with a similar name, after a space; "" if there is none.
 
     >>> guess_column("lesion", ["lesion_id", "age"])
     ' (did you mean lesion_id?)'
@@ -93,34 +93,34 @@ def guess_column(name: str, columns: Sequence[str]) -> str:
 
 
 def describe_groups(group: str, candidates: Sequence[Candidate]) -> str:
-    """Say in one sentence how many groups there are, how large, and how many photos have none."""
+    """Return a sentence with the number of groups, their sizes, and the number of photos without one."""
     sizes = Counter(c.group for c in candidates if c.group is not None)
     largest, number = max(sizes.items(), key=lambda item: (item[1], item[0]))
     alone = sum(c.group is None for c in candidates)
     return (
         f"group={group}: {sum(sizes.values())} photos in {len(sizes)} groups, none of which stands on two sides of the "
         f"split; the largest, {largest!r}, has {number}"
-        + (f"; {alone} photos have no group and stand alone" if alone else "")
+        + (f"; {alone} photos have no group, and each counts as its own" if alone else "")
     )
 
 
 def explain_group_left_out(
     candidates: Sequence[Candidate], chosen: Mapping[str, Sequence[Candidate]], groups: Iterable[Iterable[str]]
 ) -> list[LeftOut]:
-    """Name the photos that are not used since others of their group are in the test or in validation.
+    """Return the photos that are not used because others of their group are in the test or in validation.
 
     Args:
-        candidates: What `assign_splits` was given.
-        chosen: What it gave.
-        groups: The members of each group of near duplicates, which join groups.
+        candidates: The photos given to `assign_splits`.
+        chosen: Its result.
+        groups: The members of each group of near duplicates, which may connect groups.
 
     Returns:
-        Sorted by member name.
+        The photos, sorted by member name.
     """
     unit_of = join_groups(candidates, [frozenset(members) for members in groups])
     split_of = {c.member: split for split, photos in chosen.items() for c in photos}
     keepers: dict[int, Candidate] = {}
-    for split in ("validation", "test"):  # the test last: it decides where folders divide a group
+    for split in ("validation", "test"):  # the test comes last because it decides if folders divide a group
         for c in sorted(chosen.get(split, ()), key=lambda c: c.member, reverse=True):
             keepers[unit_of[c.member]] = c
     left_out = []

@@ -1,4 +1,4 @@
-"""HEIC photos, as iPhones store them, by a library that Pillow does not bring."""
+"""Open HEIC photos, as iPhones store them, with a library that is not part of Pillow."""
 
 import importlib
 import io
@@ -7,22 +7,22 @@ from types import ModuleType
 from PIL import Image
 
 BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
-"""What an HEIC file says of itself after `ftyp`; AVIF's brands are not among them, as Pillow reads AVIF itself."""
+"""Brands of HEIC files after `ftyp`; AVIF's are not among them, because Pillow reads AVIF itself."""
 
 LIBRARIES = ("pi_heif", "pillow_heif")
-"""What can read it, the first that is there: the lock's decoder (package pi-heif-decoder), or the one that encodes too,
-whose wheels hold GPL code, so that a person installs it and the lock does not."""
+"""Libraries that can read HEIC; the first installed one is used. The lock has the decoder (package pi-heif-decoder);
+the other can also encode, but its wheels contain GPL code, so users may install it themselves."""
 
 SAFE_LIBHEIF = (1, 23, 4)
-"""The first libheif without the holes that were published in 2026: a photo could run its own code in older ones."""
+"""First libheif without the vulnerabilities published in 2026: in older ones, a photo could execute code."""
 
 
 class MissingLibraryError(Exception):
-    """No library reads HEIC here; the message says how to mend that."""
+    """No installed library reads HEIC; the message says what to install."""
 
 
 def is_heif(data: bytes) -> bool:
-    """Return whether a file calls itself HEIC.
+    """Return whether a file claims to be HEIC.
 
     >>> is_heif(b"....ftypheic"), is_heif(b"....ftypavif")
     (True, False)
@@ -31,11 +31,11 @@ def is_heif(data: bytes) -> bool:
 
 
 def open_heif(data: bytes) -> Image.Image:
-    """Open an HEIC photo; its pixels are decoded when it is loaded, upright.
+    """Open an HEIC photo; its pixels are decoded, upright, when it is loaded.
 
     Raises:
-        MissingLibraryError: no library reads it here.
-        SyntaxError: it is broken.
+        MissingLibraryError: no installed library reads HEIC.
+        SyntaxError: the file is broken.
     """
     library, outdated = _find_library()
     if library is None:

@@ -1,4 +1,4 @@
-"""index.csv and quarantine.csv: what became of every photo."""
+"""Write index.csv and quarantine.csv: what happened to every photo."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ from pawprint.dataset.shards import PixelFile, write_shards
 from pawprint.dataset.splits import SPLITS, Candidate, LeftOut
 
 COLUMNS = ("split", "row", "shard", "position", "label", "member", "sha256")
-"""Of every index.csv; those of a table that came with the photos follow."""
+"""Columns of every index.csv; those of the photos' table follow."""
 
 
 def name_columns(columns: Sequence[str]) -> list[str]:
-    """Return what a table's columns are called in index.csv, where none can be called as another.
+    """Return the names of a table's columns in index.csv, changed if they would repeat another name.
 
     >>> name_columns(["camera", "split", "camera"])
     ['camera', 'table_split', 'table_camera']
@@ -37,12 +37,12 @@ def write_shards_and_index(
     """Write the shards and index.csv.
 
     Args:
-        folder: Where to.
+        folder: The folder to write to.
         chosen: The photos of each split.
-        rows: Where each photo's pixels are, by member.
+        rows: The row of each photo's pixels, by member.
         pixels: The decoded squares.
-        side: Of the squares, in pixels.
-        columns: Names of what a table says of the photos.
+        side: Side of the squares in pixels.
+        columns: Names of the columns of the photos' table.
 
     Returns:
         The names of the shards.
@@ -63,7 +63,7 @@ def write_shards_and_index(
 
 
 def write_quarantine(path: Path, left_out: Sequence[LeftOut]) -> None:
-    """Write each photo that is left out, with the first reason that was found."""
+    """Write each photo that is left out, with the first reason found."""
     reasons: dict[str, str] = {}
     for left in left_out:
         reasons.setdefault(left.member, left.reason)

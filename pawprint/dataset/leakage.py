@@ -1,4 +1,4 @@
-"""near_duplicates.csv and near_duplicates.png: the pairs of near duplicates that were found, for a person to judge."""
+"""Write near_duplicates.csv and near_duplicates.png: the pairs of near duplicates, for people to check."""
 
 import csv
 from collections import Counter
@@ -16,7 +16,7 @@ from pawprint.dataset.splits import Candidate
 
 MOST_SHOWN = 20
 MOST_LOST = 0.02
-"""Share of a class's photos above which the run says that near duplicates took them."""
+"""Share of a class's photos; if near duplicates remove more, the run reports it."""
 COLUMNS = (
     "group",
     "first",
@@ -42,17 +42,17 @@ def write_near_duplicates(
     chosen: Mapping[str, Sequence[Candidate]],
     read: Callable[[str], Pixels],
 ) -> int:
-    """Writes the pairs that join photos to groups, the gravest first; the picture only if there are any.
+    """Write the pairs that connect photos to groups, the most serious first; the picture only if there are pairs.
 
     Args:
-        folder: where to.
-        near: what was found.
+        folder: the folder to write to.
+        near: the near duplicates.
         candidates: all photos that were compared, or more.
         chosen: the photos of each split.
-        read: gives a member's pixels.
+        read: returns a member's pixels.
 
     Returns:
-        How many pairs there are.
+        The number of pairs.
     """
     labels = {c.member: c.label for c in candidates}
     splits = dict.fromkeys(labels, _LEFT_OUT) | {c.member: split for split, photos in chosen.items() for c in photos}
@@ -73,11 +73,11 @@ def write_near_duplicates(
 
 
 def describe_near_duplicates(selection: Selection, candidates: Sequence[Candidate], way: str) -> list[str]:
-    """Return in whole sentences what was found and what became of it; nothing where nothing was.
+    """Return sentences about the near duplicates and what was done with them; none if there are no near duplicates.
 
     Args:
-        selection: what was chosen.
-        candidates: all that could be.
+        selection: the chosen photos.
+        candidates: all photos that could be chosen.
         way: `group`, `drop` or `off` (see `copies`).
     """
     if way == "off":
@@ -98,8 +98,8 @@ def describe_near_duplicates(selection: Selection, candidates: Sequence[Candidat
         )
     if shared:
         notes.append(
-            f"{_count(shared)} of one scene each ({_name_two(shared[0])}) stand on two sides, by the photos' own "
-            "folders, which are left as they are: the test says little about other scenes"
+            f"{_count(shared)} of one scene each ({_name_two(shared[0])}) are on two sides of the split, because the "
+            "photos' own folders put them there; they stay, so the test says little about other scenes"
         )
     if left_out:
         notes.append(f"{len(left_out)} photos are left out as near duplicates: quarantine.csv says which, and of what")

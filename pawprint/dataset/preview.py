@@ -1,4 +1,4 @@
-"""A picture of what the network will see: a few photos of each class and split."""
+"""Draw preview.png: some photos of each class and split as the network will see them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ _INK = "#222222"
 
 
 def write_preview(path: Path, photos: Mapping[str, Sequence[tuple[str, npt.NDArray[np.uint8]]]]) -> None:
-    """Draws a row of up to ten photos a class, under a heading for each split.
+    """Draw a row of up to ten photos for each class, below a heading for each split.
 
     Args:
         path: the PNG to write.
-        photos: split -> (class name, uint8 `[side, side, 3]`). More than twelve classes: the first twelve.
+        photos: split -> (class name, uint8 `[side, side, 3]`). Of more than twelve classes, the first twelve are drawn.
     """
     rows: list[tuple[str, str, list[npt.NDArray[np.uint8]]]] = []
     for split, labelled in photos.items():

@@ -1,7 +1,7 @@
-"""Which groups of photos make up a side of the split, so that each class has the share of photos asked for.
+"""Choose the groups of photos on one side of the split, so that each class gets its share.
 
 The idea is that of scikit-learn's `StratifiedGroupKFold` (greedy, group after group, by how far each class is from its
-share), but groups come in an order of their own instead of by size, so that adding photos moves few others.
+share). But here groups have an order of their own, not by size, so that new photos move few others.
 """
 
 from collections import Counter
@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 
 
 def choose_units(units: Sequence[Mapping[str, int]], targets: Mapping[str, int], *, keep: int = 0) -> list[int]:
-    """Choose whole units whose photos by class add up to the targets, or close to it.
+    """Choose whole units whose photos by class add up to the targets, or nearly so.
 
-    First, in the order given, what fits into what is still missing of each of its classes: single photos fill every
-    target exactly. Then, as long as that brings the counts closer to the targets, the unit that brings them closest.
-    With units of one class each, a class is off by at most half of its largest unit, unless it has too few units. Last,
-    a class that still has none gets the unit that does the least harm.
+    First, in the given order, each unit that fits into what its classes still lack: single photos reach every target
+    exactly. Then, as long as it brings the counts closer to the targets, the unit that brings them closest. With units
+    of one class each, a class is off by at most half of its largest unit, unless it has too few units. Last, a class
+    that still has no photos gets the unit that does the least harm.
 
     Args:
-        units: Photos by class of each unit, in the order in which they are tried.
-        targets: Photos wanted by class, one for each class in the units.
-        keep: Photos of each class that must be left over.
+        units: Photos by class in each unit, in the order to try.
+        targets: Photos wanted by class, for every class in the units.
+        keep: Photos of each class that must remain.
 
     Returns:
-        Positions of the chosen units, ascending.
+        Indexes of the chosen units, ascending.
 
     >>> choose_units([{"a": 1}, {"a": 3}, {"a": 1}, {"a": 1}], {"a": 3})
     [0, 2, 3]
@@ -44,7 +44,7 @@ def choose_units(units: Sequence[Mapping[str, int]], targets: Mapping[str, int],
         return all(free[label] - number >= keep for label, number in unit.items())
 
     def gain(number: int) -> float:
-        # In shares of the targets, so that a small class weighs as much as a large one.
+        # As shares of the targets, so that a small class counts as much as a large one.
         return sum(
             (abs(missing[label]) - abs(missing[label] - photos)) / max(1, targets[label])
             for label, photos in units[number].items()

@@ -1,4 +1,4 @@
-"""The `dataset/` artifact as train and evaluate see it: checked against its digests, memory-mapped."""
+"""Read the `dataset/` artifact for train and evaluate: checked against its digests, memory-mapped."""
 
 import csv
 import hashlib
@@ -20,7 +20,7 @@ from pawprint.dataset.shards import ShardedImages
 
 SCHEMA_VERSION = 1
 CONTENT = ("schema_version", "class_names", "image_size", "counts", "files")
-"""The entries of dataset.json that the digest is taken over."""
+"""The entries of dataset.json that the digest covers."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Split:
     """The photos of one split."""
 
     images: ShardedImages
-    """Indexed by int arrays, gives uint8 `[k, side, side, 3]`."""
+    """The pixels: int arrays as index give uint8 `[k, side, side, 3]`."""
     labels: npt.NDArray[np.int64]
-    """`[n]`, an index into the dataset's class names."""
+    """`[n]`, indexes into the dataset's class names."""
     members: tuple[str, ...]
     """`[n]`, each photo's name in its archive."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What a table that came with the photos says of each, `[n]` values by column; "" where it says nothing."""
+    """The photos' values in their table, `[n]` by column; "" if there is none."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,12 +42,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset that was read back and found whole."""
+    """A complete dataset, read from disk."""
 
     class_names: tuple[str, ...]
     image_size: int
     digest: str
-    """sha256 of content: equal photos, sizes and splits give equal digests on every machine."""
+    """sha256 of the content: equal photos, sizes and splits give equal digests on every machine."""
     photos_sha256: str
     source: str
     counts: dict[str, dict[str, int]]
@@ -56,20 +56,20 @@ class Dataset:
     """How its photos became squares."""
 
     def split(self, name: str) -> Split | None:
-        """Returns `train`, `validation` or `test`, or None where the dataset has no such photos."""
+        """Return `train`, `validation` or `test`, or None if the dataset has no such photos."""
         return self.splits.get(name)
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Opens a `dataset/` artifact.
+    """Open a `dataset/` artifact.
 
     Raises:
-        UserError: the folder is no dataset, is of another schema version, or a file is missing or changed.
+        UserError: the folder is not a dataset, has another schema version, or a file is missing or changed.
     """
     try:
         return _load_checked(folder)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, EOFError, csv.Error) as error:
-        # Each file has the digest that dataset.json says, so this was written wrong, or forged.
+        # Each file matches its digest in dataset.json, so the files were wrong when written, or forged.
         raise UserError(
             f"the dataset cannot be read ({type(error).__name__}: {error}), so preprocess did not write it like this; "
             "run it again"
@@ -102,9 +102,9 @@ def _load_checked(folder: Path) -> Dataset:
 
 
 def digest_content(description: Mapping[str, Any]) -> str:
-    """Return the digest of a dataset: sha256 over what does not depend on where or when it was made."""
+    """Return the digest of a dataset: sha256 of everything that does not depend on where or when it was made."""
     content = {name: description[name] for name in CONTENT}
-    if read_decoding(description) != USUAL:  # so that the usual photos' digest is what it was before there was another
+    if read_decoding(description) != USUAL:  # older digests stay valid: the usual decoding is not hashed
         content["decoding"] = description["decoding"]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

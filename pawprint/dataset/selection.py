@@ -1,7 +1,7 @@
-"""Which photos are used: chosen, decoded, looked at for near duplicates, and chosen again until nothing changes.
+"""Select the photos to use: choose, decode, find near duplicates, and choose again until nothing changes.
 
-What is decoded decides as well: a photo that can't be read is replaced by the next one, and of two that show the same
-picture none may stand on the other side. So only the photos that are used, and a few more, are ever decoded.
+Decoding affects the choice: an unreadable photo is replaced by the next one, and two photos of the same picture must
+not be on different sides. So only the photos in use, and a few more, are ever decoded.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from pawprint.dataset.shards import PixelFile
 from pawprint.dataset.splits import Candidate, LeftOut, explain_near_left_out
 
 MAX_UNREADABLE = 0.05
-"""Share of unreadable photos above which something other than a few bad files is wrong."""
+"""Share of unreadable photos above which more must be wrong than a few bad files."""
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -31,15 +31,15 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Selection:
-    """What became of the candidates."""
+    """The result of the selection."""
 
     chosen: dict[str, list[Candidate]]
     """The photos of each split."""
     rows: dict[str, int]
-    """Where each decoded photo's pixels are, by member."""
+    """The row of each decoded photo's pixels, by member."""
     unreadable: list[LeftOut]
     near_left_out: list[LeftOut]
-    """Near duplicates that would stand on the other side of a split, or that stand under two labels."""
+    """Near duplicates left out: of a photo on the other side of the split, or with two labels."""
     near: NearDuplicates
     treatment: Treatment
 
@@ -56,16 +56,16 @@ def select_photos(
     near_duplicates: str,
     decoding: Decoding = USUAL,
 ) -> Selection:
-    """Decodes what is chosen, choosing again without the photos that turn out unreadable or near duplicates.
+    """Decode the chosen photos, and choose again without those that turn out unreadable or near duplicates.
 
     Args:
-        candidates: without duplicates.
-        read: gives a member's bytes.
-        pixels: where the decoded squares go.
-        pool: decodes.
+        candidates: photos without duplicates.
+        read: returns a member's bytes.
+        pixels: the file for the decoded squares.
+        pool: the threads that decode.
         assign: chooses and divides, given the usable photos and the groups of near duplicates known so far.
-        side: of the squares, in pixels.
-        damaged: what could not even be had out of its archive.
+        side: side of the squares in pixels.
+        damaged: photos that could not be read from their archive.
         decoding: how a photo becomes a square.
         near_duplicates: `group`, `drop` or `off` (see `copies`).
 
@@ -90,7 +90,7 @@ def select_photos(
         chosen = assign(treatment.usable, treatment.groups)
         pending = sorted(c.member for split in chosen.values() for c in split if c.member not in rows)
         if not pending:
-            # The groups and the choice agree: every chosen photo has been compared with every other.
+            # Groups and choice agree: every chosen photo has been compared with every other.
             return Selection(
                 chosen,
                 rows,
@@ -117,7 +117,7 @@ def select_photos(
 def map_in_order(
     pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items: Sequence[_Item], label: str
 ) -> Iterator[_Result]:
-    """Maps in parallel, a few hundred at a time: `Executor.map` would hold every result of a large folder."""
+    """Yield results in order, computed a few hundred at a time: `Executor.map` would hold all of a large folder."""
     remaining = iter(items)
     with tqdm(total=len(items), desc=label, unit="photo", disable=None, delay=2) as progress:
         while batch := list(islice(remaining, 256)):
@@ -127,14 +127,14 @@ def map_in_order(
 
 
 def _measure_side(data: bytes, *, default: int) -> int:
-    """Return the pixels of a photo's shorter edge, as its file says."""
-    with contextlib.suppress(Exception), open_header(data) as image:  # what decodes otherwise is large
+    """Return the shorter edge of a photo in pixels, from its header."""
+    with contextlib.suppress(Exception), open_header(data) as image:  # without a readable header: large
         return min(image.size)
     return default
 
 
 def _check_unreadable(unreadable: dict[str, LeftOut], *, tried: int) -> None:
-    # A handful of bad files in a small folder is no sign of anything: five may fail before the share counts.
+    # A few bad files in a small folder prove nothing: five may fail before the share counts.
     if len(unreadable) > max(5, MAX_UNREADABLE * tried) or len(unreadable) == tried:
         examples = "; ".join(f"{left.member}: {left.reason}" for left in islice(unreadable.values(), 3))
         raise UserError(

@@ -1,4 +1,4 @@
-"""Photos that look like series of one subject, so that a person is asked to say `group`: nothing is decided here."""
+"""Recognise photos that look like series of one subject, to suggest the parameter `group`; decides nothing."""
 
 import re
 from collections import Counter, defaultdict
@@ -15,32 +15,32 @@ EXPRESSIONS = (
     r"^(\d+)[_-]",  # 0012_c1s1_000151
     r"^(.+?)[_-]\D*\d+\.\w+$",  # v_Archery_g01_c01_f0001, IM-0115-0001
     r"([^/]+)/[^/]+$",  # v_Archery_g01_c01/frame_0001
-    r"([^/]+/\d+)[_-]\d+\.\w+$",  # 00014/00012_00029: numbers that begin again in each class
+    r"([^/]+/\d+)[_-]\d+\.\w+$",  # 00014/00012_00029: numbers that start again in each class
 )
-"""What a series has in common in the field's sets, by the names of its photos; tried in this order."""
+"""The common part of a series in well-known sets' file names; tried in this order."""
 SUBJECTS = re.compile(
     r"(patient|subject|person|participant|individual|animal|lesion|session|scene|clip|video|sequence|series|burst|case)"
     r"(_?(id|no|nr|number|name))?",
     re.IGNORECASE,
 )
-"""What tables call the column that says whose or of what scene a photo is."""
+"""Names of columns that say whose photo, or of which scene, it is."""
 MIN_MEAN = 1.5
-"""Photos that a group has at least, on average."""
+"""Smallest mean number of photos in a group."""
 MIN_GROUPS = 3
-"""Groups for each class, at least: the parts of a name that stand for a class, or for a camera, are fewer."""
+"""Smallest number of groups for each class; parts of a name that mean a class or a camera have fewer values."""
 MAX_STEP = 100
-"""Difference of the counters of two photos of a series that follow each other, at most, usually."""
+"""Usual largest difference between the counters of two consecutive photos in a series."""
 MIN_BURSTS = 0.1
-"""Share of the photos looked at that must be of a burst."""
+"""Smallest share of the examined photos that must be in a burst."""
 
 
 def suggest_group(photos: Mapping[str, Photo], columns: Sequence[str], taken: Mapping[str, Taken]) -> str | None:
-    """Return a sentence that asks for `group`, with the parameter to type, if photos look like series.
+    """Return a sentence that suggests `group`, with the parameter to type, if photos look like series; else None.
 
     Args:
         photos: By name.
         columns: Names of the table's columns.
-        taken: When and by what some of the photos were taken.
+        taken: When and by what camera some of the photos were taken.
     """
     num_classes = len({photo.label for photo in photos.values()})
     for place, column in enumerate(columns):
@@ -73,7 +73,7 @@ def _ask(cause: str, parameter: str, found: Mapping[str, str]) -> str:
 
 
 def _are_groups(found: Mapping[str, str], num_photos: int, num_classes: int) -> bool:
-    """Say whether most photos are in groups, of more than one on average, which are far more than the classes."""
+    """Return whether most photos are in groups of more than one on average, far more groups than there are classes."""
     sizes = Counter(found.values())
     return (
         len(found) > num_photos / 2
@@ -84,7 +84,7 @@ def _are_groups(found: Mapping[str, str], num_photos: int, num_classes: int) -> 
 
 
 def _are_counted(found: Mapping[str, str], photos: Mapping[str, Photo]) -> bool:
-    """Say whether the names of a group count on: by steps, where the numbers of unrelated photos jump."""
+    """Return whether the names in a group count up in small steps; numbers of unrelated photos jump."""
     counters: dict[str, list[int]] = defaultdict(list)
     for name, value in found.items():
         numbers = re.findall(r"\d+", photos[name].member.rsplit("/", 1)[-1].rsplit(".", 1)[0])

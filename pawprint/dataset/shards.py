@@ -1,7 +1,7 @@
-"""Pixels on disk: arrays of fixed-size shards that are memory-mapped when read, and written without being held.
+"""Read and write pixels on disk: fixed-size shards, memory-mapped for reading, written without holding them.
 
-A shard is a plain `.npy` file, which anything that knows numpy can open, and which can be indexed at random:
-shuffling the training photos is then a true shuffle at no cost.
+A shard is a plain `.npy` file, which numpy can open and index at random: the training photos can be fully shuffled at
+no cost.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,37 +15,37 @@ MAX_SHARD_BYTES = 128 * 2**20
 
 
 class PixelFile:
-    """Squares of pixels in a file of their own, written and read by row; nothing stays in memory.
+    """Squares of pixels in one file, written and read by row; nothing stays in memory.
 
-    Plain reads and writes and not a memory map, whose touched pages would count as this process's memory.
+    Uses plain reads and writes: the touched pages of a memory map would count as this process's memory.
     """
 
     def __init__(self, path: Path, side: int) -> None:
-        """Opens an empty file at `path` for squares of `side` pixels."""
+        """Open an empty file at `path` for squares of `side` pixels."""
         self._shape = (side, side, 3)
         self._row_bytes = side * side * 3
         self._file = path.open("w+b")
         self._rows = 0
 
     def append(self, pixels: npt.NDArray[np.uint8]) -> int:
-        """Writes one square and returns its row."""
+        """Write one square and return its row."""
         self._file.seek(self._rows * self._row_bytes)
         self._file.write(np.ascontiguousarray(pixels).tobytes())
         self._rows += 1
         return self._rows - 1
 
     def read(self, row: int) -> npt.NDArray[np.uint8]:
-        """Returns one square, uint8 `[side, side, 3]`."""
+        """Return one square, uint8 `[side, side, 3]`."""
         self._file.seek(row * self._row_bytes)
         return np.frombuffer(self._file.read(self._row_bytes), np.uint8).reshape(self._shape)
 
     def close(self) -> None:
-        """Closes the file; it stays on disk."""
+        """Close the file; it stays on disk."""
         self._file.close()
 
 
 def shard_sizes(rows: int, side: int, max_bytes: int = MAX_SHARD_BYTES) -> list[int]:
-    """Returns how many rows each shard holds.
+    """Return the number of rows in each shard.
 
     >>> shard_sizes(5, side=10, max_bytes=600)
     [2, 2, 1]
@@ -55,14 +55,14 @@ def shard_sizes(rows: int, side: int, max_bytes: int = MAX_SHARD_BYTES) -> list[
 
 
 def pixel_bytes(rows: int, side: int) -> int:
-    """Returns the bytes of so many squares, as they come without compression."""
+    """Return the bytes of so many squares, uncompressed."""
     return rows * side * side * 3
 
 
 def write_shards(
     folder: Path, split: str, pixels: PixelFile, rows: Sequence[int], side: int
 ) -> Iterator[tuple[str, int]]:
-    """Writes the rows of one split as `<split>-00000-of-0000N.npy`, yielding each shard's name and size."""
+    """Write the rows of one split as `<split>-00000-of-0000N.npy`, and yield each shard's name and size."""
     sizes = shard_sizes(len(rows), side)
     start = 0
     for number, size in enumerate(sizes):
@@ -78,10 +78,10 @@ def write_shards(
 
 
 class ShardedImages:
-    """Images of one split behind one index, memory-mapped from their shards."""
+    """Images of one split, memory-mapped from their shards, with a single index."""
 
     def __init__(self, paths: Sequence[Path], side: int) -> None:
-        """Maps the shards at `paths`, in order."""
+        """Map the shards at `paths`, in order."""
         self._shards = [_map_shard(path, side) for path in paths]
         self._starts = np.cumsum([0] + [len(shard) for shard in self._shards])
         self.side = side
@@ -90,7 +90,7 @@ class ShardedImages:
         return int(self._starts[-1])
 
     def __getitem__(self, indices: npt.ArrayLike | slice) -> npt.NDArray[np.uint8]:
-        """Returns the images at `indices` (int `[k]`, or a slice), uint8 `[k, side, side, 3]`."""
+        """Return the images at `indices` (int `[k]`, or a slice), uint8 `[k, side, side, 3]`."""
         if isinstance(indices, slice):
             indices = np.arange(len(self))[indices]
         wanted = np.atleast_1d(np.asarray(indices, np.int64))
@@ -105,16 +105,16 @@ class ShardedImages:
 
 
 def _map_shard(path: Path, side: int) -> npt.NDArray[np.uint8]:
-    """Maps a shard.
+    """Map a shard.
 
     Raises:
-        ValueError: the file is something else than squares of `side` pixels.
+        ValueError: the file is not an array of squares of `side` pixels.
     """
     try:
-        # Not np.load, which takes what begins as a zip for one.
+        # Not np.load, which treats a file that begins like a zip as one.
         shard = np.lib.format.open_memmap(path, mode="r")
     except (SyntaxError, TokenError, EOFError, OverflowError) as error:
-        # NumPy reads an array's header as Python, and maps as many bytes as it says, a negative number too.
+        # NumPy parses an array's header as Python, and maps as many bytes as it says, even a negative number.
         raise ValueError(f"{path.name} is no array ({error})") from error
     if not isinstance(shard, np.ndarray) or shard.dtype != np.uint8 or shard.shape[1:] != (side, side, 3):
         raise ValueError(f"{path.name} does not hold squares of {side} pixels")

@@ -1,7 +1,7 @@
-"""Which photos are used, and for what: train, validation or test.
+"""Assign the photos to use to train, validation or test.
 
-Pure functions of names, labels and digests: the same photos and the same seed give the same split on every
-machine, in whatever order the photos come.
+Pure functions of names, labels and digests: the same photos and the same seed give the same split on every machine, in
+whatever order the photos come.
 """
 
 import hashlib
@@ -13,32 +13,32 @@ from pawprint.dataset.quotas import choose_units
 
 SPLITS = ("train", "validation", "test")
 TEST_FRACTION = 0.2
-"""Share of each class that is test where the photos name no test folder and no number was asked for."""
+"""Share of each class for the test, if there is no test folder and no number is given."""
 FEWEST_TRAIN, FEWEST_TEST = 2, 1
 """Photos that a class needs for training and for the test."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One photo that could be used."""
+    """A photo that may be used."""
 
     member: str
     label: str
     named_split: str | None
-    """`train`, `validation` or `test` where a folder says so."""
+    """`train`, `validation` or `test`, if a folder says so."""
     sha256: str
-    """Of the photo's bytes, in hex."""
+    """Digest of the photo's bytes, in hex."""
     group: str | None = None
-    """What the photos of one patient, animal, session or scene have in common; none stands on two sides."""
+    """The patient, animal, session or scene of the photo; a group must stay on one side."""
     time: float | None = None
-    """When it was taken, as a number that orders the photos, where they are divided by time."""
+    """When it was taken, as a number that orders the photos, if they are divided by time."""
     columns: tuple[str, ...] = ()
-    """What a table says of it besides."""
+    """Its values in the photos' table."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """One photo that is not used, though it could be read, and why."""
+    """A photo that is not used, and why."""
 
     member: str
     reason: str
@@ -54,38 +54,39 @@ def assign_splits(
     groups: Sequence[Collection[str]] = (),
     fill: bool = True,
 ) -> dict[str, list[Candidate]]:
-    """Chooses and divides photos by class, in the order of `sha256(seed, digest of the photo)`.
+    """Choose and divide photos by class, in the order of `sha256(seed, digest of the photo)`.
 
-    Folders that name a split are taken at their word. Without a test folder, the first photos of each class in
-    that order are test; then come validation and training. Every class has its share to within one photo. So, with
-    counts of 0 and no groups, a photo that is added moves at most one photo of its class from test to validation or
-    back, and at most one from validation to training or back; all others stay where they are.
+    Folders that name a split are followed. Without a test folder, the first photos of each class in this order are
+    test, the next validation, the rest training. Every class gets its share to within one photo. So, with counts of 0
+    and no groups, a new photo moves at most one photo of its class between test and validation, and at most one between
+    validation and training; all others stay.
 
-    Photos that belong together (`Candidate.group`, and `groups`) are one unit, at the place that the smallest of their
-    identities gives it, and no unit stands on two sides: `choose_units` fills the shares with whole ones. Where folders
-    or counts divide a unit, what is in the test keeps the others from validation and training, and what is in
-    validation keeps the others from training; other photos take their places.
+    Photos that belong together (`Candidate.group`, and `groups`) are one unit. Its position is that of its smallest
+    identity, and it stays on one side: `choose_units` fills the shares with whole units. If folders or counts divide a
+    unit, its test photos keep the others out of validation and training, and its validation photos keep the others out
+    of training; other photos take their places.
 
     Args:
-        candidates: without duplicates (see `drop_duplicates`).
-        train_images: photos in all for training and validation, the same number a class; 0 takes all.
-        test_images: photos in all for the test, the same number a class; 0 takes all of the test folders, or a
-            fifth where there are none.
-        validation_fraction: share of the training photos held out, 0 <= share < 1.
-        seed: orders the photos.
+        candidates: photos without duplicates (see `drop_duplicates`).
+        train_images: total number of photos for training and validation, equally many for each class; 0 takes all.
+        test_images: total number of photos for the test, equally many for each class; 0 takes all of the test folders,
+            or a fifth if there are none.
+        validation_fraction: share of the training photos for validation, 0 <= share < 1.
+        seed: the seed of the photos' order.
         groups: the members of each group of near duplicates; none is in two.
-        fill: whether a class that a named test or validation folder lacks gets photos there from its training ones.
+        fill: whether a class that is missing from a validation or test folder gets photos there from its training ones.
 
     Returns:
-        For each of `SPLITS`, its photos in the order of their keys, classes mixed. A class that has too few
-        photos gives what it has: training and test are then cut in the proportion that was asked for.
+        The photos of each of `SPLITS` in the order of their keys, classes mixed. A class with too few photos gives all
+        it
+        has: training and test are then cut in the requested proportion.
     """
     if not candidates:
         return {split: [] for split in SPLITS}
     unit_of = join_groups(candidates, groups)
     keys = _order_keys(candidates, unit_of, seed)
     by_class: dict[str, list[Candidate]] = defaultdict(list)
-    # The photos of a unit have the same key; their own digests then put them in an order.
+    # The photos of a unit have the same key, so they are ordered by their digests.
     for candidate in sorted(candidates, key=lambda c: (keys[c.member], c.sha256, c.member)):
         by_class[candidate.label].append(candidate)
     train_shares = _balanced_shares(train_images, sorted(by_class))
@@ -95,7 +96,7 @@ def assign_splits(
     fill_test = fill or "test" not in named
     fill_validation = fill or "validation" not in named
 
-    # Split after split and not class after class: a unit may have photos of several classes.
+    # By split and not by class: a unit may have photos of several classes.
     test: dict[str, list[Candidate]] = {}
     targets: dict[str, int] = {}
     for label, pool in pools.items():
@@ -132,7 +133,7 @@ def assign_splits(
         train[label] = [c for c in photos if unit_of[c.member] not in seen]
         if share is not None:
             train[label] = train[label][: max(min(1, share), share - len(validation[label]))]
-    # In the order of their own keys: photos that stay where they were keep their place in the shards.
+    # In the order of their own keys: photos that do not move keep their place in the shards.
     own = {c.member: _order_key(seed, c.sha256) for c in candidates}
     return {
         split: sorted((c for photos in side.values() for c in photos), key=lambda c: (own[c.member], c.member))
@@ -143,15 +144,15 @@ def assign_splits(
 def explain_near_left_out(
     candidates: Iterable[Candidate], chosen: Mapping[str, Sequence[Candidate]], groups: Iterable[Collection[str]]
 ) -> list[LeftOut]:
-    """Names the photos that are not used since a near duplicate of theirs is in the test or in validation.
+    """Return the photos that are not used because a near duplicate is in the test or in validation.
 
     Args:
-        candidates: what `assign_splits` was given.
-        chosen: what it gave.
+        candidates: the photos given to `assign_splits`.
+        chosen: its result.
         groups: the members of each group of near duplicates.
 
     Returns:
-        Sorted by member name. A photo of a test folder that was not needed is not among them.
+        The photos, sorted by member name, without those of a test folder that were not needed.
     """
     split_of = {c.member: split for split, photos in chosen.items() for c in photos}
     named = {c.member: c.named_split for c in candidates}
@@ -172,14 +173,14 @@ def explain_near_left_out(
 
 
 def join_groups(candidates: Iterable[Candidate], groups: Iterable[Collection[str]] = ()) -> dict[str, int]:
-    """Numbers the units that must not be divided: what shares a group, or near duplicates, or a chain of both.
+    """Number the units that must not be divided: photos connected by groups, by near duplicates, or by both in turn.
 
     Args:
-        candidates: each with its own group, or None.
+        candidates: photos, each with its group or None.
         groups: the members of each group of near duplicates.
 
     Returns:
-        The number of each candidate's unit, by member; a photo that belongs to none is a unit of its own.
+        The number of each candidate's unit, by member; a photo without connections is a unit of its own.
 
     >>> photos = [Candidate(m, "cats", None, m, group) for m, group in zip("abcd", ["p1", "p1", "p2", None])]
     >>> join_groups(photos, [{"b", "c"}])
@@ -206,7 +207,7 @@ def join_groups(candidates: Iterable[Candidate], groups: Iterable[Collection[str
 
 
 def count_classes(chosen: Mapping[str, Sequence[Candidate]]) -> dict[str, dict[str, int]]:
-    """Counts photos by split and class, classes in the order of their names."""
+    """Count photos by split and class, classes in the order of their names."""
     return {split: dict(sorted(Counter(c.label for c in photos).items())) for split, photos in chosen.items()}
 
 
@@ -216,7 +217,7 @@ def _take_units(
     unit_of: Mapping[str, int],
     keys: Mapping[str, int],
 ) -> dict[str, list[Candidate]]:
-    """Returns the photos of whole units, by class, that come close to the targets; the other classes are left alone."""
+    """Return the photos of whole units, by class, that are close to the targets; other classes are not touched."""
     units: dict[int, list[Candidate]] = defaultdict(list)
     free = [c for label in targets for c in photos[label]]
     for c in sorted(free, key=lambda c: (keys[c.member], c.sha256, c.member)):
@@ -231,7 +232,7 @@ def _take_units(
 
 
 def _test_target(number: int, share: int | None, train_share: int | None) -> int:
-    """Returns how many of a class's photos are test where no folder says which."""
+    """Return how many of a class's photos are for the test if no folder says so."""
     if share is None:
         wanted = round(number * TEST_FRACTION)
     elif train_share is None:
@@ -242,10 +243,10 @@ def _test_target(number: int, share: int | None, train_share: int | None) -> int
 
 
 def _order_keys(candidates: Iterable[Candidate], unit_of: Mapping[str, int], seed: int) -> dict[str, int]:
-    """Returns each photo's key; those of one unit share that of the smallest identity among them.
+    """Return each photo's key; the photos of a unit share that of its smallest identity.
 
-    The smallest identity and not the smallest key: that would make groups, having several tries, mostly test. Where a
-    group has a name, that is the identity of its photos, so that one more of them moves none.
+    Not the smallest key: a group, having several keys to choose from, would mostly be test. If a group has a name, that
+    is its photos' identity, so that a new photo in it moves no others.
     """
     candidates = list(candidates)
     smallest: dict[int, str] = {}
@@ -261,7 +262,7 @@ def _order_key(seed: int, sha256: str) -> int:
 
 
 def _balanced_shares(total: int, labels: Sequence[str]) -> dict[str, int | None]:
-    """Splits a total over the classes, the first ones taking what does not divide; None stands for all."""
+    """Split a total over the classes, remainders to the first ones; None means all."""
     if total == 0:
         return dict.fromkeys(labels, None)
     share, remainder = divmod(total, len(labels))
@@ -269,9 +270,9 @@ def _balanced_shares(total: int, labels: Sequence[str]) -> dict[str, int | None]
 
 
 def _pool(photos: Sequence[Candidate], named: set[str | None]) -> dict[str, list[Candidate]]:
-    """Divides one class's photos by the split their folder names; unnamed ones can be trained on."""
+    """Return one class's photos by the split their folder names; photos without a split are for training."""
     pools: dict[str, list[Candidate]] = {split: [] for split in SPLITS}
-    # Only test folders and nothing to train on: their name cannot be meant, so they are photos like any other.
+    # Only test folders and nothing to train on: "test" cannot be meant, so the photos are treated as unnamed.
     test_stands = "test" in named and bool(named - {"test", "validation"})
     for photo in photos:
         split = photo.named_split or "train"

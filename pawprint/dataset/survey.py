@@ -1,7 +1,7 @@
-"""What a collection's training photos say of how all of its photos are decoded: their shapes and their values.
+"""Decide how all photos of a collection are decoded, from the shapes and values of its training photos.
 
-Decided once, before any photo is decoded, from training photos alone (the test photos choose nothing), and kept with
-the dataset and its models, so that a photo that is served meets the same.
+This is decided once, before any photo is decoded, from training photos alone (test photos must not influence it). It is
+stored with the dataset and its models, so that served photos are decoded in the same way.
 """
 
 import math
@@ -19,13 +19,13 @@ from pawprint.dataset.decoding import Decoding, Range
 from pawprint.dataset.splits import Candidate
 
 SAMPLE = 256
-"""Photos that are looked at, and as many of those that may have more than 8 bits."""
+"""Photos to examine, and as many of those that may have more than 8 bits."""
 
 LONG = 2.0
-"""How many times as long as wide a photo is that loses half of itself when its middle square is kept."""
+"""Ratio of the sides of a photo that loses half of its area when it is cropped to its middle square."""
 
 ALIKE = 1.1
-"""Factor within which shapes are one shape: distorted alike, they can still be told apart."""
+"""Factor within which shapes count as equal: with the same distortion, photos can still be compared."""
 
 ROUNDED = 6
 """Significant digits of a range of floating-point pixels."""
@@ -35,7 +35,7 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True)
 class Glimpse:
-    """What was seen of a photo: its width and height when upright and, of a deep one, its mode and its two ends."""
+    """A photo's properties: its upright width and height and, for a deep one, its mode and value range."""
 
     shape: Shape
     mode: str = ""
@@ -50,14 +50,14 @@ def decide_decoding(
     fit: str,
     pool: ThreadPoolExecutor,
 ) -> tuple[Decoding, list[str]]:
-    """Return how a collection's photos are decoded, and in whole sentences what a person should know of it.
+    """Return how a collection's photos are decoded, with sentences for the user about anything unusual.
 
     Args:
-        training: the photos to look at; which of them, their digests say.
-        read: gives a member's bytes.
-        may_be_deep: members whose first bytes leave room for more than 8 bits a pixel.
+        training: the training photos; a sample is chosen by their digests.
+        read: returns a member's bytes.
+        may_be_deep: members whose first bytes allow more than 8 bits a pixel.
         fit: one of `FITS`, or `auto` to choose by the shapes.
-        pool: looks.
+        pool: the threads that read the photos.
     """
     ordered = [candidate.member for candidate in sorted(training, key=lambda each: each.sha256)]
     members = ordered[:SAMPLE]
@@ -76,20 +76,20 @@ def decide_decoding(
         mode: np.array([each.ends for each in glimpses if each and each.mode == mode and each.ends is not None])
         for mode in ("integers", "floats")
     }
-    chosen, said = choose_fit([glimpse.shape for glimpse in seen.values() if glimpse], asked=fit)
+    chosen, notes = choose_fit([glimpse.shape for glimpse in seen.values() if glimpse], asked=fit)
     decoding = Decoding(chosen, choose_integers(ends["integers"]), choose_floats(ends["floats"]))
-    return decoding, [*said, *_describe_ranges(decoding)]
+    return decoding, [*notes, *_describe_ranges(decoding)]
 
 
 def look_at(data: bytes) -> Glimpse:
-    """Return what a photo's header says, and its values where it is a deep one that states no range.
+    """Return a photo's properties from its header, and its values if it is deep and states no range.
 
     Raises:
-        UnreadablePhoto: it is none.
+        UnreadablePhoto: the bytes are not a photo.
     """
     with open_photo(data) as image:
         width, height = image.size
-        # A TIFF's size is said as it will lie.
+        # Pillow already gives a TIFF's size as turned.
         if image.format != "TIFF" and read_orientation(image) >= 5:
             width, height = height, width
         if not is_deep(image) or stated_range(image):
@@ -99,11 +99,11 @@ def look_at(data: bytes) -> Glimpse:
 
 
 def choose_fit(shapes: Sequence[Shape], *, asked: str = "auto") -> tuple[str, list[str]]:
-    """Return the fit for photos of these shapes, and what should be said of it.
+    """Return the fit for photos of these shapes, and sentences for the user about it.
 
-    Keeping the middle loses a quarter of a 4:3 photo and what stands at the ends of a 3:1 one. Where that is the usual
-    photo, all of it is kept: distorted where all are of one shape, so that no pixel is spent on bars, else in
-    proportion between bars.
+    Cropping to the middle loses a quarter of a 4:3 photo, and the ends of a 3:1 photo. If most photos are that long,
+    they are kept whole: squashed if all have the same shape, so that no pixels are wasted on bars; otherwise padded, in
+    proportion.
 
     >>> choose_fit([(400, 300), (300, 400), (1600, 900)])
     ('crop', [])
@@ -137,7 +137,7 @@ def choose_fit(shapes: Sequence[Shape], *, asked: str = "auto") -> tuple[str, li
 
 
 def choose_integers(ends: npt.NDArray[np.float64]) -> Range | None:
-    """Return the range of whole-number pixels, from each photo's two ends [n, 2]; None where that is as without one.
+    """Return the range of whole-number pixels, from each photo's ends [n, 2]; None if it makes no difference.
 
     >>> choose_integers(np.array([[0, 3900], [5, 4090], [2, 1000]]))
     (0, 4087)
@@ -154,7 +154,7 @@ def choose_integers(ends: npt.NDArray[np.float64]) -> Range | None:
 
 
 def choose_floats(ends: npt.NDArray[np.float64]) -> Range | None:
-    """Return the range of floating-point pixels, from each photo's two ends [n, 2]; None where there are none.
+    """Return the range of floating-point pixels, from each photo's ends [n, 2]; None if there are no such photos.
 
     >>> choose_floats(np.array([[0.0, 0.25], [0.01, 0.5]]))
     (0.0001, 0.4975)
@@ -167,7 +167,7 @@ def choose_floats(ends: npt.NDArray[np.float64]) -> Range | None:
 
 
 def _bounds(ends: npt.NDArray[np.float64]) -> Range | None:
-    """Returns the range that all but the darkest and the brightest hundredth of the photos lie in."""
+    """Return the range of all photos but the darkest and the brightest hundredth."""
     ends = ends.reshape(-1, 2)
     ends = ends[np.isfinite(ends).all(axis=1)]
     if not len(ends):

@@ -1,4 +1,4 @@
-"""`split_by_time`: what a column says of when photos were taken, and the split into past and future that follows."""
+"""`split_by_time`: parse when photos were taken, and split them into past and future."""
 
 import re
 from collections import defaultdict
@@ -20,9 +20,9 @@ _DAYS = (
 )
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 FORMATS = tuple(day + clock for day, clock in product(_DAYS, _CLOCKS))
-"""Of `strptime`, beside ISO 8601 and plain numbers. Years have four digits: 03/04/05 says too little."""
+"""Formats for `strptime`, besides ISO 8601 and plain numbers. Years have four digits: 03/04/05 is ambiguous."""
 _LOOKED_AT = 1000
-"""Different values that are counted once it is known that some are no times."""
+"""Distinct values that are counted once some are known not to be times."""
 
 
 def read_times(
@@ -32,14 +32,14 @@ def read_times(
     values: Mapping[str, Sequence[str]],
     taken: Mapping[str, Taken],
 ) -> dict[str, str]:
-    """Return what is said of when each photo was taken.
+    """Return the text of when each photo was taken.
 
     Args:
         column: A column's name, or `exif` for DateTimeOriginal.
         members: The photos' names, at least one.
         columns: Names of the table's columns; () without a table.
-        values: What the table says of each photo, in the order of the columns.
-        taken: When each photo was taken, of those that say it; looked at for `exif` only.
+        values: Each photo's values in the table, in the order of the columns.
+        taken: When photos were taken, if known; used for `exif` only.
 
     Raises:
         UserError: There is no such column, or some photos have no time.
@@ -62,17 +62,18 @@ def read_times(
 
 
 def parse_times(texts: Sequence[str], column: str) -> list[float]:
-    """Return numbers that order times, the same for equal times, by the one way of writing that fits all of them.
+    """Return numbers that order times, equal for equal times, by the only format that fits all texts.
 
-    Plain numbers (years, days, seconds) order as they are; then ISO 8601 is tried, then `FORMATS`. Where only the
-    other values tell the day from the month, they do: `13/02/2024` says of a whole column that the day comes first.
+    Plain numbers (years, days, seconds) are kept; then ISO 8601 is tried, then `FORMATS`. If only other values show
+    which number is the day and which the month, they decide: with `13/02/2024`, the day comes first in the whole
+    column.
 
     Args:
         texts: At least one.
-        column: Where they are from, for messages.
+        column: The name of the column, for messages.
 
     Raises:
-        UserError: No way of writing fits all, or two do and give different times.
+        UserError: No format fits all texts, or two do and give different times.
 
     >>> parse_times(["2023-12-31", "2024-01-01T06:00"], "date")
     [1703980800.0, 1704088800.0]
@@ -117,18 +118,18 @@ def divide_by_time(
     test_images: int,
     validation_fraction: float,
 ) -> list[Candidate]:
-    """Name each photo's split by when it was taken: the past trains, then comes validation, the future is the test.
+    """Set each photo's split by when it was taken: the past is for training, then validation, the future for the test.
 
-    The test is the share of photos that the counts ask for, or a fifth. Equal times are never divided, and what
-    belongs together goes by the latest of it, so that no photo for training is later than the first day of the test.
-    Where the past is a single time, no validation is named.
+    The test is the share of photos that the counts ask for, or a fifth. Equal times are never divided, and photos that
+    belong together go by their latest time, so that no training photo is later than the first day of the test. If the
+    past is a single time, no photo gets validation.
 
     Args:
-        candidates: Each with a time.
+        candidates: Photos, each with a time.
         groups: The members of each group of near duplicates.
         train_images: As for `assign_splits`.
         test_images: As for `assign_splits`.
-        validation_fraction: Share of the photos before the test that validate, the latest of them.
+        validation_fraction: Share of the photos before the test for validation, the latest of them.
 
     Raises:
         UserError: All times are the same.
@@ -158,7 +159,7 @@ def divide_by_time(
 
 
 def describe_times(column: str, chosen: Mapping[str, Sequence[Candidate]], texts: Mapping[str, str]) -> str:
-    """Say in one sentence up to when the photos of each split are, and how many go by later ones of their group."""
+    """Return a sentence with each split's latest time, and how many photos go by a later one of their group."""
     latest = {
         split: max((c.time or 0.0, texts[c.member]) for c in photos) for split, photos in chosen.items() if photos
     }
@@ -171,7 +172,7 @@ def describe_times(column: str, chosen: Mapping[str, Sequence[Candidate]], texts
 
 
 def _cut(times: Sequence[float], share: float) -> float | None:
-    """Return the time from which on the latest photos are nearest to a share of all; None where all are the same.
+    """Return the time from which the latest photos are nearest to a share of all; None if all times are equal.
 
     >>> _cut([1, 2, 2, 3, 4], 0.2), _cut([1, 2, 2, 3, 4], 0.5), _cut([7, 7], 0.2)
     (4, 3, None)
@@ -182,7 +183,7 @@ def _cut(times: Sequence[float], share: float) -> float | None:
 
 
 def _parse_numbers(texts: Sequence[str], distinct: Sequence[str], column: str) -> list[float]:
-    """Return numbers as they are, unless years stand among days, or seconds among thousandths."""
+    """Return the numbers, unless years are mixed with days, or seconds with milliseconds."""
     lengths = {len(text.partition(".")[0]) for text in distinct}
     for shorter, longer in ((4, 8), (10, 13)):
         if {shorter, longer} <= lengths:
@@ -200,12 +201,12 @@ def _parse_iso(distinct: Sequence[str]) -> dict[str, float] | None:
     except ValueError:
         return None
     if len({time.tzinfo is None for time in times.values()}) > 1:
-        return None  # of a time without a zone nobody can say whether it is before one with
+        return None  # a time without a zone cannot be compared with one that has a zone
     return {text: (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() for text, time in times.items()}
 
 
 def _parse_formats(distinct: Sequence[str]) -> list[dict[str, float]]:
-    """Return what each format of `FORMATS` that fits all makes of the texts."""
+    """Return the times by each of `FORMATS` that fits all texts."""
     readings = []
     for form in FORMATS:
         try:

@@ -1,4 +1,4 @@
-"""`where`: only the photos of which a table says what is asked for."""
+"""`where`: keep only photos with a given value in their table."""
 
 import re
 from collections import Counter
@@ -10,15 +10,15 @@ from pawprint.photos.collection import Photo
 
 
 def keep_photos_where(where: str, photos: Mapping[str, Photo], columns: Sequence[str]) -> dict[str, Photo]:
-    """Return the photos whose column has a value, or has not.
+    """Return the photos whose column has a value, or does not have it.
 
     Args:
-        where: `column=value` or `column!=value`; an empty value stands for photos of which nothing is said.
+        where: `column=value` or `column!=value`; an empty value means photos without a value.
         photos: By name.
         columns: Names of the table's columns.
 
     Raises:
-        UserError: There is no such column, no such value, or nothing is left.
+        UserError: There is no such column or value, or no photo is left.
 
     >>> photos = {"a": Photo(0, "a", "cats", None, ("Oslo",)), "b": Photo(0, "b", "cats", None, ("Bergen",))}
     >>> list(keep_photos_where("site=Oslo", photos, ["site"])), list(keep_photos_where("site!=Oslo", photos, ["site"]))
@@ -45,5 +45,5 @@ def keep_photos_where(where: str, photos: Mapping[str, Photo], columns: Sequence
 
 
 def describe_where(where: str, kept: int, of: int) -> list[str]:
-    """Say how many photos are taken; nothing without a condition."""
-    return [f"where={where}: {kept} of {of} photos are taken"] if where else []
+    """Return a sentence with the number of photos kept; nothing without a condition."""
+    return [f"where={where}: {kept} of {of} photos are used"] if where else []

@@ -1,7 +1,7 @@
-"""From photos to the `dataset/` artifact: choose, decode, split, write.
+"""Write the `dataset/` artifact from photos: choose, decode, split, write.
 
-Photos are read twice where they lie: once for the digests that decide what is used, once to decode what was
-chosen. Neither the photos nor the pixels are held in memory, so it does not grow with their number.
+Photos are read twice from where they are: once for the digests that decide which are used, once to decode the chosen
+ones. Neither photos nor pixels are held in memory, so memory does not grow with their number.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from pawprint.dataset.where import describe_where, keep_photos_where
 from pawprint.photos.collection import Photo, PhotoCollection
 
 MOST_TAKEN = 1000
-"""Photos, in the order of their names, whose time is looked at to see whether they come in bursts."""
+"""Photos, in the order of their names, whose times are read to find bursts."""
 
 
 def write_dataset(
@@ -53,7 +53,7 @@ def write_dataset(
     near_duplicates: str = "group",
     workers: int | None = None,
 ) -> dict[str, Any]:
-    """Writes the `dataset/` artifact into `folder`.
+    """Write the `dataset/` artifact into `folder`.
 
     It holds the shards, `index.csv`, `dataset.json`, `quarantine.csv`, `preview.png`, `near_duplicates.csv` and, if
     there are any near duplicates, `near_duplicates.png`.
@@ -61,34 +61,34 @@ def write_dataset(
     The same photos, arguments and versions give byte-identical shards, whatever the number of workers.
 
     Args:
-        photos: what download made.
-        folder: made here; must not exist.
-        image_size: side in pixels of what is stored.
+        photos: the photos that download made.
+        folder: the folder to create; it must not exist.
+        image_size: side in pixels of the stored squares.
         train_images: photos for training and validation, 0 for all (see `assign_splits`).
         test_images: photos for the test, 0 for all.
-        validation_fraction: share of the training photos held out for choosing.
-        seed: orders the photos.
-        fit: `crop`, `pad` or `squash`: how a photo that is no square becomes one; `auto` chooses by the shapes.
-        group: what never stands on two sides: a column, a regular expression, or `burst` (see `read_groups`).
-        split_by_time: the column, or `exif`, that says what is past and what is future (see `read_times`).
-        where: which photos are taken, by a column's value (see `keep_photos_where`); "" for all.
+        validation_fraction: share of the training photos for validation.
+        seed: the seed of the photos' order.
+        fit: `crop`, `pad` or `squash`: how to make a photo square; `auto` chooses by the shapes.
+        group: what must stay on one side: a column, a regular expression, or `burst` (see `read_groups`).
+        split_by_time: the column, or `exif`, with the times that separate past and future (see `read_times`).
+        where: the photos to use, by a column's value (see `keep_photos_where`); "" for all.
         near_duplicates: `group`: copies stay, on one side of the split; `drop`: one copy stays; `off`: none are
-            looked for.
+            searched for.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Returns:
-        What `dataset.json` holds.
+        The content of `dataset.json`.
 
     Raises:
-        UserError: more than 5 % of the photos tried are unreadable, fewer than two classes have photos enough, or
-            the photos can't be divided as `group` and `split_by_time` ask.
+        UserError: more than 5 % of the photos tried are unreadable, fewer than two classes have enough photos, or the
+            photos cannot be divided as `group` and `split_by_time` ask.
     """
     by_member = {photos.name(photo): photo for photo in photos.photos}
     if where:
         by_member = keep_photos_where(where, by_member, photos.columns)
     division = Division(train_images, test_images, validation_fraction, seed, group, split_by_time)
     find_belongings_of = partial(find_belongings, columns=photos.columns, group=group, split_by_time=split_by_time)
-    find_belongings_of(by_member)  # a wrong column is said before photos are read
+    find_belongings_of(by_member)  # reports a wrong column before photos are read
     folder.mkdir(parents=True)
     scratch = folder / "pixels.tmp"
     with ThreadPoolExecutor(workers or count_cores()) as pool:
@@ -102,7 +102,7 @@ def write_dataset(
             return photos.read(by_member[member])
 
         training = division.divide(kept, [])["train"]
-        decoding, said = decide_decoding(training, read=read, may_be_deep=deep, fit=fit, pool=pool)
+        decoding, decoding_notes = decide_decoding(training, read=read, may_be_deep=deep, fit=fit, pool=pool)
         pixels = PixelFile(scratch, image_size)
         try:
             selection = select_photos(
@@ -122,7 +122,7 @@ def write_dataset(
             lost = find_lost_classes(by_member, chosen, unusable)
             notes = describe_lost_classes(lost, len(class_names))
             division.check_validation(chosen)
-            # Compressing the picture takes as long as writing all shards, and is done beside it.
+            # Compressing the picture takes as long as writing all shards, so both run at the same time.
             drawn = pool.submit(
                 write_preview,
                 folder / "preview.png",
@@ -186,7 +186,7 @@ def write_dataset(
         },
         "notes": [
             *describe_where(where, len(by_member), len(photos.photos)),
-            *said,
+            *decoding_notes,
             *notes,
             *describe_sides(kept, chosen),
             *belongings.describe(kept, chosen, apart),
@@ -202,9 +202,9 @@ def write_dataset(
 def _digest_all(
     by_member: dict[str, Photo], photos: PhotoCollection, pool: ThreadPoolExecutor, *, all_taken: bool
 ) -> tuple[list[Candidate], list[LeftOut], dict[str, Taken], set[str]]:
-    """Return the readable photos, those that are not, when photos were taken, and which may have deep pixels.
+    """Return the readable photos, the damaged ones, when photos were taken, and which may have deep pixels.
 
-    When: of all, or of the `MOST_TAKEN` to look at.
+    The times are those of all photos, or only of the first `MOST_TAKEN`.
     """
     in_order_of_name = sorted(by_member, key=lambda name: (name.rsplit("/", 1)[-1], name))
     looked_at = set(in_order_of_name if all_taken else in_order_of_name[:MOST_TAKEN])
@@ -240,7 +240,7 @@ def _describe_shortfalls(
     unreadable: Sequence[LeftOut],
     left_out: Sequence[LeftOut],
 ) -> list[str]:
-    """Says in whole sentences where the dataset is not what was asked for."""
+    """Return sentences on where the dataset differs from what was asked for."""
     found = {split: sum(classes.values()) for split, classes in counts.items()}
     notes = []
     for name, asked, got in (

@@ -1,1 +1,1 @@
-"""Photos that the program draws itself, cats and dogs, for where none can be had."""
+"""Draw photos of cats and dogs, for use when no real photos are available."""

@@ -1,4 +1,4 @@
-"""Whole drawn cats and dogs: bodies, poses and tails around the heads of `drawn_heads`."""
+"""Draw whole cats and dogs: bodies, poses and tails around the heads of `heads.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pawprint.drawn.shapes import Pen, both_sides, smooth_curve
 if TYPE_CHECKING:
     import numpy as np
 
-# What a pose covers around the head's middle, in units: left, top, right, bottom.
+# The space a pose covers around the head's centre, in units: left, top, right, bottom.
 POSES = {
     "sitting": (-1.4, -1.5, 1.7, 2.6),
     "standing": (-1.3, -1.6, 3.6, 2.5),
@@ -36,7 +36,7 @@ class Build:
 
 
 def choose_build(kind: str, rng: np.random.Generator) -> Build:
-    """Draws proportions by lot: cats are slender and even, dogs deep-chested on longer, stouter legs."""
+    """Choose random proportions: cats are slender and even, dogs deep-chested with longer, stouter legs."""
     stout = rng.uniform(0.88, 1.15)
     if kind == "cat":
         return Build(
@@ -50,13 +50,13 @@ def choose_build(kind: str, rng: np.random.Generator) -> Build:
 
 
 def draw_animal(pen: Pen, kind: str, pose: str, rng: np.random.Generator) -> None:
-    """Draws a "cat" or a "dog" with the middle of its head at the pen's origin.
+    """Draw a "cat" or a "dog" with the centre of its head at the pen's origin.
 
     Args:
-        pen: where and how large; its outline is kept, its ink is replaced by one that suits the coat.
+        pen: where and how large; its outline is kept, its ink is replaced by a colour that suits the coat.
         kind: "cat" or "dog".
         pose: one of `POSES`.
-        rng: everything else.
+        rng: random generator for everything else.
     """
     coat, build = choose_coat(rng), choose_build(kind, rng)
     pen = Pen(pen.image, pen.matrix, pen.origin, mix(coat.base, (24, 16, 18), 0.72), pen.outline)
@@ -74,7 +74,7 @@ def _paw_colour(coat: Coat) -> Colour:
 
 
 def _draw_tail(pen: Pen, kind: str, coat: Coat, rng: np.random.Generator) -> None:
-    """Draws a tail that starts at the pen's origin and points right: a cat's is long and bends twice."""
+    """Draw a tail that starts at the pen's origin and points right: a cat's is long and bends twice."""
     up = float(rng.uniform(0.3, 1.3))
     end = coat.second if coat.markings in ("white", "dark") else coat.base
     if kind == "cat":
@@ -168,5 +168,5 @@ def _draw_lying(pen: Pen, kind: str, coat: Coat, build: Build, rng: np.random.Ge
 
 
 def _flipped(pen: Pen, side: float) -> Pen:
-    """The pen, mirrored left to right when `side` is -1."""
+    """Return the pen, mirrored left to right if `side` is -1."""
     return Pen(pen.image, pen.matrix * (side, 1), pen.origin, pen.ink, pen.outline)

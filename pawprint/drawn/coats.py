@@ -1,4 +1,4 @@
-"""The fur of drawn animals: its colours and markings, dealt alike to cats and dogs."""
+"""The fur of drawn animals: colours and markings, equally distributed over cats and dogs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from pawprint.drawn.colours import Colour, choose, mix
 from pawprint.drawn.shapes import Pen, Points, oval_points
 
-# One list for cats and dogs: a colour must not give the animal away.
+# The same list for cats and dogs: a colour must not reveal the class.
 COATS: tuple[Colour, ...] = (
     (226, 146, 62), (196, 118, 54), (150, 98, 58), (104, 68, 44), (72, 50, 40), (46, 44, 48), (70, 72, 78),
     (120, 124, 132), (164, 166, 170), (214, 208, 198), (240, 236, 228), (232, 206, 160), (206, 176, 130),
@@ -20,14 +20,14 @@ MARKINGS = ("plain", "white", "stripes", "patches", "dark", "spots")
 
 @dataclass(frozen=True)
 class Coat:
-    """What an animal is painted with.
+    """The colours and the marking of an animal.
 
     Attributes:
         base: the fur.
         shade: fur in the shade (far legs, the back of ears).
         second: the fur of muzzle, chest and paws, and of the markings.
         markings: one of `MARKINGS`.
-        whisker: what stands out from the fur.
+        whisker: a colour that contrasts with the fur.
     """
 
     base: Colour
@@ -38,7 +38,7 @@ class Coat:
 
 
 def choose_coat(rng: np.random.Generator) -> Coat:
-    """Draws a coat by lot, alike for cats and dogs."""
+    """Choose a random coat, with the same distribution for cats and dogs."""
     red, green, blue = np.clip(choose(COATS, rng) + rng.normal(0, 8, 3), 20, 250).astype(int)
     base = (int(red), int(green), int(blue))
     light = sum(base) > 330
@@ -60,7 +60,7 @@ def choose_coat(rng: np.random.Generator) -> Coat:
 
 
 def mark(pen: Pen, outline: Points, coat: Coat, rng: np.random.Generator) -> None:
-    """Paints the coat's stripes, spots or patches inside the outline of a body or head."""
+    """Paint the coat's stripes, spots or patches inside the outline of a body or head."""
     if coat.markings not in ("stripes", "spots", "patches"):
         return
     outline = np.asarray(outline)

@@ -1,4 +1,4 @@
-"""Colours for the drawings, and choosing by lot."""
+"""Colours for the drawings, and random choices."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Option = TypeVar("Option")
 
 
 def choose(options: Sequence[Option], rng: np.random.Generator) -> Option:
-    """Chooses one of the options; unlike the generator's own `choice`, without making an array of them."""
+    """Return one of the options at random; the generator's own `choice` would first make an array of them."""
     return options[int(rng.integers(len(options)))]
 
 
 def mix(colour: Colour, other: Colour, share: float) -> Colour:
-    """Mixes `share` (0 to 1) of another colour into one.
+    """Return a colour with `share` (0 to 1) of another one mixed in.
 
     >>> mix((0, 0, 0), (200, 100, 50), 0.5)
     (100, 50, 25)
@@ -27,6 +27,6 @@ def mix(colour: Colour, other: Colour, share: float) -> Colour:
 
 
 def any_colour(rng: np.random.Generator) -> Colour:
-    """Any colour but the glaring ones."""
+    """Return any colour except the glaring ones."""
     grey, red, green, blue = rng.uniform(40, 225, 4)
     return mix((int(red), int(green), int(blue)), (int(grey),) * 3, 0.45)

@@ -1,8 +1,8 @@
-"""Drawn photos: cats and dogs for where no photos can be had, as JPEGs in a stored zip.
+"""Write drawn photos of cats and dogs as JPEGs in an uncompressed zip, for use when no photos are available.
 
-They are meant to be learnt, not guessed: everything but the animal's own shape (colours, pose, size, place, light,
-blur, scene, things around it) is drawn by the same lot for both classes, so that no average of pixels tells them
-apart, while ears, eyes, snout, whiskers, tongue, tail and build do.
+Their classes are meant to be learnable only from shape. Everything but the animal's own shape (colours, pose, size,
+place, light, blur, scene, other objects) has the same distribution for both classes, so that no average of pixels
+separates them, while ears, eyes, snout, whiskers, tongue, tail and build do.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KINDS = ("cat", "dog")
-# The earliest date a zip can hold: the archive's bytes must not depend on the day.
+# The earliest date a zip can store: the archive's bytes must not depend on the day.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-# Below this, starting worker processes takes longer than drawing.
+# For fewer photos, starting worker processes takes longer than drawing.
 FEW = 64
-# Everything is drawn this much larger and then averaged down, which smooths the edges.
+# Everything is drawn this much larger and then averaged down, to smooth the edges.
 OVERSAMPLING = 2
 
 
 class Drawing(NamedTuple):
-    """What one drawing is made from: nothing else goes into it, so it is the same wherever it is drawn."""
+    """Everything a drawing depends on, so that it is the same wherever it is drawn."""
 
     seed: int
     kind: str
@@ -46,19 +46,19 @@ class Drawing(NamedTuple):
 
 
 def write_drawings(path: Path, *, photos: int, seed: int, workers: int | None = None) -> None:
-    """Writes a stored zip of drawn cats and dogs: `cats/cat.0001.jpg`, …, `dogs/dog.0001.jpg`, ….
+    """Write an uncompressed zip of drawn cats and dogs: `cats/cat.0001.jpg`, …, `dogs/dog.0001.jpg`, ….
 
-    The same seed gives the same bytes (with the same versions of Pillow and NumPy), however many processes draw.
-    A smaller number of photos gives the first ones of a larger number.
+    The same seed gives the same bytes (with the same versions of Pillow and NumPy), with any number of processes. A
+    smaller number of photos gives the first ones of a larger number.
 
     Args:
-        path: the zip; it is written beside and then renamed, so that a broken off run leaves none.
-        photos: how many in all, at least 2; half are cats (one more than half when the number is odd).
+        path: the zip; it is written under a temporary name and then renamed, so that an interrupted run leaves none.
+        photos: the number of photos, at least 2; half are cats (one more than half if the number is odd).
         seed: at least 0.
         workers: processes; by default one for each core this process may use, and none for a few photos.
 
     Raises:
-        ValueError: fewer than two photos, a negative seed or less than one worker.
+        ValueError: there are fewer than two photos, a negative seed, or less than one worker.
     """
     if photos < 2:
         raise ValueError(f"photos is {photos}, expected at least 2 (one of each class)")
@@ -81,7 +81,7 @@ def write_drawings(path: Path, *, photos: int, seed: int, workers: int | None = 
             if workers == 1:
                 pictures = map(draw_photo, drawings)
             else:
-                # Spawned, not forked: the caller may have threads (MLflow's, TensorFlow's) whose locks a fork copies.
+                # Spawned, not forked: a fork would copy locks held by the caller's threads (MLflow's, TensorFlow's).
                 pool = stack.enter_context(
                     ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
                 )
@@ -90,7 +90,7 @@ def write_drawings(path: Path, *, photos: int, seed: int, workers: int | None = 
             progress = tqdm(pictures, total=photos, desc="drawing photos", unit="photo", disable=None)
             for drawing, picture in zip(drawings, progress, strict=True):
                 entry = zipfile.ZipInfo(f"{drawing.kind}s/{drawing.kind}.{drawing.number:0{digits}}.jpg", ZIP_DATE)
-                # Said outright, since they differ by platform or would leave files that nobody may read.
+                # Set explicitly: the defaults differ by platform, or would leave files that nobody may read.
                 entry.create_system, entry.external_attr = 3, 0o644 << 16
                 archive.writestr(entry, picture)
         beside.replace(path)
@@ -99,7 +99,7 @@ def write_drawings(path: Path, *, photos: int, seed: int, workers: int | None = 
 
 
 def draw_photo(drawing: Drawing) -> bytes:
-    """Draws one photo and encodes it as a JPEG."""
+    """Draw one photo and return it as a JPEG."""
     key = np.random.SeedSequence((drawing.seed, KINDS.index(drawing.kind), drawing.number))
     rng = np.random.Generator(np.random.Philox(key))
     image = _take_picture(_draw_picture(drawing.kind, rng), rng)
@@ -109,14 +109,14 @@ def draw_photo(drawing: Drawing) -> bytes:
 
 
 def _draw_picture(kind: str, rng: np.random.Generator) -> Image.Image:
-    """Draws one animal in its surroundings, OVERSAMPLING times as large as it will be."""
+    """Draw one animal in its surroundings, OVERSAMPLING times larger than the result."""
     area, aspect = rng.uniform(205, 365) ** 2, np.exp(rng.normal(0, 0.22))
     sides = np.clip((np.sqrt(area * aspect), np.sqrt(area / aspect)), 200, 500)
     width, height = (int(side) * OVERSAMPLING for side in sides)
     pose = str(rng.choice(list(POSES), p=[0.45, 0.3, 0.25]))
     left, top, right, bottom = POSES[pose]
     mirror = choose((-1.0, 1.0), rng)
-    if rng.random() < 0.45:  # close up: the head, and as much of the body as there is room for
+    if rng.random() < 0.45:  # a close-up: the head, and as much of the body as fits
         unit = min(width, height) * rng.uniform(0.2, 0.34)
         x, y = width * rng.uniform(0.3, 0.7), height * rng.uniform(0.36, 0.58)
     else:
@@ -137,14 +137,14 @@ def _draw_picture(kind: str, rng: np.random.Generator) -> Image.Image:
 
 
 def _take_picture(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Does to a clean drawing what light and a camera do: uneven light, a cast of colour, blur, noise, greyscale."""
+    """Apply to a clean drawing the effects of light and a camera: uneven light, colour cast, blur, noise, greyscale."""
     image = scene.reduce(OVERSAMPLING)
     gains = rng.uniform(0.6, 1.0, (3, 3, 1)) * rng.uniform(0.87, 1.0, 3) * rng.uniform(0.8, 1.0)
     light = Image.fromarray((255 * gains).astype(np.uint8))
     # Smooth at 16 pixels, then twice as fast to full size.
     light = light.resize((16, 16), Image.Resampling.BICUBIC).resize(image.size, Image.Resampling.BILINEAR)
     image = ImageChops.multiply(image, light)
-    # Multiplying only darkens: most pictures are exposed for longer, some are left dim.
+    # Multiplying only darkens: most pictures are brightened again, some stay dim.
     if rng.random() < 0.75:
         gain = rng.uniform(1.1, 1.55)
         image = image.point([min(255, int(value * gain)) for value in range(256)] * 3)
@@ -152,7 +152,7 @@ def _take_picture(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
         image = image.filter(ImageFilter.BoxBlur(float(rng.uniform(0.5, 2.3))))
     grain = rng.uniform(0, 20)
     if grain > 4:
-        # Even noise from -grain to grain, alike in the three bands.
+        # Uniform noise from -grain to grain, equal in the three bands.
         noise = Image.frombytes("L", image.size, rng.bytes(image.width * image.height))
         noise = noise.point([round(128 + (value - 127.5) / 127.5 * grain) for value in range(256)])
         image = ImageChops.add(image, Image.merge("RGB", (noise, noise, noise)), offset=-128)

@@ -1,4 +1,4 @@
-"""The heads of drawn cats and dogs: here lies most of what tells one from the other."""
+"""Draw the heads of cats and dogs, which hold most of the differences between them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CAT_EYES: tuple[Colour, ...] = ((142, 190, 84), (226, 190, 66), (208, 136, 50), 
 
 
 def draw_head(pen: Pen, kind: str, coat: Coat, yaw: float, rng: np.random.Generator) -> None:
-    """Draws the head of a "cat" or a "dog" around the pen's origin, about two units wide.
+    """Draw the head of a "cat" or a "dog" around the pen's origin, about two units wide.
 
     Args:
-        pen: where.
+        pen: where to draw.
         kind: "cat" or "dog".
         coat: the colours.
         yaw: how far the face is turned, -1 (to the left) to 1.
-        rng: the ear shapes, eye colours, expressions and so on.
+        rng: random generator for ear shapes, eye colours, expressions and so on.
     """
     (_draw_cat if kind == "cat" else _draw_dog)(pen, coat, yaw, rng)
 
@@ -126,7 +126,7 @@ def _draw_hanging_ears(
 ) -> None:
     out, length = rng.uniform(0.95, 1.25), rng.uniform(0.45, 0.8) + longer
     for side in (-1, 1):
-        reach = out * (1 + 0.15 * side * yaw)  # the ear turned towards us seems larger
+        reach = out * (1 + 0.15 * side * yaw)  # the ear turned towards the viewer looks larger
         ear = np.array([
             (0.38 * width, -0.84), (0.8 * width, -0.78), (reach, -0.2), (reach + 0.06, length * 0.7),
             (reach - 0.2, length), (reach - 0.4, length * 0.7), (0.6 * width, -0.1),

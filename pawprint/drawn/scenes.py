@@ -1,4 +1,4 @@
-"""What stands around a drawn animal: rooms, gardens, blankets, and things in front and behind."""
+"""Draw the surroundings of an animal: rooms, gardens, blankets, and objects behind and in front."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ GROUNDS: tuple[Colour, ...] = (
 
 
 def draw_scene(size: tuple[int, int], ground: float, rng: np.random.Generator) -> Image.Image:
-    """Draws what lies behind the animal.
+    """Draw the background.
 
     Args:
         size: width and height in pixels.
         ground: the height (pixels from the top) at which floor or land begins.
-        rng: which scene, and everything in it.
+        rng: random generator for the scene and everything in it.
 
     Returns:
         An RGB image.
@@ -39,7 +39,7 @@ def draw_scene(size: tuple[int, int], ground: float, rng: np.random.Generator) -
 
 
 def draw_foreground(image: Image.Image, top: float, rng: np.random.Generator) -> None:
-    """Draws things (a ball, a bowl, grass, leaves) in front of the animal, none of them above `top` pixels."""
+    """Draw objects (a ball, a bowl, grass, leaves) in front of the animal, none of them above `top` pixels."""
     width, height = image.size
     if top > height * 0.97:
         return
@@ -69,7 +69,7 @@ def _put_some(
     sizes: tuple[float, float],
     rng: np.random.Generator,
 ) -> None:
-    """Draws up to three things: heights are pixels from the top, sizes shares of the image's height."""
+    """Draw up to three objects: heights are pixels from the top, sizes are shares of the image's height."""
     for _ in range(rng.integers(0, 4)):
         x, y, unit = rng.uniform(0, image.width), rng.uniform(*heights), rng.uniform(*sizes) * image.height
         choose(things, rng)(_pen(image, x, y, unit), rng)

@@ -1,4 +1,4 @@
-"""A pen that draws smooth shapes, in coordinates of their own, onto a Pillow image."""
+"""A pen that draws smooth shapes, in its own coordinates, onto a Pillow image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pawprint.drawn.colours import Colour
 
 Points: TypeAlias = Sequence[tuple[float, float]] | NDArray[np.float64]
 
-# Catmull-Rom: six points on the way from one knot to the next, from the four knots around them.
+# Catmull-Rom: six points between one knot and the next, computed from the four knots around them.
 _STEPS = np.arange(6) / 6
 _SPLINE = np.stack([_STEPS**power for power in range(4)], axis=1) @ (
     np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
@@ -26,7 +26,7 @@ _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 def smooth_curve(knots: Points, *, closed: bool) -> NDArray[np.float64]:
-    """Lays a Catmull-Rom spline through knots.
+    """Return a Catmull-Rom spline through the knots.
 
     Args:
         knots: at least two points, [n, 2].
@@ -46,7 +46,7 @@ def smooth_curve(knots: Points, *, closed: bool) -> NDArray[np.float64]:
 
 
 def both_sides(right: Points) -> NDArray[np.float64]:
-    """Completes the right half of a symmetric outline, listed from top to bottom, with its mirror image."""
+    """Return a symmetric outline from its right half, which is listed from top to bottom."""
     right = np.asarray(right, dtype=np.float64)
     left = right[::-1] * (-1, 1)
     # A point on the axis is its own mirror image and must not be doubled: a spline would kink there.
@@ -54,7 +54,7 @@ def both_sides(right: Points) -> NDArray[np.float64]:
 
 
 def oval_points(x: float, y: float, rx: float, ry: float | None = None, turn: float = 0.0) -> NDArray[np.float64]:
-    """Points of an ellipse (a circle without `ry`) around (x, y), turned by `turn` radians, [36, 2]."""
+    """Return points of an ellipse (a circle without `ry`) around (x, y), turned by `turn` radians, [36, 2]."""
     points = _CIRCLE * (rx, rx if ry is None else ry)
     if turn:
         cos, sin = np.cos(turn), np.sin(turn)
@@ -65,7 +65,7 @@ def oval_points(x: float, y: float, rx: float, ry: float | None = None, turn: fl
 
 @dataclass(frozen=True)
 class Pen:
-    """Draws in local units (for an animal, one unit is about the radius of its head), y pointing down.
+    """Draw in local units (for an animal, one unit is about the radius of its head), y pointing down.
 
     Attributes:
         image: the RGB image drawn on; colours may carry an alpha, which is blended.
@@ -88,7 +88,7 @@ class Pen:
         return math.hypot(self.matrix[0, 0], self.matrix[1, 0])
 
     def moved(self, x: float, y: float, *, turn: float = 0.0, size: float = 1.0) -> Pen:
-        """A pen whose origin lies at this one's (x, y), turned by `turn` radians and `size` times as large."""
+        """Return a pen whose origin is at this one's (x, y), turned by `turn` radians and `size` times as large."""
         cos, sin = math.cos(turn) * size, math.sin(turn) * size
         return replace(
             self,
@@ -98,7 +98,7 @@ class Pen:
         )
 
     def pixels(self, points: Points) -> NDArray[np.float64]:
-        """Where local points [n, 2] lie on the image."""
+        """Return the places of local points [n, 2] in the image."""
         return np.asarray(points, dtype=np.float64) @ self.matrix.T + self.origin
 
     @cached_property
@@ -110,11 +110,11 @@ class Pen:
         return ImageDraw.Draw(self.image, "RGBA")
 
     def _draw(self, colour: tuple[int, ...]) -> ImageDraw.ImageDraw:
-        # Blending is several times as slow as overwriting, so it is only asked for where there is an alpha.
+        # Blending is several times slower than overwriting, so it is used only for colours with an alpha.
         return self._blending if len(colour) == 4 else self._overwriting
 
     def fill(self, points: Points, colour: tuple[int, ...], *, outlined: bool = True) -> None:
-        """Fills the polygon of `points`, and draws its outline when the pen has one."""
+        """Fill the polygon of `points`, and draw its outline if the pen has one."""
         corners = self.pixels(points)
         flat = corners.ravel().tolist()
         draw = self._draw(colour)
@@ -122,7 +122,7 @@ class Pen:
         width = round(self.outline * self.unit)
         if outlined and width > 0:
             draw.line(flat + flat[:4], fill=self.ink, width=width)
-            # Pillow's own joints take most of the drawing time: only where the line turns sharply is one needed.
+            # Pillow's own joints take most of the drawing time, and are needed only where the line turns sharply.
             ways = np.diff(corners, axis=0, append=corners[:1])
             directions = np.arctan2(ways[:, 1], ways[:, 0])
             turns = np.abs((directions - np.roll(directions, 1) + np.pi) % (2 * np.pi) - np.pi)
@@ -131,7 +131,7 @@ class Pen:
                 draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=self.ink)
 
     def blob(self, knots: Points, colour: tuple[int, ...], *, outlined: bool = True) -> None:
-        """Fills the smooth closed curve through `knots`."""
+        """Fill the smooth closed curve through `knots`."""
         self.fill(smooth_curve(knots, closed=True), colour, outlined=outlined)
 
     def oval(
@@ -145,24 +145,24 @@ class Pen:
         turn: float = 0.0,
         outlined: bool = True,
     ) -> None:
-        """Fills an ellipse, or a circle without `ry`."""
+        """Fill an ellipse, or a circle without `ry`."""
         self.fill(oval_points(x, y, rx, ry, turn), colour, outlined=outlined)
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: tuple[int, ...]) -> None:
-        """Fills a rectangle (upright as the pen is) without an outline."""
+        """Fill a rectangle (turned like the pen) without an outline."""
         self.fill([(left, top), (right, top), (right, bottom), (left, bottom)], colour, outlined=False)
 
     def stroke(self, knots: Points, colour: tuple[int, ...], width: float) -> None:
-        """Draws a smooth open line, at least one pixel wide, `width` in local units."""
+        """Draw a smooth open line, at least one pixel wide, `width` in local units."""
         flat = self.pixels(smooth_curve(knots, closed=False)).ravel().tolist()
         pixels = max(1, round(width * self.unit))
         self._draw(colour).line(flat, fill=colour, width=pixels)
 
     def tube(self, knots: Points, widths: Sequence[float], colour: tuple[int, ...], *, outlined: bool = True) -> None:
-        """Draws a limb or a tail: a smooth line with round ends, its radius going through `widths` evenly."""
+        """Draw a limb or a tail: a smooth line with round ends, whose radius passes evenly through `widths`."""
         curve = smooth_curve(knots, closed=False)
         radii = np.interp(np.linspace(0, 1, len(curve)), np.linspace(0, 1, len(widths)), widths)
-        # Resampled by length, so that the discs overlap closely however far apart the knots lie.
+        # Resampled by length, so that the discs overlap however far apart the knots are.
         travelled = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(curve, axis=0).T))])
         count = int(np.clip(2 * travelled[-1] / radii.min(), 5, 40))
         places = np.linspace(0, travelled[-1], count)
@@ -170,14 +170,14 @@ class Pen:
         pixel_radii = np.interp(places, travelled, radii) * self.unit
         draw = self._draw(colour)
         width = self.outline * self.unit if outlined else 0.0
-        # All of the outline first: a disc's own outline would cross the limb.
+        # The whole outline first: a disc's own outline would cross the limb.
         passes = [(width / 2, self.ink), (-width / 2, colour)] if width >= 1 else [(0.0, colour)]
         for grown, paint in passes:
             for (x, y), radius in zip(centres.tolist(), (pixel_radii + grown).tolist(), strict=True):
                 draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=paint)
 
     def clip(self, outline: Points, shapes: Sequence[Points], colour: Colour) -> None:
-        """Fills those parts of `shapes` (polygons) that lie inside the polygon `outline`."""
+        """Fill those parts of `shapes` (polygons) that are inside the polygon `outline`."""
         edge = self.pixels(outline)
         low = np.maximum(np.floor(edge.min(axis=0)), 0).astype(int)
         high = np.minimum(np.ceil(edge.max(axis=0)), self.image.size).astype(int)

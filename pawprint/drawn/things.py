@@ -1,4 +1,4 @@
-"""Things for drawn scenes, each at a pen's origin and about one unit large: furniture, plants, houses, toys."""
+"""Objects for drawn scenes, each at a pen's origin and about one unit large: furniture, plants, houses, toys."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _leaf_spray(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def draw_grass(pen: Pen, wide: float, rng: np.random.Generator) -> None:
-    """Blades along the bottom: the pen's unit is how high they may grow, `wide` how far they go, in units."""
+    """Draw blades along the bottom: the pen's unit is their largest height, `wide` their extent in units."""
     leaf = choose(LEAVES, rng)
     for x in rng.uniform(0, wide, int(min(18 * wide, 60))):
         tall, lean = rng.uniform(0.25, 0.7), rng.normal(0, 0.12)
@@ -148,7 +148,7 @@ def draw_grass(pen: Pen, wide: float, rng: np.random.Generator) -> None:
 
 Thing: TypeAlias = Callable[[Pen, np.random.Generator], None]
 
-# What hangs on walls, stands on floors, stands on land, lies on blankets, and lies in front of an animal.
+# Objects on walls, on floors, on land, on blankets, and in front of an animal.
 WALL_THINGS: tuple[Thing, ...] = (_window, _picture, _shelf)
 FLOOR_THINGS: tuple[Thing, ...] = (_sofa, _potted_plant, _lamp, _box)
 LAND_THINGS: tuple[Thing, ...] = (_tree, _bush, _fence, _house)

@@ -1,1 +1,1 @@
-"""How good a model is: metrics with intervals, and the pictures of them."""
+"""Measure how good a model is: metrics with intervals, and their pictures."""

@@ -1,10 +1,10 @@
-"""Percentile bootstrap intervals of every test metric, all resamples at once.
+"""Compute percentile bootstrap intervals of every test metric, for all resamples at once.
 
-Reads labels and probabilities, writes nothing. The test photos are drawn again with replacement, as many as there
-are, and every metric is computed anew on each draw (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993,
-chapter 13). Calling scikit-learn 2000 times would take minutes; a draw is only a weight for each photo, and with
-weights all these metrics are sums, so a block of resamples costs a few matrix products. The tests hold each one
-against scikit-learn.
+Reads labels and probabilities, writes nothing. The test photos are drawn with replacement, as many as there are, and
+every metric is computed on each draw (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13).
+Calling scikit-learn 2000 times would take minutes. But a draw is only a weight for each photo, and with weights all
+these metrics are sums, so a block of resamples takes a few matrix products. The tests compare each metric with
+scikit-learn's.
 """
 
 from collections.abc import Iterator
@@ -16,28 +16,28 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 CALIBRATION_BINS = 15
-# float32's machine epsilon: a network answers in float32, and one confident zero must not make the loss infinite.
+# float32's machine epsilon: networks answer in float32, and a single confident zero must not make the loss infinite.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
-# Weights held at a time: 64 MiB of float64, whatever the number of photos.
+# Weights in memory at the same time: 64 MiB of float64, whatever the number of photos.
 BLOCK_ENTRIES = 8_000_000
 
 
 def resample_metrics(labels: Integers, probabilities: Floats, *, resamples: int, seed: int) -> dict[str, Floats]:
     """Compute every metric on every resample.
 
-    A resample can lack a class. What is then undefined is left out of that resample, as scikit-learn does where it
-    averages over classes: the recall of a class without photos, its ROC AUC, and everything about a class that is
-    neither there nor predicted. A class that has photos but is never predicted has a precision of 0. Where nothing
-    is left (the ROC AUC of a draw from one class), the value is NaN.
+    A resample can lack a class. Undefined values are then left out of that resample, as scikit-learn does when it
+    averages over classes: the recall and the ROC AUC of a class without photos, and every metric of a class that has no
+    photos and is never predicted. A class that has photos but is never predicted has a precision of 0. If no value is
+    left (the ROC AUC of a draw from one class), the result is NaN.
 
     Args:
         labels: [n] class numbers.
         probabilities: [n, k] probabilities that sum to 1 in each row.
-        resamples: how many draws.
-        seed: of `numpy.random.default_rng`; the same seed gives the same draws.
+        resamples: the number of draws.
+        seed: the seed of `numpy.random.default_rng`; the same seed gives the same draws.
 
     Returns:
-        For each metric's short name ("accuracy", …) its values, [resamples] float64.
+        The values of each metric ("accuracy", …), [resamples] float64.
     """
     blocks = [
         weighted_metrics(labels, probabilities, weights)
@@ -49,8 +49,8 @@ def resample_metrics(labels: Integers, probabilities: Floats, *, resamples: int,
 def draw_weights(num_photos: int, *, resamples: int, seed: int) -> Iterator[Floats]:
     """Yield blocks of resamples: how often each photo was drawn, [num_photos, block] float64.
 
-    The photos run down so that sorting by score moves whole rows, and the running sums of `auc` are plain additions
-    of rows. The draws of a resample depend on the seed, the number of photos and nothing else.
+    Photos are rows, so that sorting by score moves whole rows, and the running sums in `auc` are additions of rows. The
+    draws of a resample depend only on the seed and the number of photos.
     """
     generator = np.random.default_rng(seed)
     block_size = max(1, min(resamples, BLOCK_ENTRIES // num_photos))
@@ -99,9 +99,9 @@ def weighted_metrics(labels: Integers, probabilities: Floats, weights: Floats) -
 def auc(positive: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
     """Compute the area under the ROC curve under each column of weights, by ranks.
 
-    It is the chance that a positive photo scores higher than a negative one, a tie counting one half (Mann and
-    Whitney's U). The negatives are sorted once; for each positive photo the running sum of their weights says how
-    many lie below it.
+    It is the probability that a positive photo scores higher than a negative one, where a tie counts one half (Mann and
+    Whitney's U). The negatives are sorted once; for each positive photo, the running sum of their weights is the weight
+    of the negatives below it.
 
     Args:
         positive: [n] which photos are of the class.
@@ -129,12 +129,12 @@ def photo_losses(labels: Integers, probabilities: Floats) -> Floats:
 
 
 def calibration_gaps(labels: Integers, probabilities: Floats) -> Floats:
-    """Spread each photo's (correct - confidence) over the confidence bins, [CALIBRATION_BINS, n].
+    """Return each photo's (correct - confidence) in its confidence bin, [CALIBRATION_BINS, n].
 
-    The expected calibration error is the absolute value of each bin's sum, added up and divided by the number of
-    photos: 15 bins of equal width over the probability of the predicted class (Guo et al., *On Calibration of Modern
-    Neural Networks*, 2017). It is never negative, so noise only adds to it: on few photos it overstates, and a
-    resample, being noisier than the test photos, overstates more. Its interval can lie above the value itself.
+    The expected calibration error is the sum of the bins' absolute sums, divided by the number of photos, with 15 bins
+    of equal width over the probability of the predicted class (Guo et al., *On Calibration of Modern Neural Networks*,
+    2017). It is never negative, so noise only increases it: with few photos it is too high, and on a resample, which is
+    noisier than the test photos, even higher. Its interval can lie above the value itself.
     """
     confidences = probabilities.max(axis=1)
     gaps = (probabilities.argmax(axis=1) == labels) - confidences
@@ -143,13 +143,13 @@ def calibration_gaps(labels: Integers, probabilities: Floats) -> Floats:
 
 
 def confidence_bins(confidences: Floats) -> Integers:
-    """Number each confidence's bin; as in the paper a bin holds its upper edge, ((m-1)/15, m/15]."""
+    """Return the bin of each confidence; as in the paper, a bin includes its upper edge: ((m-1)/15, m/15]."""
     bins: Integers = np.ceil(confidences * CALIBRATION_BINS).astype(np.int64) - 1
     return bins.clip(0, CALIBRATION_BINS - 1)
 
 
 def mean_of_defined(values: Floats) -> Floats:
-    """Average over the first axis without the NaNs; NaN where nothing is defined ([c, r] -> [r])."""
+    """Return the mean over the first axis without NaNs; NaN where all values are NaN ([c, r] -> [r])."""
     defined = ~np.isnan(values)
     counts = defined.sum(axis=0)
     sums = np.where(defined, values, 0.0).sum(axis=0)
@@ -157,7 +157,7 @@ def mean_of_defined(values: Floats) -> Floats:
 
 
 def interval(values: Floats, *, level: float = 0.95) -> tuple[float, float]:
-    """Take the percentile interval of the defined values; (NaN, NaN) when there are none."""
+    """Return the percentile interval of the defined values; (NaN, NaN) if there are none."""
     defined = values[~np.isnan(values)]
     if not len(defined):
         return float("nan"), float("nan")

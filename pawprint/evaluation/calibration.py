@@ -1,4 +1,4 @@
-"""calibration.png: whether the model is right as often as it says."""
+"""Draw calibration.png: whether the model's confidence matches its accuracy."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from pawprint.evaluation.style import BLUE, INK, ORANGE, SOFT, draw_figure
 def write_calibration(labels: Integers, probabilities: Floats, path: Path) -> None:
     """Draw the reliability diagram: accuracy against confidence in each of the 15 bins of the ECE, and their counts.
 
-    Hatched is what lies between what the model says and what it does. The bins under 1/k, which the likeliest of k
-    classes cannot fall into, are not drawn.
+    The gap between confidence and accuracy is hatched. Bins below 1/k are not drawn: the highest of k probabilities
+    cannot be lower.
 
     Args:
         labels: [n] class numbers.
         probabilities: [n, k] that sum to 1 in each row.
-        path: of the PNG.
+        path: the PNG file.
     """
     confidences = probabilities.max(axis=1)
     correct = (probabilities.argmax(axis=1) == labels).astype(float)

@@ -1,4 +1,4 @@
-"""Accuracy by what a table says of the test photos: by camera, site, sex, or by quarters of an age."""
+"""Accuracy by the columns of the photos' table: by camera, site or sex, or by quarters of an age."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,22 @@ from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.slices import FEWEST, QUARTERS, Slice, cut_quarters
 
 MOST_VALUES = 20
-"""Different values of which each is a slice; more of them are numbers to be cut into quarters, or names of photos."""
+"""With up to this many values, each value is a slice; with more, numbers are cut into quarters and texts ignored."""
 NUMBERS = ("lowest", "lower", "higher", "highest")
-"""What the quarters of a column of numbers are called."""
+"""Names of the quarters of a numeric column."""
 
 
 def slice_columns(labels: Integers, predictions: Integers, columns: Mapping[str, Sequence[str]]) -> list[Slice]:
-    """Count right answers by the values of a table's columns.
+    """Count correct answers by the values of a table's columns.
 
-    A column is used if 2 to `MOST_VALUES` of its values stand beside `FEWEST` photos or more each, and so do at least
-    half of the photos; or if it holds more different numbers than that, which are cut into quarters. Photos of which
-    it says nothing, and values of fewer photos, are in no slice.
+    A column is used if 2 to `MOST_VALUES` of its values have at least `FEWEST` photos each, and together at least half
+    of the photos. A numeric column with more values is cut into quarters. Photos without a value, and values with fewer
+    photos, are in no slice.
 
     Args:
         labels: [n] class numbers.
         predictions: [n] class numbers.
-        columns: [n] values each, by the column's name.
+        columns: [n] values of each column, by the column's name.
     """
     right = labels == predictions
     slices = []
@@ -46,7 +46,7 @@ def slice_columns(labels: Integers, predictions: Integers, columns: Mapping[str,
 
 
 def _read_numbers(values: npt.NDArray[np.str_]) -> Floats | None:
-    """Return numbers, NaN where nothing is said, or None where something else is said of a photo."""
+    """Return numbers, NaN where a value is missing, or None if any value is not a number."""
     try:
         numbers = np.array([float(value) if value else np.nan for value in values.tolist()])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Is one model better than another by more than chance, judged by the same test photos?"""
+"""Test whether one model is better than another on the same test photos by more than chance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ class Comparison:
     """Two models on the same photos.
 
     Attributes:
-        photos: that both answered.
+        photos: the number of photos that both answered.
         only_first: photos that only the first model got right.
-        only_second: photos that only the second got right.
-        p_value: of McNemar's exact test, two-sided: how likely a split at least as uneven as this one is where the
-            two err equally often.
+        only_second: photos that only the second model got right.
+        p_value: of McNemar's exact two-sided test: how likely a split at least this uneven is if both models make
+            errors equally often.
     """
 
     photos: int
@@ -25,14 +25,14 @@ class Comparison:
 
 
 def compare_answers(first: Sequence[bool], second: Sequence[bool]) -> Comparison:
-    """Compare which of the same photos two models got right (McNemar 1947, in its exact, binomial form).
+    """Compare which of the same photos two models got right, with McNemar's test (1947) in its exact, binomial form.
 
     Args:
         first: [n] whether the first model's answer was right.
-        second: [n] the same of the second, in the same order.
+        second: [n] whether the second model's answer was right, in the same order.
 
     Raises:
-        ValueError: they are not of the same length.
+        ValueError: their lengths differ.
     """
     if len(first) != len(second):
         raise ValueError(f"{len(first)} answers can't be paired with {len(second)}")

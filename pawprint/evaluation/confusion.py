@@ -1,4 +1,4 @@
-"""confusion_matrix.png: which class is taken for which."""
+"""Draw confusion_matrix.png: which classes the model confuses."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,23 +9,23 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from pawprint.evaluation.style import BLUE, INK, SOFT, draw_figure, percent, shorten
 
-# From here on numbers in the cells, and from there on even large labels, could no longer be read.
+# With more classes than these, numbers in the cells, and then even large labels, become unreadable.
 MOST_NUMBERED_CLASSES = 25
 MOST_LARGE_LABELS = 40
 MOST_CLASSES = 125
-"""Of more, names would lie on each other and cells be smaller than dots: those most confused are drawn."""
+"""If there are more, only the most confused are drawn: names would overlap, and cells be smaller than dots."""
 MOST_CONFUSED = MOST_NUMBERED_CLASSES
 
 
 def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequence[str], path: Path) -> None:
-    """Draw the matrix, each row coloured by the share of its true class, with the counts in the cells.
+    """Draw the matrix: each cell coloured by its share of the true class, with its count.
 
-    Of very many classes those are drawn that are most often taken for one another.
+    Of very many classes, only those confused most often are drawn.
 
     Args:
-        confusion: [k][k] photos, rows true, columns predicted.
+        confusion: [k][k] numbers of photos, rows true, columns predicted.
         class_names: the k classes.
-        path: of the PNG.
+        path: the PNG file.
     """
     counts = np.asarray(confusion)
     num_classes = len(counts)
@@ -52,7 +52,7 @@ def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequ
 
 
 def choose_confused(counts: np.ndarray, number: int) -> list[int]:
-    """Return up to so many classes, in order: those of the pairs with the most mistakes.
+    """Return at most `number` classes, in order: those of the pairs with the most mistakes.
 
     >>> choose_confused(np.array([[5, 0, 0, 3], [0, 5, 1, 0], [0, 0, 5, 0], [1, 0, 0, 5]]), 2)
     [0, 3]
@@ -69,7 +69,7 @@ def choose_confused(counts: np.ndarray, number: int) -> list[int]:
 
 
 def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
-    """Name rows and columns, smaller where they are many, slanted where they are long."""
+    """Name rows and columns; many names are written smaller, long names slanted."""
     num_classes = len(class_names)
     size = 10 if num_classes <= 12 else 8 if num_classes <= MOST_LARGE_LABELS else 5
     names = [shorten(name, 24) for name in class_names]
@@ -93,7 +93,7 @@ def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
 
 
 def write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
-    """Write each cell's count, and under it its share where the cells are large."""
+    """Write each cell's count, and below it its share if the cells are large."""
     num_classes = len(counts)
     large = num_classes <= 6
     for row, column in np.ndindex(counts.shape):

@@ -1,4 +1,4 @@
-"""What happens to photos on their way: blur, noise, too little or too much light, and JPEG, each in three strengths.
+"""Corrupt photos: blur, noise, too little or too much light, and JPEG compression, each in three strengths.
 
 The kinds and the idea are those of ImageNet-C (Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness
 to Common Corruptions and Perturbations); the strengths are our own, for photos of 100 to 300 pixels a side.
@@ -24,18 +24,18 @@ STRENGTHS = MappingProxyType(
         "jpeg": (30, 15, 7),
     }
 )
-"""For each of `LEVELS`: the blur's radius as a share of the photo's side (so that it means the same at any size), the
-noise's standard deviation as a share of white, the factor on every pixel, and JPEG's quality."""
+"""For each of `LEVELS`: the radius of the blur as a share of the photo's side, the standard deviation of the noise as a
+share of white, the factor for every pixel, and the JPEG quality."""
 
 
 def corrupt_photo(photo: Photo, kind: str, strength: float, rng: np.random.Generator) -> Photo:
-    """Return a photo as it would have come out of a worse camera, light or store.
+    """Return a photo as a worse camera, worse light or stronger compression would have made it.
 
     Args:
         photo: [side, side, 3].
         kind: one of `STRENGTHS`.
         strength: as described there.
-        rng: what noise is drawn from; the others draw nothing.
+        rng: random generator of the noise; the other kinds do not use it.
     """
     return _KINDS[kind](photo, strength, rng)
 

@@ -1,4 +1,4 @@
-"""roc.png and precision_recall.png: what each threshold would give."""
+"""Draw roc.png and precision_recall.png: the results of every possible threshold."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from sklearn import metrics as sklearn_metrics
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.style import BLUE, DASHES, INK, LINES, SOFT, draw_figure, shorten
 
-# More curves than this are drawn faintly, and only the worst are named.
+# If there are more curves than this, they are drawn faintly, and only the worst are named.
 MOST_NAMED_CURVES = 12
 WORST_NAMED = 5
 ONE_CURVE, MANY_CURVES = (4.7, 4.7), (9.6, 5.2)
-"""Inches. report.html shows a picture of one curve a third of a page wide: the smaller it is, the larger its words."""
+"""Inches. report.html shows a picture of a single curve at a third of the page's width, so it needs larger text."""
 
 
 def write_roc(labels: Integers, probabilities: Floats, class_names: Sequence[str], path: Path) -> None:
@@ -26,7 +26,7 @@ def write_roc(labels: Integers, probabilities: Floats, class_names: Sequence[str
         labels: [n] class numbers.
         probabilities: [n, k] that sum to 1 in each row.
         class_names: the k classes; of two, the second is the positive one.
-        path: of the PNG. Where the photos are all of one class it says that there is no curve.
+        path: the PNG file. If all photos are of one class, it says that there is no curve.
     """
     curves = []
     for number, positive in drawable_classes(labels, len(class_names)):
@@ -52,8 +52,8 @@ def write_roc(labels: Integers, probabilities: Floats, class_names: Sequence[str
 def write_precision_recall(labels: Integers, probabilities: Floats, class_names: Sequence[str], path: Path) -> None:
     """Draw precision over recall of the positive class, or of each class against the rest.
 
-    Args as for `write_roc`. The area given is the average precision; the dashed line is what guessing gives, the
-    share of the class among the photos (with two classes only, as each class has its own).
+    Takes the same arguments as `write_roc`. The area shown is the average precision; the dashed line is the result of
+    guessing, the share of the class among the photos (only with two classes, as each class has its own share).
     """
     curves = []
     for number, positive in drawable_classes(labels, len(class_names)):
@@ -78,7 +78,7 @@ def write_precision_recall(labels: Integers, probabilities: Floats, class_names:
 
 
 def drawable_classes(labels: Integers, num_classes: int) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Yield the classes to draw, and which photos are of them; one with no photos, or with all, has no curve."""
+    """Yield the classes to draw, each with its photos; a class with no photos, or with all of them, has no curve."""
     for number in [1] if num_classes == 2 else range(num_classes):
         positive = labels == number
         if positive.any() and not positive.all():
@@ -86,7 +86,7 @@ def drawable_classes(labels: Integers, num_classes: int) -> Iterator[tuple[int, 
 
 
 def curve_title(kind: str, class_names: Sequence[str]) -> str:
-    """Say whose curve it is."""
+    """Return the title, which names the class of the curve."""
     if len(class_names) == 2:
         return f"{kind} of “{shorten(class_names[1], 24)}”"
     return f"{kind}, each class against the rest"
@@ -105,7 +105,7 @@ def draw_curves(
     area_name: str,
     drawstyle: Literal["default", "steps-post"] = "default",
 ) -> None:
-    """Draw the curves (area, class, x, y) with a legend; say so in the picture when there are none."""
+    """Draw the curves (area, class, x, y) with a legend, or a note if there are none."""
     if not curves:
         axes.text(
             0.5,
@@ -150,7 +150,7 @@ def draw_curves(
 
 
 def mark_threshold(axes: Axes, x: float, y: float) -> None:
-    """Mark where the model stands as it is used: the likelier class wins."""
+    """Mark the threshold the model uses: the class with the higher probability wins."""
     axes.plot(x, y, "o", color=BLUE, markersize=8, markeredgecolor="white", markeredgewidth=1.5, zorder=5)
     inward = -1 if x > 0.5 else 1
     axes.annotate(

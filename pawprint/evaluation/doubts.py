@@ -1,9 +1,9 @@
-"""Labels that look wrong: photos whose label a model doubts that has not learned from them.
+"""Find labels that look wrong: photos whose label is doubted by a model that was not trained on them.
 
-Confident learning, as Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels"
-(2021, JAIR), have it: a model is sure of a class where it gives it at least the probability that it gives on average
-to photos so labelled; a photo is doubted where the class it is most sure of is not its label. A class that the model
-is never sure of is thereby no reason to doubt, nor is a model that is timid everywhere.
+This is confident learning as in Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset
+Labels" (2021, JAIR). A model is sure of a class if its probability is at least the mean probability of that class over
+the photos labelled with it. A photo is doubted if the class the model is most sure of is not its label. So neither a
+class the model is never sure of nor a model with low confidence everywhere leads to doubts.
 """
 
 import csv
@@ -21,11 +21,11 @@ COLUMNS = ("member", "split", "label", "suggestion", "probability", "self_confid
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model said of the photos of one split."""
+    """A model's predictions for the photos of one split."""
 
     split: str
     members: tuple[str, ...]
-    """[n] names in the archive."""
+    """[n] names of the photos in the archive."""
     labels: Integers
     """[n] class numbers."""
     probabilities: Floats
@@ -40,25 +40,25 @@ class Doubt:
     split: str
     label: str
     suggestion: str
-    """The class that the model is sure of."""
+    """The class the model is sure of."""
     probability: float
-    """Of the suggestion."""
+    """The model's probability of the suggestion."""
     self_confidence: float
-    """Probability of the label."""
+    """The model's probability of the label."""
     normalized_margin: float
-    """Probability of the label less the largest of another class: -1 is the surest doubt."""
+    """Probability of the label minus the largest one of another class; -1 is the strongest doubt."""
 
 
 def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) -> list[Doubt]:
     """Find the photos whose label a model doubts.
 
     Args:
-        predictions: of splits that the model has not learned from; photos that it has learned, label and all, would
-            hardly be doubted.
+        predictions: predictions for splits the model was not trained on; a photo from the training, label included,
+            would hardly be doubted.
         class_names: the k classes.
 
     Returns:
-        The surest doubt first: by normalized margin, then by name.
+        The strongest doubt first: sorted by normalized margin, then by name.
     """
     doubts: list[Doubt] = []
     if not predictions:
@@ -89,7 +89,7 @@ def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) 
 
 
 def format_doubts(doubts: Iterable[Doubt]) -> str:
-    """Return what suspicious_labels.csv holds."""
+    """Return the content of suspicious_labels.csv."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -100,7 +100,7 @@ def format_doubts(doubts: Iterable[Doubt]) -> str:
 
 
 def read_predictions(path: Path, split: str, class_names: Sequence[str]) -> Predictions:
-    """Read what evaluate wrote of the photos of a split: predictions.csv or validation_predictions.csv."""
+    """Read the predictions of a split that evaluate wrote: predictions.csv or validation_predictions.csv."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     number = {name: place for place, name in enumerate(class_names)}
@@ -114,7 +114,7 @@ def read_predictions(path: Path, split: str, class_names: Sequence[str]) -> Pred
 
 
 def _class_thresholds(labels: Integers, probabilities: Floats) -> Floats:
-    """Return the mean probability of each class among the photos so labelled, [k]; never reached where none is."""
+    """Return the mean probability of each class over the photos with that label, [k]; infinite if there are none."""
     thresholds = np.full(probabilities.shape[1], np.inf)
     for number in np.unique(labels):
         thresholds[number] = probabilities[labels == number, number].mean()

@@ -1,10 +1,10 @@
-"""explanations.png: which parts of a photo spoke for the answer, for the photos that the model was surest of.
+"""Draw explanations.png: which parts of a photo led to the answer, for the photos the model was most sure of.
 
-Where a network ends in the mean of its features over all places and one linear layer, the parts are those of its
-class activation map (Zhou et al. 2016), which `pawprint.models.portable` computes. Grad-CAM (Selvaraju et al. 2017)
-would draw the same: for such networks its weights are those of the last layer, up to a factor. The map needs no
-gradient, and its mean is the answer's logit exactly (but for the bias). For other networks a patch is moved over the
-photo, and what the answer loses is measured (occlusion sensitivity, Zeiler and Fergus 2014), where that is affordable.
+If a network ends with the mean of its features over all places and one linear layer, the parts are those of its class
+activation map (Zhou et al. 2016), computed by `pawprint.models.portable`. Grad-CAM (Selvaraju et al. 2017) would give
+the same: for such networks its weights are those of the last layer, up to a factor. The map needs no gradient, and its
+mean is exactly the answer's logit, without the bias. For other networks, if affordable, a patch is moved over the photo
+and the loss of log-odds is measured (occlusion sensitivity, Zeiler and Fergus 2014).
 """
 
 import math
@@ -22,11 +22,11 @@ from pawprint.evaluation.style import BLUE, GREEN, ORANGE, RED, draw_figure, per
 from pawprint.models.prediction import Answer
 
 MOST_CLASSES = 6
-"""Classes that are drawn: of more, those with the lowest share of right answers."""
+"""Most classes drawn: of more, those with the lowest accuracy."""
 MANY_CLASSES = 4
 PAIRS_IN_A_ROW = 4
 PATCHES = 7
-"""Places of the occluding patch along each side; it is two strides wide."""
+"""Positions of the occluding patch along each side; the patch is two strides wide."""
 BATCH = 16
 _SMALLEST = 1e-7
 
@@ -34,8 +34,8 @@ Photos = npt.NDArray[np.uint8]
 
 
 def choose_explained(labels: Integers, probabilities: Floats) -> list[int]:
-    """Choose the photos that the model was surest of: of each class up to four right and four wrong (two from four
-    classes on), class by class, the right ones first.
+    """Choose the photos the model was most sure of: up to four right and four wrong ones for each class (two with four
+    or more classes), class by class, the right ones first.
 
     Args:
         labels: [n] class numbers.
@@ -53,39 +53,39 @@ def choose_explained(labels: Integers, probabilities: Floats) -> list[int]:
 
 
 def map_activations(portable: Any, photos: Photos, classes: Integers) -> Floats:
-    """Compute where the evidence for a class lay, by the network's class activation maps.
+    """Compute where the evidence for a class is, by the network's class activation maps.
 
-    What speaks for all classes alike changes no probability, so the mean over the classes is taken off.
+    Evidence for all classes alike changes no probability, so the mean over the classes is subtracted.
 
     Args:
-        portable: of `build_portable_network`, with evidence.
+        portable: the network of `build_portable_network`, with evidence.
         photos: uint8 [n, side, side, 3], of the network's size.
-        classes: [n] the class that is asked about.
+        classes: [n] the class to explain.
 
     Returns:
-        [n, rows, columns]; above 0 where the photo speaks for the class.
+        [n, rows, columns]; positive where the photo supports the class.
     """
-    said = np.concatenate(
+    maps = np.concatenate(
         [
             np.asarray(portable(photos[start : start + BATCH].astype(np.float32), training=False)["evidence"])
             for start in range(0, len(photos), BATCH)
         ]
     ).astype(np.float64)
-    of_class: Floats = np.take_along_axis(said, classes[:, None, None, None], axis=-1)[..., 0]
-    centred: Floats = of_class - said.mean(axis=-1)
+    of_class: Floats = np.take_along_axis(maps, classes[:, None, None, None], axis=-1)[..., 0]
+    centred: Floats = of_class - maps.mean(axis=-1)
     return centred
 
 
 def occlude(answer: Answer, photos: Photos, classes: Integers) -> Floats:
-    """Measure what an answer loses in log-odds when a patch of the photo's mean colour hides a part of it.
+    """Measure how much log-odds an answer loses when a patch of the photo's mean colour hides a part of it.
 
     Args:
-        answer: from photos to probabilities [k, classes].
+        answer: the network, from photos to probabilities [k, classes].
         photos: uint8 [n, side, side, 3].
-        classes: [n] the class that is asked about.
+        classes: [n] the class to explain.
 
     Returns:
-        [n, 7, 7]; above 0 where the hidden part speaks for the class.
+        [n, 7, 7]; positive where the hidden part supports the class.
     """
     side = photos.shape[1]
     edges = np.linspace(0, side, PATCHES + 2).round().astype(int)
@@ -102,14 +102,14 @@ def occlude(answer: Answer, photos: Photos, classes: Integers) -> Floats:
 
 
 def overlay(photo: Photos, evidence: Floats) -> Photos:
-    """Lay evidence over a grey photo: orange where it speaks for the answer, blue where against, by its strength.
+    """Return a grey photo with its evidence in colour: orange for the answer, blue against it, stronger if larger.
 
     Args:
         photo: [side, side, 3].
         evidence: [rows, columns].
 
     Returns:
-        [side, side, 3]; the strongest evidence of the photo has the full colour.
+        [side, side, 3]; the photo's strongest evidence has the full colour.
     """
     side = photo.shape[0]
     strongest = float(np.abs(evidence).max()) or 1.0
@@ -131,16 +131,16 @@ def draw_explanations(
     members: Sequence[str],
     path: Path,
 ) -> None:
-    """Draw each photo beside itself with the evidence laid over.
+    """Draw each photo next to a copy with its evidence.
 
     Args:
         photos: uint8 [n, side, side, 3].
-        evidence: [n, rows, columns] for the answers.
+        evidence: [n, rows, columns] for the predicted classes.
         labels: [n] class numbers.
         probabilities: [n, k].
         class_names: the k classes.
         members: [n] the photos' names in their archive.
-        path: of the PNG.
+        path: the PNG file.
     """
     predictions = probabilities.argmax(axis=1)
     cells = _place(labels)
@@ -163,7 +163,7 @@ def draw_explanations(
 
 
 def _place(labels: Integers) -> list[int]:
-    """Return each photo's cell in the grid; every class starts on a row of its own."""
+    """Return each photo's cell in the grid; every class starts on a new row."""
     cells: list[int] = []
     for place, label in enumerate(labels):
         following = cells[-1] + 1 if cells else 0

@@ -1,7 +1,7 @@
-"""The metrics of a model on its test photos, each with a bootstrap 95 % interval.
+"""Compute the metrics of a model on its test photos, each with a bootstrap 95 % interval.
 
-Takes labels and probabilities; `results.py` writes what comes back as metrics.json. The values are scikit-learn's;
-the resamples behind the intervals are ours (`bootstrap.py`), held against scikit-learn by the tests.
+Takes labels and probabilities; `results.py` writes the result as metrics.json. The values are scikit-learn's. The
+resamples behind the intervals are our own (`bootstrap.py`), and the tests compare them with scikit-learn.
 """
 
 import math
@@ -34,18 +34,18 @@ def compute_metrics(
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Compute what metrics.json holds.
+    """Compute the content of metrics.json.
 
-    F1, precision and recall are those of the second class where there are two (`positive_class`), and the mean over
-    classes otherwise; the ROC AUC of more than two classes is the mean of each class against the rest. A metric that
-    test photos like these do not define (the ROC AUC of photos of one class) is None, and so are its bounds.
+    With two classes, F1, precision and recall are those of the second (`positive_class`); with more, they are the mean
+    over classes, and the ROC AUC is the mean of each class against the rest. A metric that is undefined for these
+    photos (the ROC AUC of photos of one class) is None, and so are its bounds.
 
     Args:
         labels: [n] class numbers.
         probabilities: [n, k] in the order of `class_names`.
         class_names: the k classes in sorted order.
-        resamples: bootstrap draws behind each interval.
-        seed: of the draws.
+        resamples: the number of bootstrap draws behind each interval.
+        seed: the seed of the draws.
 
     Returns:
         JSON-ready: `schema_version`, `num_photos`, `class_names`, `positive_class` (None unless two classes),
@@ -53,8 +53,8 @@ def compute_metrics(
         (rows true, columns predicted) and `per_class`.
 
     Raises:
-        UserError: there are no test photos, or the probabilities are not finite (a training that diverged).
-        ValueError: the shapes or values do not fit together.
+        UserError: there are no test photos, or the probabilities are not finite (the training diverged).
+        ValueError: shapes or values do not match.
     """
     labels, probabilities = check_predictions(labels, probabilities, len(class_names))
     points = point_metrics(labels, probabilities)
@@ -89,14 +89,14 @@ def compute_metrics(
 
 
 def defined_metrics(document: Mapping[str, Any]) -> dict[str, float]:
-    """Pick the metrics of a metrics.json that have a value: MLflow's charts have no place for None."""
+    """Return the metrics of a metrics.json that have a value: MLflow's charts cannot show None."""
     return {name: value for name, value in document["metrics"].items() if value is not None}
 
 
 def check_predictions(labels: ArrayLike, probabilities: ArrayLike, num_classes: int) -> tuple[Integers, Floats]:
-    """Return labels as int64 [n] and probabilities as float64 [n, k] whose rows sum to 1 exactly.
+    """Return labels as int64 [n] and probabilities as float64 [n, k] whose rows sum to exactly 1.
 
-    A float32 softmax sums to 1 only to some six digits, which scikit-learn would warn about.
+    A float32 softmax sums to 1 only to about six digits, and scikit-learn would warn about that.
     """
     label_numbers = np.asarray(labels, dtype=np.int64)
     values = np.asarray(probabilities, dtype=np.float64)
@@ -118,7 +118,7 @@ def check_predictions(labels: ArrayLike, probabilities: ArrayLike, num_classes: 
 
 
 def point_metrics(labels: Integers, probabilities: Floats) -> dict[str, float]:
-    """Compute the metrics on the test photos as they are, by scikit-learn; NaN where one is not defined.
+    """Compute the metrics on the test photos with scikit-learn; NaN if one is undefined.
 
     Args:
         labels: [n] class numbers.
@@ -131,8 +131,8 @@ def point_metrics(labels: Integers, probabilities: Floats) -> dict[str, float]:
     averaged = [1] if num_classes == 2 else list(range(num_classes))
 
     def average(score: Any, among: Integers) -> float:
-        # By label numbers rather than average="binary": the rule for a missing class (see resample_metrics) is the
-        # same for two classes and for more.
+        # By label numbers instead of average="binary": so the rule for a missing class (see resample_metrics) is the
+        # same for two classes as for more.
         numbers = [number for number in averaged if number in among]
         if not numbers:
             return float("nan")
@@ -141,22 +141,22 @@ def point_metrics(labels: Integers, probabilities: Floats) -> dict[str, float]:
     areas = [area for number in averaged if not math.isnan(area := class_auc(labels, probabilities, number))]
     return {
         "accuracy": float(sklearn_metrics.accuracy_score(labels, predictions)),
-        # This is balanced_accuracy_score's definition, without its warning when a class of no photo is predicted.
+        # The definition of balanced_accuracy_score, without its warning about a predicted class that has no photos.
         "balanced_accuracy": float(sklearn_metrics.recall_score(labels, predictions, labels=present, average="macro")),
         "f1": average(sklearn_metrics.f1_score, seen),
         "precision": average(sklearn_metrics.precision_score, seen),
         "recall": average(sklearn_metrics.recall_score, present),
         "roc_auc": float(np.mean(areas)) if areas else float("nan"),
-        # Not sklearn's log_loss: its floor for a confident zero depends on the dtype it is handed.
+        # Not sklearn's log_loss: its lower limit for a confident zero depends on the dtype of its input.
         "log_loss": float(photo_losses(labels, probabilities).mean()),
         "ece": float(np.abs(calibration_gaps(labels, probabilities).sum(axis=1)).sum() / len(labels)),
     }
 
 
 def class_figures(labels: Integers, probabilities: Floats, class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Describe each class: photos, how often predicted, precision, recall, F1 and ROC AUC against the rest.
+    """Return each class's figures: photos, times predicted, precision, recall, F1 and ROC AUC against the rest.
 
-    Precision is None for a class never predicted, recall for one without photos, F1 where either has neither.
+    Precision is None for a class that is never predicted, recall for one without photos, F1 if either is None.
     """
     predictions = probabilities.argmax(axis=1)
     figures = []
@@ -179,7 +179,7 @@ def class_figures(labels: Integers, probabilities: Floats, class_names: Sequence
 
 
 def class_auc(labels: Integers, probabilities: Floats, number: int) -> float:
-    """Compute one class's ROC AUC against the rest; NaN when all photos are of the class or none is."""
+    """Compute the ROC AUC of one class against the rest; NaN if all photos are of the class, or none."""
     positive = labels == number
     if positive.all() or not positive.any():
         return float("nan")
@@ -187,5 +187,5 @@ def class_auc(labels: Integers, probabilities: Floats, number: int) -> float:
 
 
 def defined(value: float) -> float | None:
-    """Turn NaN, which JSON cannot write, into None."""
+    """Return the value, or None for NaN, which JSON cannot store."""
     return None if math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""mistakes.png: the photos that the model got wrong while being most sure of itself."""
+"""Draw mistakes.png: the wrongly predicted photos of which the model was most sure."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MOST_CLOSE_CALLS = 8
 
 
 class Images(Protocol):
-    """Photos that are read when asked for."""
+    """Photos that are read only when they are needed."""
 
     def __getitem__(self, places: Integers, /) -> np.ndarray:
         """Return the photos at `places` ([m] int64), uint8 [m, side, side, 3]."""
@@ -30,17 +30,17 @@ def write_mistakes(
     images: Images,
     path: Path,
 ) -> None:
-    """Draw up to 16 wrongly labelled photos, the most confident first, or the closest calls when none is wrong.
+    """Draw up to 16 wrongly predicted photos, the most confident first, or the closest calls if none is wrong.
 
-    Mislabelled photos and whole kinds of photo that the model does not know show up here first.
+    Wrong labels, and kinds of photos the model does not know, show up here first.
 
     Args:
         labels: [n] class numbers.
         probabilities: [n, k] that sum to 1 in each row.
         class_names: the k classes.
         members: [n] the photos' names in their archive.
-        images: only the shown ones are read.
-        path: of the PNG.
+        images: the photos; only those shown are read.
+        path: the PNG file.
     """
     predictions = probabilities.argmax(axis=1)
     confidences = probabilities.max(axis=1)
@@ -57,7 +57,7 @@ def write_mistakes(
         shown, colour = np.argsort(confidences, kind="stable")[:MOST_CLOSE_CALLS], GREEN
         photos = f"{len(labels):,} test photos" if len(labels) > 1 else "one test photo"
         heading = f"No mistakes on {photos}; the closest calls:"
-    columns = min(4, max(2, len(shown)))  # one alone stands below its heading, not in the middle
+    columns = min(4, max(2, len(shown)))  # a single photo is placed below its heading, not in the middle
     rows = math.ceil(len(shown) / columns)
     pictures = images[np.asarray(shown, dtype=np.int64)]
     with draw_figure(path, max(2.5 * columns, 6.0), 3.1 * rows + 0.6) as figure:
@@ -77,7 +77,7 @@ def write_mistakes(
 
 
 def worst_mistakes(labels: Integers, probabilities: Floats, most: int = MOST_MISTAKES) -> Integers:
-    """Choose the wrongly labelled photos of the highest confidence, in that order (ties in the order given).
+    """Choose the wrongly predicted photos with the highest confidence, in that order; ties keep the given order.
 
     Returns:
         [m] places in `labels`, m at most `most`.
@@ -100,9 +100,9 @@ def name_member(axes: Axes, member: str, *, points: float) -> None:
     """Write a photo's name below it, small.
 
     Args:
-        axes: of the photo.
-        member: its name in its archive.
-        points: how far below.
+        axes: the axes of the photo.
+        member: the photo's name in its archive.
+        points: the distance below the photo.
     """
     axes.annotate(
         short_member(member),
@@ -118,7 +118,7 @@ def name_member(axes: Axes, member: str, *, points: float) -> None:
 
 
 def short_member(member: str) -> str:
-    """Keep the end of a member's name, which tells photos apart.
+    """Return the end of a member's name, which is what differs between photos.
 
     >>> short_member("test_set/test_set/cats/cat.4001.jpg")
     'cats/cat.4001.jpg'

@@ -1,8 +1,8 @@
-"""The `evaluation/` artifact: what a model's answers on the test photos are worth, as numbers and as pictures.
+"""Write the `evaluation/` artifact: a model's results on the test photos, as numbers and as pictures.
 
-Reads the test photos' labels, pixels and the model's probabilities, and those of the validation photos. Writes
+Reads the test photos' labels and pixels and the model's probabilities, and those of the validation photos. Writes
 metrics.json, predictions.csv, confusion_matrix.png, roc.png, precision_recall.png, calibration.png, mistakes.png,
-suspicious_labels.csv and, where there are validation photos, validation_predictions.csv.
+suspicious_labels.csv and, if there are validation photos, validation_predictions.csv.
 """
 
 import csv
@@ -35,28 +35,28 @@ def evaluate_predictions(
 ) -> dict[str, float]:
     """Score a model on its test photos and write the whole `evaluation/` folder.
 
-    The folder is written beside and renamed, so it is either whole or not there.
+    The folder is written under a temporary name and then renamed, so it is either complete or missing.
 
     Args:
         labels: [n] class numbers.
         probabilities: [n, k] as the network gave them.
         class_names: the k classes in sorted order.
         members: [n] the photos' names in their archive.
-        images: indexed with an int array [m] gives uint8 [m, side, side, 3]; read for the mistakes only.
-        folder: where to; its parent must be there, and itself not, or empty.
-        validation: what the network said of photos that chose the epoch, and that it has not learned from: no metric
-            comes from them, but their labels can look wrong as well.
+        images: the photos: an int array [m] as index gives uint8 [m, side, side, 3]; read only for mistakes.png.
+        folder: the folder to write; its parent must exist, and the folder must be missing or empty.
+        validation: the network's predictions for the validation photos, which chose the epoch but did not train it.
+            They count in no metric, but their labels can look wrong as well.
 
     Returns:
-        The metrics to log, "test_accuracy" and so on with `_low` and `_high`, without those that these photos do
-        not define. The positive class is in metrics.json.
+        The metrics to log, "test_accuracy" and so on with `_low` and `_high`, without those that are undefined for
+        these photos. The positive class is in metrics.json.
 
     Raises:
         UserError: there are no test photos, or the model's answers are not numbers.
-        OSError: the folder holds something already.
+        OSError: the folder is not empty.
     """
     document = compute_metrics(labels, probabilities, class_names)
-    # The pictures tell the same story as the metrics: both work on the checked values.
+    # The pictures must agree with the metrics: both use the checked values.
     numbers, values = check_predictions(labels, probabilities, len(class_names))
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
         draft = Path(beside) / folder.name
@@ -70,9 +70,9 @@ def evaluate_predictions(
         write_mistakes(numbers, values, class_names, members, images, draft / "mistakes.png")
         unlearned = [Predictions("test", tuple(members), numbers, values)]
         if validation is not None:
-            said = (validation.labels, validation.probabilities)
-            write_predictions(*said, class_names, validation.members, draft / "validation_predictions.csv")
-            checked = check_predictions(*said, len(class_names))
+            answers = (validation.labels, validation.probabilities)
+            write_predictions(*answers, class_names, validation.members, draft / "validation_predictions.csv")
+            checked = check_predictions(*answers, len(class_names))
             unlearned.append(Predictions(validation.split, validation.members, *checked))
         doubts = format_doubts(find_doubts(unlearned, class_names))
         (draft / "suspicious_labels.csv").write_text(doubts, encoding="utf-8", newline="")
@@ -83,7 +83,7 @@ def evaluate_predictions(
 
 
 def write_metrics(document: Mapping[str, Any], path: Path) -> None:
-    """Write `compute_metrics`'s answer as JSON, the same bytes for the same values."""
+    """Write the result of `compute_metrics` as JSON; the same values give the same bytes."""
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -94,16 +94,16 @@ def write_predictions(
     members: Sequence[str],
     path: Path,
 ) -> None:
-    """Write one row a photo: member, label, prediction, correct (1 or 0) and each class's probability.
+    """Write one row for each photo: member, label, prediction, correct (1 or 0) and each class's probability.
 
-    Probabilities are written with nine significant digits, which give a float32 back exactly.
+    Probabilities are written with nine significant digits, enough to restore a float32 exactly.
 
     Args:
         labels: [n] class numbers.
-        probabilities: [n, k] as the network gave them.
-        class_names: the k classes; their columns are named `probability_<class>`, as the served model's.
+        probabilities: [n, k] from the network.
+        class_names: the k classes; their columns are named `probability_<class>`, as in the served model's output.
         members: [n] the photos' names in their archive.
-        path: of the CSV file, UTF-8.
+        path: the CSV file, UTF-8.
     """
     numbers = np.asarray(labels)
     values = np.asarray(probabilities)

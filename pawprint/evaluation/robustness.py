@@ -1,4 +1,4 @@
-"""robustness.csv: what is left of the accuracy when the test photos get worse."""
+"""Write robustness.csv: the accuracy that remains when the test photos are corrupted."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -16,22 +16,22 @@ from pawprint.evaluation.slices import wilson_interval
 
 MOST_PHOTOS, FEWEST_PHOTOS = 200, 50
 MOST_WORK = 1.8e12
-"""Multiply-adds that all the predictions together may cost. It sets how many photos are asked, rather than a clock,
-so that another machine asks the same ones."""
+"""Multiply-adds that all predictions together may cost. They limit the number of photos, and not the time, so that
+every machine uses the same photos."""
 CLEAN = "none"
 BATCH = 50
 
 
 @dataclass(frozen=True)
 class Corrupted:
-    """How often the answer was right on photos of one corruption.
+    """The model's accuracy on photos with one corruption.
 
     Attributes:
-        kind: one of `corruptions.STRENGTHS`, or "none" for the same photos as they are.
-        level: 1 to 3, of `corruptions.LEVELS`; 0 for the photos as they are.
-        strength: what the level means.
-        photos: how many.
-        correct: how many of them were answered right.
+        kind: one of `corruptions.STRENGTHS`, or "none" for the original photos.
+        level: 1 to 3, of `corruptions.LEVELS`; 0 for the original photos.
+        strength: the level's strength.
+        photos: the number of photos.
+        correct: the number of correct predictions.
     """
 
     kind: str
@@ -42,12 +42,12 @@ class Corrupted:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers."""
+        """Share of correct predictions."""
         return self.correct / self.photos
 
 
 def count_affordable(multiply_adds: int) -> int:
-    """Return how many photos to ask a network about, by what one answer costs.
+    """Return the number of photos to use, given the cost of one prediction.
 
     >>> count_affordable(10**8), count_affordable(10**9), count_affordable(10**11)
     (200, 150, 50)
@@ -57,12 +57,12 @@ def count_affordable(multiply_adds: int) -> int:
 
 
 def choose_photos(labels: Integers, most: int, seed: int = 0) -> Integers:
-    """Draw up to `most` photos, as many of each class as there are, in the order given; all where there are no more.
+    """Choose up to `most` photos at random, equally many for each class if possible, in the given order.
 
     Args:
         labels: [n] class numbers.
-        most: of all classes together.
-        seed: of the draw.
+        most: the number of photos, over all classes.
+        seed: the seed of the choice.
     """
     if len(labels) <= most:
         return np.arange(len(labels), dtype=np.int64)
@@ -72,7 +72,7 @@ def choose_photos(labels: Integers, most: int, seed: int = 0) -> Integers:
     for number in np.unique(labels):
         of_class = shuffled[labels[shuffled] == number]
         rank[of_class] = np.arange(len(of_class))
-    # The first of each class, then the second of each, and so on; among equals the draw decides.
+    # The first photo of each class, then the second of each, and so on; among equals, chance decides.
     chosen: Integers = np.sort(shuffled[np.argsort(rank[shuffled], kind="stable")][:most])
     return chosen
 
@@ -85,15 +85,15 @@ def measure_robustness(
     places: Integers,
     seed: int = 0,
 ) -> list[Corrupted]:
-    """Ask a network about photos in each corruption and strength.
+    """Run a network on photos with each corruption and strength.
 
     Args:
-        answer: from pixels, uint8 [k, side, side, 3], to probabilities [k, classes].
-        images: the test photos; those at `places` are read, once.
+        answer: the network, from pixels, uint8 [k, side, side, 3], to probabilities [k, classes].
+        images: the test photos; those at `places` are read once.
         labels: [n] class numbers of all test photos.
-        predictions: [n] what the network said of them as they are.
-        places: [m] the photos to ask about.
-        seed: of the noise.
+        predictions: [n] the network's predictions for the original photos.
+        places: [m] the indexes of the photos to use.
+        seed: the seed of the noise.
     """
     photos, truth = images[places], labels[places]
     measured = [Corrupted(CLEAN, 0, 0.0, len(places), int((predictions[places] == truth).sum()))]
@@ -102,15 +102,15 @@ def measure_robustness(
     for kind, level in tqdm(levels, desc="robustness", unit="level", disable=None, delay=2):
         strength = STRENGTHS[kind][level - 1]
         worse = np.stack([corrupt_photo(photo, kind, strength, rng) for photo in photos])
-        said = np.concatenate([answer(batch) for batch in _batches(worse)]).argmax(axis=1)
-        measured.append(Corrupted(kind, level, strength, len(places), int((said == truth).sum())))
+        answers = np.concatenate([answer(batch) for batch in _batches(worse)]).argmax(axis=1)
+        measured.append(Corrupted(kind, level, strength, len(places), int((answers == truth).sum())))
     return measured
 
 
-def tell_robustness(measured: Sequence[Corrupted]) -> str:
-    """Name the corruption that costs most.
+def describe_robustness(measured: Sequence[Corrupted]) -> str:
+    """Return a sentence with the corruption that lowers the accuracy most.
 
-    >>> tell_robustness([Corrupted("none", 0, 0, 200, 190), Corrupted("blur", 1, 0.01, 200, 100)])
+    >>> describe_robustness([Corrupted("none", 0, 0, 200, 190), Corrupted("blur", 1, 0.01, 200, 100)])
     'Of 200 photos 95.0 % are right as they are, and 50.0 % with mild blur, which costs most'
     """
     clean, *others = measured
@@ -125,18 +125,18 @@ def tell_robustness(measured: Sequence[Corrupted]) -> str:
 
 
 def write_robustness(measured: Sequence[Corrupted], path: Path) -> None:
-    """Write one row a corruption and level: accuracy with its Wilson interval, the photos as they are first."""
+    """Write one row for each corruption and level: accuracy with its Wilson interval, the original photos first."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("corruption", "level", "strength", "photos", "correct", "accuracy", "low", "high"))
         for one in measured:
             figures = (one.accuracy, *wilson_interval(one.correct, one.photos))
-            told = (f"{figure:.6g}" for figure in figures)
-            writer.writerow((one.kind, one.level, f"{one.strength:g}", one.photos, one.correct, *told))
+            cells = (f"{figure:.6g}" for figure in figures)
+            writer.writerow((one.kind, one.level, f"{one.strength:g}", one.photos, one.correct, *cells))
 
 
 def read_robustness(path: Path) -> list[Corrupted]:
-    """Read what `write_robustness` wrote."""
+    """Read the results that `write_robustness` wrote."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Corrupted(

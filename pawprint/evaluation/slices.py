@@ -1,7 +1,7 @@
-"""slices.csv: accuracy on parts of the test photos, by class and by what their pixels are like.
+"""Write slices.csv: the accuracy on parts of the test photos, by class and by properties of their pixels.
 
-A good average can hide a kind of photo that a model fails on. The traits are read off the stored pixels, so they need
-no more than the dataset holds; each cuts the photos into quarters of about the same number.
+A good average can hide a kind of photo that a model fails on. The traits are computed from the stored pixels, so they
+need only the dataset; each divides the photos into quarters of about equal size.
 """
 
 import csv
@@ -17,30 +17,30 @@ from scipy.stats import binomtest
 from pawprint.evaluation.bootstrap import Floats, Integers
 
 FEWEST = 20
-"""Photos that a slice must have to be called the worst: of fewer, the interval says next to nothing."""
+"""Photos that a slice needs to be called the worst: with fewer, the interval is too wide to mean anything."""
 QUARTERS = {
     "brightness": ("darkest", "darker", "brighter", "brightest"),
     "contrast": ("flattest", "flatter", "richer", "richest"),
     "sharpness": ("blurriest", "blurrier", "sharper", "sharpest"),
     "colourfulness": ("greyest", "greyer", "more colourful", "most colourful"),
 }
-"""What the quarters of each trait are called, from the lowest values to the highest."""
+"""Names of the quarters of each trait, from the lowest values to the highest."""
 LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue in a pixel's grey (ITU-R BT.601)."""
+"""Weights of red, green and blue in a pixel's grey value (ITU-R BT.601)."""
 _COLUMNS = ("trait", "slice", "photos", "correct", "accuracy", "low", "high", "from", "to")
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the test photos and how often the answer was right on it.
+    """A part of the test photos, with the accuracy on it.
 
     Attributes:
         trait: "class", one of `QUARTERS`, or a column of the table that came with the photos.
-        name: of the slice: a class, a quarter's, or a value of the column.
-        photos: how many.
-        correct: how many of them were answered right.
-        start: the lowest value of the trait among them; NaN where it is no number.
-        end: the highest.
+        name: the slice's name: a class, a quarter, or a value of the column.
+        photos: the number of photos.
+        correct: the number of correct predictions.
+        start: the lowest value of the trait in the slice; NaN if the trait is not numeric.
+        end: the highest value.
     """
 
     trait: str
@@ -52,7 +52,7 @@ class Slice:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers."""
+        """Share of correct predictions."""
         return self.correct / self.photos
 
     @property
@@ -62,7 +62,7 @@ class Slice:
 
 
 def wilson_interval(correct: int, photos: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a share (Wilson 1927), which holds for few photos and near 0 and 1 as well.
+    """Return the 95 % score interval of a share (Wilson 1927), which is also valid for few photos and near 0 and 1.
 
     >>> [round(bound, 3) for bound in wilson_interval(20, 20)]
     [0.839, 1.0]
@@ -72,7 +72,7 @@ def wilson_interval(correct: int, photos: int) -> tuple[float, float]:
 
 
 def measure_traits(images: npt.NDArray[np.uint8]) -> dict[str, Floats]:
-    """Measure what photos are like.
+    """Measure the traits of photos.
 
     Args:
         images: [n, side, side, 3].
@@ -102,15 +102,15 @@ def measure_traits(images: npt.NDArray[np.uint8]) -> dict[str, Floats]:
 def slice_accuracy(
     labels: Integers, predictions: Integers, class_names: Sequence[str], traits: Mapping[str, Floats]
 ) -> list[Slice]:
-    """Count right answers by class, then by quarters of each trait; a slice without photos is left out.
+    """Count correct predictions by class, then by quarters of each trait; a slice without photos is left out.
 
-    Photos of one value stay in one quarter, so that a slice can be told by its bounds.
+    Photos with the same value stay in the same quarter, so that a slice is defined by its bounds.
 
     Args:
         labels: [n] class numbers.
         predictions: [n] class numbers.
-        class_names: of the k classes.
-        traits: of `measure_traits`.
+        class_names: the k classes.
+        traits: the result of `measure_traits`.
     """
     right = labels == predictions
     slices = []
@@ -124,13 +124,13 @@ def slice_accuracy(
 
 
 def cut_quarters(trait: str, names: Sequence[str], values: Floats, right: npt.NDArray[np.bool_]) -> list[Slice]:
-    """Cut photos into quarters by a value; a quarter without photos is left out.
+    """Divide photos into quarters by a value; a quarter without photos is left out.
 
     Args:
-        trait: What the value is of.
-        names: Of the quarters, from the lowest values to the highest.
-        values: [n], the photos'.
-        right: [n], whether the answer was.
+        trait: The name of the value.
+        names: Names of the quarters, from the lowest values to the highest.
+        values: [n] the photos' values.
+        right: [n] whether each prediction is correct.
     """
     quarter = np.searchsorted(np.quantile(values, (0.25, 0.5, 0.75)), values, side="left")
     slices = []
@@ -143,14 +143,14 @@ def cut_quarters(trait: str, names: Sequence[str], values: Floats, right: npt.ND
 
 
 def find_worst(slices: Sequence[Slice]) -> Slice | None:
-    """Return the slice whose accuracy has the lowest lower bound, among those of `FEWEST` photos or more."""
+    """Return the slice with the smallest lower bound of its accuracy, among those with at least `FEWEST` photos."""
     return min((one for one in slices if one.photos >= FEWEST), key=lambda one: one.interval[0], default=None)
 
 
-def tell_worst(slices: Sequence[Slice]) -> str:
-    """Name the worst slice, and how many there were: the worst of many looks bad by chance alone.
+def describe_worst(slices: Sequence[Slice]) -> str:
+    """Return a sentence with the worst slice and the number of slices: the worst of many looks bad by chance alone.
 
-    >>> tell_worst([Slice("class", "cats", 100, 90), Slice("brightness", "darkest", 25, 15, 3, 61)])
+    >>> describe_worst([Slice("class", "cats", 100, 90), Slice("brightness", "darkest", 25, 15, 3, 61)])
     'Weakest of 2 slices: darkest quarter by brightness, 60.0 % of 25 photos right (95 % interval 40.7 % to 76.6 %)'
     """
     worst = find_worst(slices)
@@ -167,18 +167,18 @@ def tell_worst(slices: Sequence[Slice]) -> str:
 
 
 def write_slices(slices: Sequence[Slice], path: Path) -> None:
-    """Write one row a slice: trait, slice, photos, correct, accuracy, low, high, and the trait's bounds from and to."""
+    """Write one row for each slice: trait, slice, photos, correct, accuracy, low, high, and the trait's bounds."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for one in slices:
             figures = (one.accuracy, *one.interval, one.start, one.end)
-            told = ("" if math.isnan(figure) else f"{figure:.6g}" for figure in figures)
-            writer.writerow((one.trait, one.name, one.photos, one.correct, *told))
+            cells = ("" if math.isnan(figure) else f"{figure:.6g}" for figure in figures)
+            writer.writerow((one.trait, one.name, one.photos, one.correct, *cells))
 
 
 def read_slices(path: Path) -> list[Slice]:
-    """Read what `write_slices` wrote."""
+    """Read the slices that `write_slices` wrote."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Slice(
@@ -194,6 +194,6 @@ def read_slices(path: Path) -> list[Slice]:
 
 
 def by_trait(slices: Sequence[Slice]) -> Iterator[tuple[str, list[Slice]]]:
-    """Yield each trait with its slices, in the order given."""
+    """Yield each trait with its slices, in the given order."""
     for trait in dict.fromkeys(one.trait for one in slices):
         yield trait, [one for one in slices if one.trait == trait]

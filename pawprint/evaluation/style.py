@@ -1,8 +1,8 @@
-"""How the pictures look: one calm style, set only while a picture is drawn.
+"""The common style of all pictures, set only while a picture is drawn.
 
-Figures are made from matplotlib's objects, never through pyplot, which would pick a screen's backend and keep every
-figure alive. Class names and member names are other people's text: they are never read as formulas, and are cut in
-the middle where they are too long.
+Figures are made from matplotlib's objects, never through pyplot, which would choose a screen backend and keep every
+figure in memory. Class names and member names come from strangers: they are never parsed as formulas, and long ones
+are cut in the middle.
 """
 
 import math
@@ -31,7 +31,7 @@ BLUE = "#2f6db3"
 ORANGE = "#d9822b"
 RED = "#c0413b"
 GREEN = "#3d8f5f"
-# Paul Tol's "muted" scheme, told apart with any colour vision; more classes than colours change the line's dashes.
+# Paul Tol's "muted" scheme, for any colour vision; with more classes than colours, the line's dashes change.
 LINES = ("#332288", "#cc6677", "#117733", "#88ccee", "#aa4499", "#ddaa33")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 
@@ -68,15 +68,15 @@ SETTINGS: dict[Any, Any] = {
 
 @contextmanager
 def draw_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Give a figure to draw on and write it as a PNG of 110 dots an inch when the block ends without an error.
+    """Yield a figure to draw on, and write it as a PNG (110 dots per inch) if the block ends without an error.
 
     Args:
-        path: of the PNG; the same picture gives the same bytes.
-        width: in inches.
-        height: in inches.
+        path: the PNG file; the same picture gives the same bytes.
+        width: inches.
+        height: inches.
     """
     with mpl.rc_context(SETTINGS), warnings.catch_warnings():
-        # What no font has is written otherwise by `shorten`; a box is not to be said on the console.
+        # `shorten` already replaces characters that no font has, so the warning would be noise on the console.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
         FigureCanvasAgg(figure)
@@ -86,9 +86,9 @@ def draw_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
 
 
 def set_fonts(figure: Figure) -> None:
-    """Give the figure's texts the fonts that their letters need; matplotlib takes for each the first that has it."""
+    """Set the fonts that the figure's texts need; matplotlib uses the first font that has a character."""
     for axes in figure.axes:
-        axes.get_xticklabels()  # matplotlib makes them when they are asked for
+        axes.get_xticklabels()  # matplotlib creates them only on request
         axes.get_yticklabels()
     texts = figure.findobj(Text)
     paths = choose_fonts("".join(text.get_text() for text in texts))
@@ -99,7 +99,7 @@ def set_fonts(figure: Figure) -> None:
 
 @cache
 def _add_font(path: Path) -> str:
-    """Make a font known to matplotlib and return its family."""
+    """Register a font with matplotlib and return its family."""
     known = font_manager.fontManager
     if not any(entry.fname == str(path) for entry in known.ttflist):
         known.addfont(path)
@@ -107,13 +107,13 @@ def _add_font(path: Path) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Cut the middle out of a text that is longer than `length` characters, East Asian ones counted twice.
+    """Shorten a text to `length` characters by cutting out its middle; East Asian characters count twice.
 
     >>> shorten("norwegian forest cat", 12), shorten("挪威森林猫和它的孩子们", 12)
     ('norweg…t cat', '挪威森…子们')
     """
     text = readable(text)
-    # Else what stands beside a name in Arabic or Hebrew would be laid out from right to left, too.
+    # Without the mark, text beside an Arabic or Hebrew name would also be laid out from right to left.
     mark = "\u200e" if any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in text) else ""
     widths = [2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text]
     if sum(widths) <= length:
@@ -125,7 +125,7 @@ def shorten(text: str, length: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share for a person; what is not all or nothing never reads as if it were.
+    """Return a share as a percentage; only exactly all or nothing reads as 100 % or 0 %.
 
     >>> percent(0.9996), percent(1.0), percent(0.914)
     ('> 99.9 %', '100 %', '91.4 %')

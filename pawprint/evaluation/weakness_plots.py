@@ -1,4 +1,4 @@
-"""slices.png and robustness.png: on which photos the model is weaker, and what makes it so."""
+"""Draw slices.png and robustness.png: the photos on which the model is weaker, and the corruptions that make it so."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from pawprint.evaluation.slices import Slice, by_trait, find_worst, wilson_inter
 from pawprint.evaluation.style import BLUE, DASHES, INK, LINES, ORANGE, SOFT, draw_figure, percent, shorten
 
 MOST_CLASSES = 12
-"""Classes that are drawn, the weakest; all are in slices.csv."""
+"""Most classes drawn: the weakest ones; slices.csv has all."""
 _SETTINGS = {
     "blur": "blur",
     "noise": "noise",
@@ -24,15 +24,15 @@ def draw_slices(slices: Sequence[Slice], accuracy: float, path: Path) -> None:
     """Draw each slice's accuracy with its interval, against that of all test photos; the worst in another colour.
 
     Args:
-        slices: of `slice_accuracy`.
-        accuracy: on all test photos.
-        path: of the PNG.
+        slices: the result of `slice_accuracy`.
+        accuracy: the accuracy on all test photos.
+        path: the PNG file.
     """
     worst = find_worst(slices)
-    shown, heads, ticks, row = [], [], [], 0
+    shown, headers, ticks, row = [], [], [], 0
     for trait, all_of_it in by_trait(slices):
         many = len(all_of_it) > MOST_CLASSES
-        heads.append((row, f"{trait}, the {MOST_CLASSES} weakest" if many else trait))
+        headers.append((row, f"{trait}, the {MOST_CLASSES} weakest" if many else trait))
         row += 1
         for one in sorted(all_of_it, key=lambda one: one.interval[0])[:MOST_CLASSES] if many else all_of_it:
             shown.append(one)
@@ -54,7 +54,7 @@ def draw_slices(slices: Sequence[Slice], accuracy: float, path: Path) -> None:
                 color=INK,
                 annotation_clip=False,
             )
-        for place, trait in heads:
+        for place, trait in headers:
             axes.annotate(
                 trait,
                 (-0.02, place),
@@ -86,11 +86,11 @@ def draw_slices(slices: Sequence[Slice], accuracy: float, path: Path) -> None:
 
 
 def draw_robustness(measured: Sequence[Corrupted], path: Path) -> None:
-    """Draw the accuracy over the strengths of each corruption; a band shows the interval of the photos as they are.
+    """Draw the accuracy by strength for each corruption; a band shows the interval for the original photos.
 
     Args:
-        measured: of `measure_robustness`, the photos as they are first.
-        path: of the PNG.
+        measured: the result of `measure_robustness`, the original photos first.
+        path: the PNG file.
     """
     clean = measured[0]
     low, high = wilson_interval(clean.correct, clean.photos)

@@ -1,6 +1,6 @@
-"""Where a model is weak and what it looked at: slices, robustness and explanations, into the `evaluation/` folder.
+"""Find a model's weaknesses and what it looks at: writes slices, robustness and explanations to `evaluation/`.
 
-Writes slices.csv, slices.png, robustness.csv, robustness.png and, where the network can be explained, explanations.png.
+Writes slices.csv, slices.png, robustness.csv, robustness.png and, if the network can be explained, explanations.png.
 """
 
 from collections import defaultdict
@@ -28,11 +28,11 @@ from pawprint.evaluation.robustness import (
     MOST_WORK,
     choose_photos,
     count_affordable,
+    describe_robustness,
     measure_robustness,
-    tell_robustness,
     write_robustness,
 )
-from pawprint.evaluation.slices import measure_traits, slice_accuracy, tell_worst, write_slices
+from pawprint.evaluation.slices import describe_worst, measure_traits, slice_accuracy, write_slices
 from pawprint.evaluation.weakness_plots import draw_robustness, draw_slices
 from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.portable import build_portable_network, has_evidence
@@ -50,19 +50,19 @@ def write_weaknesses(
     class_names: Sequence[str],
     folder: Path,
 ) -> str:
-    """Look where a model is weak, and write what was found beside its other results.
+    """Find a model's weaknesses and write them beside its other results.
 
     Args:
-        network: from pixels 0 to 255 to probabilities.
-        compiled: the same, as `compile_network` made it.
-        image_size: side in pixels that it takes.
-        test: the photos.
-        probabilities: [n, k] what it said of them.
+        network: the network, from pixels 0 to 255 to probabilities.
+        compiled: the same, compiled by `compile_network`.
+        image_size: the side in pixels of its input.
+        test: the test photos.
+        probabilities: [n, k] the network's answers for them.
         class_names: the k classes.
-        folder: of `evaluate_predictions`.
+        folder: the folder written by `evaluate_predictions`.
 
     Returns:
-        What a person wants to know of it, in a few sentences.
+        The main findings, in a few sentences.
     """
     predictions = probabilities.argmax(axis=1)
     slices = slice_accuracy(test.labels, predictions, class_names, _measure(test.images, len(test)))
@@ -81,21 +81,21 @@ def write_weaknesses(
     write_robustness(measured, folder / "robustness.csv")
     draw_robustness(measured, folder / "robustness.png")
 
-    told = [tell_worst(slices), tell_robustness(measured)]
+    findings = [describe_worst(slices), describe_robustness(measured)]
     chosen = np.array(choose_explained(test.labels, probabilities.astype(np.float64)), np.int64)
     photos = resize_photos(test.images[chosen], image_size)
     evidence = _explain(network, answer, photos, predictions[chosen])
     if evidence is None:
-        told.append("What it looked at was not measured: that would take longer than all else")
+        findings.append("What it looked at was not measured: that would take longer than all else")
     else:
         members = [test.members[place] for place in chosen]
         of_chosen = test.labels[chosen], probabilities[chosen].astype(np.float64)
         draw_explanations(photos, evidence, *of_chosen, class_names, members, folder / "explanations.png")
-    return ". ".join(told) + "."
+    return ". ".join(findings) + "."
 
 
 def _measure(images: Images, number: int) -> dict[str, Floats]:
-    """Measure the traits of photos a few at a time, so that memory stays flat."""
+    """Measure the traits of photos, a few at a time to limit memory."""
     parts: dict[str, list[Floats]] = defaultdict(list)
     for start in tqdm(range(0, number, BATCH), desc="measuring photos", unit="batch", disable=None, delay=2):
         for trait, values in measure_traits(images[np.arange(start, min(start + BATCH, number))]).items():
@@ -104,7 +104,7 @@ def _measure(images: Images, number: int) -> dict[str, Floats]:
 
 
 def _explain(network: Any, answer: Answer, photos: npt.NDArray[np.uint8], classes: Integers) -> Floats | None:
-    """Return the evidence for each answer, [n, rows, columns], or None where it would cost too much."""
+    """Return the evidence for each answer, [n, rows, columns], or None if it would take too long."""
     portable = build_portable_network(network)
     if has_evidence(portable):
         return map_activations(portable, photos, classes)

@@ -1,1 +1,1 @@
-"""An address becomes a file in the cache: http, buckets, the Hub, Kaggle and Google Drive; resumed, tried again."""
+"""Download an address into the cache: http, buckets, the Hub, Kaggle, Google Drive; with resuming and retries."""

@@ -1,4 +1,4 @@
-"""Streams from object stores (`s3://`, `gs://`, `az://`) through obstore."""
+"""Download streams from object stores (`s3://`, `gs://`, `az://`) through obstore."""
 
 import http.client
 import re
@@ -18,7 +18,7 @@ from pawprint.fetch.streams import Resume, Stream
 
 PIECE_BYTES = 64 * 2**10
 BUSY = {408, 429, 500, 502, 503, 504}
-# FileNotFoundError is an OSError; ValueError is what obstore makes of a configuration that does not do.
+# FileNotFoundError is an OSError; obstore raises ValueError for a configuration it cannot use.
 ERRORS = (BaseError, BotoCoreError, GoogleAuthError, OSError, ValueError)
 SIGNS = (
     ("dns error", "its name cannot be resolved (no network, or a misspelt host)"),
@@ -33,51 +33,51 @@ _STATUS = re.compile(r"status code: (\d{3})")
 
 
 def open_bucket(url: str, resume: Resume | None = None) -> Stream:
-    """Start a transfer from an object store.
+    """Start a download from an object store.
 
     Args:
-        url: Of an object.
-        resume: Where to go on, if the object has not changed.
+        url: The address of an object.
+        resume: Where to continue, if the object has not changed.
 
     Raises:
         SilentError: No connection.
-        BusyError: The store has a trouble of its own.
+        BusyError: The store reports a temporary problem of its own.
         BrokeOffError: The object changed between two requests.
         MissingError: No such object.
         UnreachableError: No permission, or another refusal.
     """
     try:
         store, key = open_store(url)
-        told = obstore.head(store, key)
-        mark, num_bytes = told["e_tag"], told["size"]
+        found = obstore.head(store, key)
+        mark, num_bytes = found["e_tag"], found["size"]
         start = resume.start if resume and (resume.mark, resume.num_bytes) == (mark, num_bytes) else 0
         pieces = read_object(url, store, key, mark, start)
     except ERRORS as error:
         raise refuse(url, error, SilentError) from error
     head = next(pieces, b"")
     version = f"{mark} {num_bytes}" if mark else None
-    # A weak ETag promises like bytes only to the eye.
+    # A weak ETag promises the same meaning, not the same bytes.
     strong = None if mark and mark.startswith("W/") else mark
     return Stream(head, pieces, num_bytes, pieces.close, version, strong, start)
 
 
 def read_object(url: str, store: Any, key: str, mark: str | None, start: int = 0) -> Generator[bytes]:
-    """Ask for an object, or its rest, and return its bytes in pieces.
+    """Request an object, or the rest of it, and return its bytes in pieces.
 
     Args:
-        url: What a person knows it by.
+        url: The address shown to the user.
         store: The bucket.
-        key: The object's.
-        mark: Its ETag; None where the store has none.
-        start: The first byte wanted.
+        key: The object's key.
+        mark: Its ETag; None if the store has none.
+        start: The first byte to read.
 
     Raises:
-        BrokeOffError: It is another object than the one of that mark, or its bytes ended early.
-        UnreachableError: It may not be had.
+        BrokeOffError: The object's ETag is another one, or its bytes ended early.
+        UnreachableError: The object cannot be read.
     """
     options: Any = {"range": {"offset": start}} if start else {}
     got = obstore.get(store, key, options={**options, **({"if_match": mark} if mark else {})})
-    # A store may pass over If-Match.
+    # A store may ignore If-Match.
     if got.meta["e_tag"] != mark:
         raise BrokeOffError(f"{url} changed while it was fetched")
 
@@ -91,7 +91,7 @@ def read_object(url: str, store: Any, key: str, mark: str | None, start: int = 0
 
 
 def refuse(url: str, error: Exception, otherwise: type[UnreachableError]) -> UnreachableError:
-    """Return what an error of a store's is to a person; one that says no more than that it failed is `otherwise`."""
+    """Return a store's error as a message for the user; `otherwise` is the type if the error gives no reason."""
     text = str(error)
     status = _STATUS.search(text)
     if isinstance(error, FileNotFoundError) or (status and status[1] == "404"):

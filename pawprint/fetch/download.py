@@ -1,4 +1,4 @@
-"""Archives fetched over the network once, checked, and kept in the shared cache."""
+"""Download an archive once, check it, and keep it in the shared cache."""
 
 import logging
 import time
@@ -23,7 +23,7 @@ from pawprint.fetch.unreached import find_unreached, note_unreached
 LOG = logging.getLogger(__name__)
 
 SLOWEST_BYTES = 1024
-"""A transfer that brings fewer in http.STALL_SECONDS has stalled, though it drips."""
+"""Bytes that must arrive within http.STALL_SECONDS; with fewer, the transfer counts as stalled."""
 
 
 def gdrive_url(file_id: str) -> str:
@@ -34,24 +34,24 @@ def gdrive_url(file_id: str) -> str:
 def fetch_url(
     url: str, *, sha256: str | None = None, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS
 ) -> Download:
-    """Return an archive from the cache, or download it into there.
+    """Return an archive from the cache, or download it into the cache first.
 
-    The sender is asked whether what the cache holds is still its version; where it can't be asked, the cache serves,
-    and says as of when. One whose sha256 is known needs no asking. A cached file that is no longer what it was when it
-    came is fetched again.
+    The sender is asked whether the cached version is still the current one; if it cannot be asked, the cache is used
+    with a warning that gives the date. If the sha256 is known, nobody is asked. A cached file that has been altered is
+    downloaded again.
 
-    A transfer that breaks off goes on where it was, in this process or the next, if the sender can do that and its
-    file is still the same; else it begins anew. Only a whole zip or tar gets into the cache.
+    A broken transfer continues where it stopped, in this process or the next, if the sender supports that and its file
+    has not changed; else it starts again. Only a complete zip or tar enters the cache.
 
     Args:
-        url: http(s), or an object store's.
-        sha256: What the archive must have, if it is known.
-        wait_seconds: How long the first bytes may take.
-        busy_seconds: How long to wait for a sender that answers that it is busy.
+        url: An http(s) address, or an object in a bucket.
+        sha256: The digest the archive must have, if known.
+        wait_seconds: Longest wait for the first bytes.
+        busy_seconds: Longest wait for a sender that answers that it is busy.
 
     Raises:
-        UnreachableError: It cannot be had, or what came is no archive.
-        UserError: What came is not what `sha256` says.
+        UnreachableError: The archive cannot be downloaded, or the file is not an archive.
+        UserError: The file has another digest than `sha256`.
     """
     path = download_path(url)
 
@@ -85,21 +85,21 @@ def fetch_url(
 
 
 def read_version(url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS) -> str | None:
-    """Tell which version of an archive a download would give: its ETag, else its date, and its length.
+    """Return the version of an archive that a download would give: its ETag, else its date, and its length.
 
-    That of the sender; where it can't be asked, that of what the download cache holds. The steps that this process
-    starts are told what could not be reached, so that nobody waits twice.
+    The version comes from the sender; if the sender cannot be asked, from the download cache. The steps started by this
+    process learn which addresses could not be reached, so that they do not wait for them again.
 
     Returns:
-        The version, or None where the sender tells none.
+        The version, or None if the sender gives none.
 
     Raises:
-        UnreachableError: the archive cannot be had.
+        UnreachableError: The archive cannot be downloaded.
     """
     try:
         stream = keep_trying(lambda: _ask(url, None, wait_seconds), busy_seconds=busy_seconds)
     except UnreachableError as error:
-        if not isinstance(error, MissingError):  # of a bucket's: it may be a folder there
+        if not isinstance(error, MissingError):  # in a bucket it may be a folder
             note_unreached(url, str(error))
         cached = find_download(url)
         if cached is None:
@@ -110,7 +110,7 @@ def read_version(url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: 
 
 
 def _is_current(cached: Download, ask: Callable[[], Stream], busy_seconds: float) -> bool:
-    """Say whether the cache may serve: the sender still has that version, or can't be asked."""
+    """Return whether the cache can be used: the sender still has that version, or cannot be asked."""
     try:
         stream = keep_trying(ask, busy_seconds=busy_seconds)
     except UnreachableError as error:
@@ -136,12 +136,12 @@ def _open(url: str, resume: Resume | None) -> Stream:
 
 
 def _attempt(url: str, partial: Partial, ask: Callable[[Resume | None], Stream], sha256: str | None) -> str:
-    """Bring a download to its end, from where it is, and check it; return its sha256.
+    """Complete a download from where it stopped, check it, and return its sha256.
 
     Raises:
-        BrokeOffError: It is not whole, or not what it should be, and another try may mend that.
-        UnreachableError: It cannot be had, or what came is no archive.
-        UserError: It is not what `sha256` says.
+        BrokeOffError: The file is incomplete or damaged, and another try may help.
+        UnreachableError: The file cannot be downloaded, or is not an archive.
+        UserError: The file has another digest than `sha256`.
     """
     stream = ask(partial.find_resume())
     try:
@@ -161,7 +161,7 @@ def _receive(stream: Stream, partial: Partial, url: str) -> None:
     if stream.num_bytes is not None:
         check_space(url, {partial.path.parent: stream.num_bytes - (partial.size if stream.start else 0)})
     since, came = time.monotonic(), 0
-    # disable=None: no bar where stderr is no terminal; delay: none for what takes no time.
+    # disable=None: no bar if stderr is not a terminal; delay: no bar for a fast download.
     with tqdm(
         initial=partial.size if stream.start else 0,
         total=stream.num_bytes,
@@ -173,7 +173,7 @@ def _receive(stream: Stream, partial: Partial, url: str) -> None:
         leave=False,
     ) as bar:
 
-        def tell(num_bytes: int) -> None:
+        def count(num_bytes: int) -> None:
             nonlocal since, came
             bar.update(num_bytes)
             came += num_bytes
@@ -183,27 +183,27 @@ def _receive(stream: Stream, partial: Partial, url: str) -> None:
                 since, came = time.monotonic(), 0
 
         try:
-            partial.write(stream, tell)
+            partial.write(stream, count)
         except BrokeOffError as error:
             words = str(error)
             raise BrokeOffError(words if url in words else f"{url}: {words}") from error
 
 
 def _check(partial: Partial, url: str, head: bytes, sha256: str | None) -> str:
-    """Check that what came is the archive that was sent, and return its sha256."""
+    """Check that the received file is the archive that was sent, and return its sha256."""
     if partial.digest is not None and not matches(partial.path, partial.digest):
-        raise BrokeOffError(f"{url} gives other bytes than its server tells the {partial.digest[0]} of")
+        raise BrokeOffError(f"{url} does not match the {partial.digest[0]} that its server gives")
     found = hash_file(partial.path)
     if sha256 is not None and found != sha256:
         if partial.resumed:
-            raise BrokeOffError(f"{url} did not go on with what had come before")
+            raise BrokeOffError(f"{url} sent a rest that does not fit the part downloaded before")
         raise UserError(f"{url} no longer gives the photos it gave (sha256 differs); download again")
     try:
         check_whole(partial.path)
         if partial.resumed and sha256 is None and partial.digest is None:
             check_members(partial.path)
     except UserError as error:
-        # Sent without its length, it may have been cut; and what came in two goes may not belong together.
+        # Without a known length the file may be cut off; and two transfers may have brought parts of different files.
         if partial.resumed or (partial.num_bytes is None and starts_as_archive(head)):
             raise BrokeOffError(f"{url} gives {error}") from error
         raise UnreachableError(f"{url} gives {error}") from error

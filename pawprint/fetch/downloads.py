@@ -1,4 +1,4 @@
-"""What the download cache holds: a file for each URL, and beside it a record of what it is."""
+"""The files in the download cache: one for each URL, with a record of its version and digest beside it."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Download:
-    """A file in the cache: where, its sha256, when it came (ISO 8601 in UTC), and its version at the sender's."""
+    """A file in the cache: its path, its sha256, when it was downloaded (ISO 8601, UTC), and the sender's version."""
 
     path: Path
     sha256: str
@@ -24,12 +24,12 @@ class Download:
 
 
 def download_path(url: str) -> Path:
-    """Return where the cache keeps, or would keep, what a URL gives."""
+    """Return the path in the cache for a URL; it may not exist yet."""
     return cache_folder() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:32]
 
 
 def find_download(url: str) -> Download | None:
-    """Return what the cache holds of a URL, if it still is what it was when it came."""
+    """Return the cached file of a URL, if it exists and has not been altered since its download."""
     path = download_path(url)
     try:
         content = json.loads(_record(path).read_text())
@@ -44,8 +44,8 @@ def find_download(url: str) -> Download | None:
 
 
 def write_record(url: str, download: Download) -> None:
-    """Write down what was fetched, beside first and then renamed."""
-    shown = urlunsplit((*urlsplit(url)[:3], "", ""))  # an address may have a secret in its query
+    """Write the record of a download: to a temporary file that is then renamed."""
+    shown = urlunsplit((*urlsplit(url)[:3], "", ""))  # the query of an address may contain a secret
     facts = {
         "url": shown,
         "sha256": download.sha256,

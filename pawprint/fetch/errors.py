@@ -1,14 +1,14 @@
-"""Why a source cannot be had, and whether another try may help."""
+"""Errors that say why a source cannot be downloaded, and whether another try may help."""
 
 from pawprint.base.errors import UserError
 from pawprint.base.secrets import hide_secrets
 
 
 class UnreachableError(UserError):
-    """A source cannot be had: what comes after it in the list is tried.
+    """A source cannot be downloaded: the next one in the list is tried.
 
-    Any other UserError ends the run even where a list follows: the source was there, and is the one to mend. The
-    message goes to the console, into tags and into the manifest, and may quote a server: secrets in it are hidden.
+    Any other UserError ends the run even if further sources are listed: the source was there, and it is the one to fix.
+    The message goes to the console, into tags and into the manifest, and may quote a server, so its secrets are hidden.
     """
 
     def __init__(self, message: str) -> None:
@@ -16,7 +16,7 @@ class UnreachableError(UserError):
 
 
 class MissingError(UnreachableError):
-    """The store is there, and holds no object of that name."""
+    """The store answered, but has no object of that name."""
 
 
 class SilentError(UnreachableError):
@@ -24,10 +24,10 @@ class SilentError(UnreachableError):
 
 
 class BusyError(UnreachableError):
-    """The sender asks to be left alone for a while, or has a trouble of its own that may pass.
+    """The sender asks to wait, or reports a temporary problem of its own.
 
     Attributes:
-        wait_seconds: how long it asks to wait, where it says so.
+        wait_seconds: How long the sender asks to wait, if it says so.
     """
 
     def __init__(self, message: str, wait_seconds: float | None = None) -> None:
@@ -36,4 +36,4 @@ class BusyError(UnreachableError):
 
 
 class BrokeOffError(UnreachableError):
-    """The transfer began, and what came is not whole."""
+    """The transfer started but ended incomplete."""

@@ -1,4 +1,4 @@
-"""Streams over HTTP: plain URLs, Kaggle's public REST downloads, Google Drive and its confirmation page."""
+"""Download streams over HTTP: plain URLs, Kaggle's public REST downloads, Google Drive with its confirmation page."""
 
 import http.client
 import re
@@ -20,34 +20,34 @@ from pawprint.fetch.streams import Resume, Stream
 DRIVE_URL = "https://drive.google.com/uc"
 DRIVE_HOSTS = (".google.com", ".googleusercontent.com")
 
-CONNECT_SECONDS = 10
-STALL_SECONDS = 30  # without a byte, once the transfer runs
+CONNECT_SECONDS = 10  # longest wait for a connection
+STALL_SECONDS = 30  # longest time without a byte during a transfer
 PIECE_BYTES = 64 * 2**10
-HEAD_BYTES = 512  # enough to tell a page from an archive, and soon there over a slow line
-LARGEST_PAGE = 2**20
-_LONGEST_TEXT = 4000  # characters of an error that are looked through: it may quote a header of 64 KB
+HEAD_BYTES = 512  # enough to distinguish a page from an archive, and quick over a slow line
+LARGEST_PAGE = 2**20  # bytes of a web page that are read
+_LONGEST_TEXT = 4000  # characters of an error message that are searched: it may quote a header of 64 KB
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 RANGE_NOT_SATISFIABLE = 416
 INDEX = re.compile(r"(?i)(?:index of|directory listing)\b")
-"""Titles that nginx, Apache, Caddy and Python's http.server give the list of a folder."""
+"""Titles of the folder listings that nginx, Apache, Caddy and Python's http.server generate."""
 
 
 def open_web(url: str, resume: Resume | None = None) -> Stream:
-    """Start a transfer over HTTP, following redirects.
+    """Start a download over HTTP, following redirects.
 
-    Kaggle gets the user's credentials where they are set (requests drops them on the way to another host,
-    which would refuse them). Where Drive answers with the page that says it scanned for no viruses, the form
-    on it is sent, as a browser's "Download anyway" does.
+    Kaggle receives the user's credentials if they are set; requests drops them when a redirect leads to another host,
+    which would refuse them. When Drive answers with its page about skipped virus scans, the form on that page is sent,
+    as "Download anyway" in a browser does.
 
     Args:
-        url: http or https.
-        resume: Where to go on. The stream begins with the first byte of the whole where the server can't do that, or
-            its file has changed.
+        url: An http or https address.
+        resume: Where to continue. If the server cannot do that, or its file has changed, the stream starts at the first
+            byte of the whole file.
 
     Raises:
         SilentError: No connection.
-        BusyError: 429, or an error of the server's own.
-        BrokeOffError: It hung up before the first byte.
+        BusyError: Status 429, or a server error.
+        BrokeOffError: The server closed the connection before the first byte.
         UnreachableError: Another error status, or a web page instead of a file.
     """
     session = CarefulSession()
@@ -82,16 +82,16 @@ def _open_file(session: requests.Session, url: str, resume: Resume | None) -> St
 
 
 def _get(session: requests.Session, url: str, name: str, resume: Resume | None) -> Stream:
-    """Ask for a file, or its rest; `name` is the address that a person knows it by."""
+    """Request a file, or the rest of it; `name` is the address shown to the user."""
     credentials = kaggle.find_credentials() if url.startswith(kaggle.API_URL) else None
     auth = credentials.auth if credentials else None
     headers = {"Range": f"bytes={resume.start}-", "If-Range": resume.mark} if resume else {}
     try:
         response = session.get(url, auth=auth, headers=headers, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS))
-    except (requests.RequestException, ValueError) as error:  # ValueError: of an address that is none
+    except (requests.RequestException, ValueError) as error:  # ValueError: the address is invalid
         raise _kind_of(error)(f"{name} cannot be reached: {_words_for(error)}") from error
     if resume and not _goes_on(response, resume):
-        # Python takes headers that were cut for whole ones; then nothing comes after them.
+        # Python accepts headers that were cut off as complete; then no body follows.
         if response.status_code == http.client.PARTIAL_CONTENT and not next(_read_pieces(response, name), b""):
             raise BrokeOffError(f"{name} broke off before the first byte")
         response.close()
@@ -110,25 +110,25 @@ def _get(session: requests.Session, url: str, name: str, resume: Resume | None) 
 def _kind_of(error: Exception) -> type[UnreachableError]:
     if isinstance(error, requests.TooManyRedirects | ValueError):
         return UnreachableError
-    # It was there, and hung up: another try costs little.
+    # The server was there and hung up: another try costs little.
     return BrokeOffError if "Connection aborted" in str(error) else SilentError
 
 
-def _tells_its_end(response: requests.Response) -> bool:
+def _has_known_end(response: requests.Response) -> bool:
     return read_length(response.headers) is not None or "Transfer-Encoding" in response.headers
 
 
 def _goes_on(response: requests.Response, resume: Resume) -> bool:
-    """Say whether an answer is the rest that was asked for, or else the whole, or an error to be told."""
+    """Return whether an answer can be used: the requested rest, the whole file, or an error status to report."""
     if response.status_code == RANGE_NOT_SATISFIABLE:
         return False
     if response.status_code != http.client.PARTIAL_CONTENT:
         return True
-    told = read_range(response.headers)
-    if told is None or told[0] != resume.start or "Content-Encoding" in response.headers:
+    found = read_range(response.headers)
+    if found is None or found[0] != resume.start or "Content-Encoding" in response.headers:
         return False
-    # Some servers give the rest of whatever they have now: If-Range is beyond them.
-    return read_mark(response.headers) in {None, resume.mark} and told[1] in {None, resume.num_bytes}
+    # Some servers ignore If-Range and send the rest of whatever file they have now.
+    return read_mark(response.headers) in {None, resume.mark} and found[1] in {None, resume.num_bytes}
 
 
 def _build_stream(session: requests.Session, response: requests.Response, name: str, resume: Resume | None) -> Stream:
@@ -141,7 +141,7 @@ def _build_stream(session: requests.Session, response: requests.Response, name: 
         if not head:
             raise
         late = error
-    if not head and not _tells_its_end(response):
+    if not head and not _has_known_end(response):
         raise BrokeOffError(f"{name} broke off before the first byte")
 
     def rest() -> Iterator[bytes]:
@@ -176,7 +176,7 @@ def _build_stream(session: requests.Session, response: requests.Response, name: 
 
 
 def _read_pieces(response: requests.Response, name: str) -> Iterator[bytes]:
-    """Read what is there, as it comes: waiting for full pieces would hide a line that drips."""
+    """Yield bytes as they arrive: waiting for full pieces would hide a stalling connection."""
     try:
         while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
             yield piece
@@ -203,7 +203,7 @@ def _check_confirmed(url: str, confirmed: str) -> None:
 
 
 def _words_for_status(url: str, status: int) -> str:
-    # Not the server's own words, which may hold anything.
+    # Not the server's own words, which may contain anything.
     words = f"{url} answers {status} {http.client.responses.get(status, '')}".rstrip()
     explanation = kaggle.explain_status(url, status)
     return f"{words}: {explanation}" if explanation else words

@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face Hub: resolved to a commit, and brought into the cache through huggingface_hub."""
+"""Datasets of the Hugging Face Hub: find the commit, and download it into the cache through huggingface_hub."""
 
 import http.client
 import os
@@ -38,29 +38,28 @@ from pawprint.fetch.unreached import find_unreached, note_unreached
 PAGES = "https://huggingface.co"
 HOW_TO_SIGN_IN = f"set HF_TOKEN to a token from {PAGES}/settings/tokens"
 CARD = "README.md"
-"""Tells the licence, and the names of the classes."""
+"""The dataset card, with the licence and the class names."""
 ARCHIVE = re.compile(r".+\.(zip|tar|tgz|tar\.gz|tar\.xz|txz|tar\.bz2)", re.IGNORECASE)
 BUSY = {408, 429, 500, 502, 503, 504}
-MOST_NAMED = 3
+MOST_NAMED = 3  # files named in a message
 ERRORS = (
     *(HfHubHTTPError, httpx2.HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, RevisionResolutionError),
-    ValueError,  # of a name that can be none of the Hub's
+    ValueError,  # the Hub allows no such name
 )
 
 Result = TypeVar("Result")
 
 
 def resolve_dataset(text: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS) -> str:
-    """Return `hf:<owner>/<name>@<commit>`, which names the same bytes for ever.
+    """Return `hf:<owner>/<name>@<commit>`, which always means the same bytes.
 
     Args:
         text: `hf:<owner>/<name>[@<branch, tag or commit>]`.
-        wait_seconds: How long the Hub may take to answer. Where it can't be asked, the commit that the cache knows
-            is taken.
-        busy_seconds: How long to wait for a Hub that answers that it is busy.
+        wait_seconds: Longest wait for an answer of the Hub. If it cannot be asked, the commit in the cache is used.
+        busy_seconds: Longest wait for a Hub that answers that it is busy.
 
     Raises:
-        UnreachableError: The Hub has no such dataset, or keeps it from us, or can't be asked.
+        UnreachableError: The Hub has no such dataset, denies access to it, or cannot be asked.
     """
     if (reason := find_unreached(text)) is not None:
         raise UnreachableError(reason)
@@ -81,16 +80,16 @@ def resolve_dataset(text: str, *, wait_seconds: float = WAIT_SECONDS, busy_secon
 
 
 def fetch_dataset(location: str, *, busy_seconds: float = BUSY_SECONDS) -> Path:
-    """Return the folder with a dataset's photos and tables in the cache, or its one archive.
+    """Return the cached folder with a dataset's photos and tables, or its only archive.
 
-    What the cache holds of that commit is not asked for again.
+    Files of that commit that are already in the cache are not downloaded again.
 
     Args:
-        location: With its commit, as `resolve_dataset` returns it.
-        busy_seconds: How long to wait for a Hub that answers that it is busy.
+        location: The dataset with its commit, as returned by `resolve_dataset`.
+        busy_seconds: Longest wait for a Hub that answers that it is busy.
 
     Raises:
-        UnreachableError: It cannot be had, or holds neither photos nor one archive.
+        UnreachableError: The dataset cannot be downloaded, or holds neither photos nor exactly one archive.
     """
     name, commit = _split(location)
     listed = keep_trying(lambda: _ask(location, lambda: _list_files(name, commit), SilentError))
@@ -114,16 +113,16 @@ def fetch_dataset(location: str, *, busy_seconds: float = BUSY_SECONDS) -> Path:
 
 
 def read_licence(folder: Path) -> str | None:
-    """Return the licence that a dataset's card names, or None."""
+    """Return the licence named in a dataset's card, or None."""
     try:
-        told = (metadata_load(folder / CARD) or {}).get("license")
+        licence = (metadata_load(folder / CARD) or {}).get("license")
     except (OSError, ValueError):
         return None
-    return ", ".join(map(str, told)) if isinstance(told, list) else str(told) if told else None
+    return ", ".join(map(str, licence)) if isinstance(licence, list) else str(licence) if licence else None
 
 
 def choose_files(location: str, sizes: Mapping[str, int]) -> list[str]:
-    """Return the files to fetch: photos or shards and what speaks of them, or else the one archive first.
+    """Return the files to fetch: photos or shards with their companions, or else the only archive, first in the list.
 
     >>> choose_files("hf:me/pets", {".gitattributes": 1, "README.md": 1, "cats/1.jpg": 1, "model.bin": 1})
     ['README.md', 'cats/1.jpg']
@@ -131,11 +130,11 @@ def choose_files(location: str, sizes: Mapping[str, int]) -> list[str]:
     ['data/pets.zip', 'README.md']
 
     Raises:
-        UnreachableError: There are neither photos nor one archive, or more files than are read.
+        UnreachableError: There are neither photos nor exactly one archive, or more files than the limit.
     """
     if len(sizes) > MAX_MEMBERS:
         raise UnreachableError(f"{location} holds more than {MAX_MEMBERS:,} files; give a smaller dataset")
-    # Of files without a suffix a repository holds its licence and the like.
+    # In a repository, files without a suffix are licences and the like.
     wanted = [name for name in sort_files(sizes)[0] if PurePosixPath(name).suffix]
     card = [name for name in sizes if name == CARD]
     if find_shards(sizes) or any(reason_to_ignore(name) is None for name in wanted):
@@ -179,10 +178,10 @@ def _list_files(name: str, commit: str | None) -> list[RepoFile]:
 
 
 def _check_files(location: str, folder: Path, listed: Sequence[RepoFile]) -> None:
-    """Check, once, what came against the digests that the Hub tells; the library looks at the sizes alone.
+    """Check the files once against the digests from the Hub; huggingface_hub itself compares only the sizes.
 
     Raises:
-        BrokeOffError: A file is another than the Hub's; it is dropped.
+        BrokeOffError: A file differs from the Hub's; it is deleted.
     """
     checked = _cache() / f"{folder.name}.checked"
     if checked.exists():
@@ -192,12 +191,12 @@ def _check_files(location: str, folder: Path, listed: Sequence[RepoFile]) -> Non
         if one.lfs is not None and path.is_file() and hash_file(path) != one.lfs.sha256:
             path.resolve().unlink()
             path.unlink(missing_ok=True)
-            raise BrokeOffError(f"{location} gives other bytes of {one.path} than the Hub tells the sha256 of")
+            raise BrokeOffError(f"{location}: {one.path} does not match the sha256 that the Hub gives")
     checked.touch()
 
 
 def _patterns(names: Sequence[str]) -> Iterator[str]:
-    """Return patterns for the files: by suffix, as there may be many, or of an archive its name."""
+    """Yield patterns for the files: one for each suffix, as there may be many files, or the archive's name."""
     if ARCHIVE.fullmatch(names[0]):
         return map(escape, names)
     return iter(sorted({f"*{escape(PurePosixPath(name).suffix)}" for name in names}))
@@ -211,10 +210,10 @@ def _ask(text: str, ask: Callable[[], Result], otherwise: type[UnreachableError]
 
 
 def _refuse(text: str, error: BaseException, otherwise: type[UnreachableError]) -> UnreachableError:
-    """Return what an error of the library's is to a person; where only the line failed, it is `otherwise`."""
+    """Return an error of the library as a message for the user; if only the connection failed, of type `otherwise`."""
     if isinstance(error, HfHubHTTPError):
         return _explain_answer(text, error)
-    # What the library falls back to its cache for, and finds nothing there, is told by what came before.
+    # When the library falls back to its cache and finds nothing there, the cause holds the real reason.
     if isinstance(error, RevisionResolutionError | LocalEntryNotFoundError) and error.__cause__ is not None:
         return _refuse(text, error.__cause__, otherwise)
     if isinstance(error, OfflineModeIsEnabled):
@@ -225,7 +224,7 @@ def _refuse(text: str, error: BaseException, otherwise: type[UnreachableError]) 
 
 
 def _explain_answer(text: str, error: HfHubHTTPError) -> UnreachableError:
-    """Return what an answer of the Hub's is to a person. Its own words may hold anything, and are not told."""
+    """Return an answer of the Hub as a message for the user, without its own words, which may contain anything."""
     name, revision = _split(text)
     status = error.response.status_code
     if status in BUSY:

@@ -1,4 +1,4 @@
-"""Kaggle: its addresses, the user's credentials, and what its refusals mean."""
+"""Kaggle: its download addresses, the user's credentials, and the meaning of its refusals."""
 
 import json
 import logging
@@ -21,14 +21,14 @@ HOW_TO_SIGN_IN = f"set KAGGLE_API_TOKEN to a token from {SETTINGS}"
 
 
 class Credentials(NamedTuple):
-    """What the user shows to Kaggle, and where it was found."""
+    """The user's credentials for Kaggle, and where they were found."""
 
     auth: AuthBase
     place: str
 
 
 class _BearerToken(AuthBase):
-    """Sends a token in the one header that requests drops on the way to another host."""
+    """Send a token in the Authorization header, which requests drops when a redirect leads to another host."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -39,7 +39,7 @@ class _BearerToken(AuthBase):
 
 
 def kaggle_url(name: str) -> str:
-    """Return where Kaggle's REST interface gives a dataset, or all files of a competition, as one archive.
+    """Return the address of a dataset, or of all files of a competition, as one archive in Kaggle's REST interface.
 
     >>> kaggle_url("tongpython/cat-and-dog")
     'https://www.kaggle.com/api/v1/datasets/download/tongpython/cat-and-dog'
@@ -54,15 +54,15 @@ def kaggle_url(name: str) -> str:
 def find_credentials() -> Credentials | None:
     """Return the user's credentials for Kaggle, or None: public datasets need none.
 
-    The places, in the order of Kaggle's own client: a token in KAGGLE_API_TOKEN (or in the file that it names),
-    `~/.kaggle/access_token`; else the older pair of a name and a key, in KAGGLE_USERNAME and KAGGLE_KEY, or in
-    `kaggle.json` of KAGGLE_CONFIG_DIR, of `~/.kaggle`, or of `~/.config/kaggle` where there is no `~/.kaggle`.
+    They are searched for in the same order as by Kaggle's own client: a token in KAGGLE_API_TOKEN (or in the file it
+    names) or in `~/.kaggle/access_token`; else the older pair of name and key, in KAGGLE_USERNAME and KAGGLE_KEY, or in
+    the `kaggle.json` of KAGGLE_CONFIG_DIR, of `~/.kaggle`, or of `~/.config/kaggle` if there is no `~/.kaggle`.
     """
     return _find_token() or _find_pair()
 
 
 def explain_status(url: str, status: int) -> str | None:
-    """Return what an error status of Kaggle's means and what to do about it, or None where nothing more is known."""
+    """Return what an error status of Kaggle means and what to do about it, or None if that is not known."""
     found = re.fullmatch(rf"{re.escape(API_URL)}(datasets/download|competitions/data/download-all)/(.+)", url)
     if found is None:
         return None
@@ -110,7 +110,7 @@ def _find_pair() -> Credentials | None:
             return None
         content = json.loads(path.read_text(encoding="utf-8"))
         return Credentials(HTTPBasicAuth(str(content["username"]), str(content["key"])), place)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: of `~` and a name not known here
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # RuntimeError: `~` of an unknown user
         LOG.warning("photos: %s holds no username and key; asking Kaggle without", place)
         return None
 
@@ -123,7 +123,7 @@ def _config_folder() -> str:
 
 
 def _read_text(name: str) -> str | None:
-    """Return what a file says, or None where there is none to read."""
+    """Return the text of a file, or None if it cannot be read."""
     try:
         path = Path(name).expanduser()
         return path.read_text("utf-8").strip() if path.is_file() else None

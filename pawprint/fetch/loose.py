@@ -1,4 +1,4 @@
-"""Loose photos in a bucket: listed, fetched side by side, and packed into one zip in the cache."""
+"""Loose photos in a bucket: list them, download several at a time, and pack them into one zip in the cache."""
 
 import hashlib
 import logging
@@ -22,7 +22,7 @@ from pawprint.fetch.download import fetch_url, read_version
 from pawprint.fetch.downloads import Download, download_path, find_download, write_record
 from pawprint.fetch.errors import BrokeOffError, MissingError, SilentError, UnreachableError
 from pawprint.fetch.object_stores import open_store
-from pawprint.fetch.partials import LASTS_SECONDS, hold
+from pawprint.fetch.partials import KEPT_SECONDS, hold
 from pawprint.fetch.prefixes import LooseObject, list_loose
 from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
 from pawprint.fetch.streams import WAIT_SECONDS
@@ -30,9 +30,9 @@ from pawprint.fetch.unreached import note_unreached
 
 LOG = logging.getLogger(__name__)
 
-FETCHED_AT_ONCE = 16
+FETCHED_AT_ONCE = 16  # objects downloaded at the same time
 HANDED_OUT = 1000
-"""Objects that wait for a worker at a time."""
+"""Objects that may wait for a worker at the same time."""
 SUFFIX = ".objects"
 
 Result = TypeVar("Result")
@@ -42,10 +42,10 @@ def fetch_bucket(url: str, *, wait_seconds: float, busy_seconds: float) -> tuple
     """Return what a bucket holds at a URL: an archive, or else the loose photos under that prefix.
 
     Returns:
-        The URL, with a slash at its end if it is a prefix; the file in the cache; what was left out.
+        The URL, with a slash at its end if it is a prefix; the file in the cache; and what was left out.
 
     Raises:
-        UnreachableError: It cannot be had, or is neither.
+        UnreachableError: It cannot be downloaded, or is neither.
     """
 
     def fetch_archive(url: str) -> tuple[str, Download, LeftOut]:
@@ -58,10 +58,10 @@ def fetch_bucket(url: str, *, wait_seconds: float, busy_seconds: float) -> tuple
 
 
 def read_bucket_version(url: str, *, wait_seconds: float, busy_seconds: float) -> str | None:
-    """Return what differs when the archive, or the photos, at a URL have changed; None where that is not told.
+    """Return a value that differs when the archive, or the photos, at a URL have changed; None if the store has none.
 
     Raises:
-        UnreachableError: It cannot be had.
+        UnreachableError: The URL cannot be read.
     """
 
     def read_archive(url: str) -> str | None:
@@ -74,10 +74,10 @@ def read_bucket_version(url: str, *, wait_seconds: float, busy_seconds: float) -
 
 
 def _choose(url: str, of_archive: Callable[[str], Result], of_prefix: Callable[[str], Result]) -> Result:
-    """Take a URL for an object's, or, where there is none of that name or a slash ends it, for a prefix."""
+    """Treat a URL as an object, or as a prefix if it ends with a slash or there is no object of that name."""
     if url.endswith("/"):
         return of_prefix(url)
-    if download_path(f"{url}/").is_file() and not download_path(url).is_file():  # known for one, store away or not
+    if download_path(f"{url}/").is_file() and not download_path(url).is_file():  # cached as a prefix
         return of_prefix(f"{url}/")
     try:
         return of_archive(url)
@@ -90,19 +90,19 @@ def _choose(url: str, of_archive: Callable[[str], Result], of_prefix: Callable[[
 def fetch_loose(
     url: str, *, sha256: str | None = None, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS
 ) -> tuple[Download, LeftOut]:
-    """Return the photos under a prefix as a stored zip in the cache, and what was left out.
+    """Return the photos under a prefix as an uncompressed zip in the cache, and what was left out.
 
-    The prefix is listed; where the cache holds a zip of the same objects, that is taken. Objects that came before a
-    run was cut off are not fetched again.
+    The prefix is listed; if the cache already holds a zip of the same objects, that zip is used. Objects downloaded by
+    an interrupted run are not downloaded again.
 
     Args:
-        url: Of a bucket, with a slash at its end.
-        sha256: What the zip must have, if it is known: such a one in the cache is taken without asking.
-        wait_seconds: How long the first answer may take.
-        busy_seconds: How long to wait for a store that answers that it is busy.
+        url: A prefix in a bucket, with a slash at its end.
+        sha256: The digest the zip must have, if known: a cached zip with this digest is used without asking.
+        wait_seconds: Longest wait for the first answer.
+        busy_seconds: Longest wait for a store that answers that it is busy.
 
     Raises:
-        UnreachableError: It cannot be had, or nothing lies there.
+        UnreachableError: The prefix cannot be listed, or is empty.
     """
     cached = find_download(url)
     if cached is not None and cached.sha256 == sha256:
@@ -137,7 +137,7 @@ def fetch_loose(
 def read_loose_version(
     url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS
 ) -> str | None:
-    """Return what differs when the photos under a prefix have changed; where it can't be listed, that of the cache.
+    """Return a value that differs when the photos under a prefix have changed; from the cache if it cannot be listed.
 
     Raises:
         UnreachableError: The prefix cannot be listed, and the cache holds nothing of it.
@@ -153,7 +153,7 @@ def read_loose_version(
 
 
 def _fetch_objects(url: str, objects: tuple[LooseObject, ...], folder: Path, busy_seconds: float) -> None:
-    """Fetch what is not there yet, several at a time."""
+    """Download the objects that are not there yet, several at a time."""
     missing = [one for one in objects if not _place(folder, one).is_file()]
     size = sum(one.size for one in missing)
     check_space(url, {folder: size + sum(one.size for one in objects)})
@@ -184,7 +184,7 @@ def _fetch_objects(url: str, objects: tuple[LooseObject, ...], folder: Path, bus
 
 
 class _Count:
-    """Counts bytes that come in several threads."""
+    """A counter of bytes that arrive in several threads."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -213,7 +213,7 @@ def _fetch_object(url: str, store: Any, one: LooseObject, path: Path, came: _Cou
 
 
 def _take_out(objects: tuple[LooseObject, ...], folder: Path) -> Iterator[tuple[str, Path]]:
-    """Give each object's file, and remove it once the next one is asked for."""
+    """Yield each object's file, and delete it when the next one is requested."""
     for one in objects:
         path = _place(folder, one)
         yield one.name, path
@@ -225,7 +225,7 @@ def _place(folder: Path, one: LooseObject) -> Path:
 
 
 def _sweep(downloads: Path) -> None:
-    """Drop objects that nobody went on with for a week."""
+    """Delete objects that no run has used for a week."""
     for folder in downloads.glob(f"*{SUFFIX}"):
-        if time.time() - folder.stat().st_mtime > LASTS_SECONDS:
+        if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Object stores by their URL: which bucket at which address, and as whom it is asked."""
+"""Open the object store of a URL: which bucket, at which endpoint, with which credentials."""
 
 import os
 from pathlib import Path
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 S3_URL = "https://s3.amazonaws.com"
 READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
-REGION_SECONDS = 5
+REGION_SECONDS = 5  # longest wait for a bucket's region
 CERTIFICATES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-# Of a request as a whole obstore allows 30 s, which a large archive takes longer than.
+# obstore limits a whole request to 30 s by default, which is too short for a large archive.
 TIMEOUTS = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "30d"}
-# `tries.keep_trying` tries again, and goes on where a transfer broke off.
+# `retries.keep_trying` retries instead: it continues where a transfer stopped.
 RETRIES: "RetryConfig" = {"max_retries": 0}
 AZURE_CREDENTIALS = (
     *("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_MASTER_KEY"),
@@ -25,21 +25,21 @@ AZURE_CREDENTIALS = (
     *("AZURE_CLIENT_ID", "AZURE_STORAGE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"),
     *("AZURE_MSI_ENDPOINT", "AZURE_IDENTITY_ENDPOINT", "IDENTITY_ENDPOINT", "AZURE_USE_AZURE_CLI"),
 )
-"""Any of these means that Azure is asked as somebody; obstore knows how."""
+"""With any of these variables set, Azure is asked with credentials; obstore reads them."""
 
 
 def open_store(url: str) -> tuple[ObjectStore, str]:
-    """Return the bucket that a URL names, and the key within it.
+    """Return the bucket of a URL, and the key in it.
 
-    Credentials are those of the cloud's own chain (environment, configuration files, the machine's role); without any,
-    the bucket is asked as a stranger, which public ones allow. Another address than the cloud's own is set as its
-    libraries have it: AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST, AZURE_STORAGE_ENDPOINT.
+    Credentials come from the cloud's own chain (environment, configuration files, the machine's role). Without any, the
+    bucket is asked anonymously, which public buckets allow. The libraries' own variables set another endpoint:
+    AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST, AZURE_STORAGE_ENDPOINT.
 
     Args:
-        url: `s3://`, `gs://`, `az://` or one of Azure's other forms (`grammar.BUCKET_SCHEMES`).
+        url: An address with `s3://`, `gs://`, `az://` or another of Azure's schemes (`grammar.BUCKET_SCHEMES`).
 
     Raises:
-        ValueError: What the environment says of the account does not do.
+        ValueError: The environment describes the account wrongly.
     """
     scheme, bucket, key = split_url(url)
     if scheme == "s3":
@@ -48,7 +48,7 @@ def open_store(url: str) -> tuple[ObjectStore, str]:
 
 
 def split_url(url: str) -> tuple[str, str, str]:
-    """Return scheme, bucket (of Azure with its account) and key; nothing is unquoted but the comma of a list.
+    """Return scheme, bucket (for Azure with its account) and key; only an escaped comma is decoded.
 
     >>> split_url("gs://pets/cats%2Cdogs/1%20a.jpg"), split_url("abfss://pets@me.dfs.core.windows.net/a.zip")[1]
     (('gs', 'pets', 'cats,dogs/1%20a.jpg'), 'pets@me.dfs.core.windows.net')
@@ -59,16 +59,16 @@ def split_url(url: str) -> tuple[str, str, str]:
 
 
 def find_region(bucket: str) -> str | None:
-    """Return the region of a bucket of Amazon's, which answers to no other, or None where that is not told."""
+    """Return the region of an Amazon bucket, which answers only there, or None if it is not found."""
     try:
         answer = requests.head(f"{S3_URL}/{bucket}", allow_redirects=False, timeout=REGION_SECONDS)
     except requests.RequestException:
-        return None  # the request for the object itself will say why
+        return None  # the request for the object itself will give the reason
     return answer.headers.get("x-amz-bucket-region")
 
 
 def _open_s3(bucket: str) -> S3Store:
-    # Botocore reads what obstore alone does not: profiles, roles, single sign-on. A client of its own takes a second.
+    # Botocore reads profiles, roles and single sign-on, which obstore alone does not. A new client takes a second.
     import botocore.session
     from obstore.auth.boto3 import Boto3CredentialProvider
 
@@ -129,7 +129,7 @@ def _open_azure(bucket: str) -> AzureStore:
 
 
 def _read_connection_string(text: str) -> dict[str, str]:
-    """Return what a connection string of Azure's says, as obstore calls it.
+    """Return the fields of an Azure connection string under obstore's names.
 
     >>> _read_connection_string("AccountName=me;AccountKey=a2V5==;EndpointSuffix=core.windows.net")
     {'account_name': 'me', 'account_key': 'a2V5=='}

@@ -1,11 +1,11 @@
-"""Web pages that come where a file was asked for: their title, and Google Drive's form that leads on to the file."""
+"""Read web pages that arrive instead of a file: their title, and Google Drive's form that leads to the file."""
 
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
 
 def confirmation_url(page: str, url: str) -> str | None:
-    """Return where the form on Drive's confirmation page leads, or None where the page has no such form.
+    """Return where the form on Drive's confirmation page leads, or None if the page has no such form.
 
     >>> form = '<form id="download-form" action="/d"><input type="hidden" name="id" value="a&amp;b"></form>'
     >>> confirmation_url(form, "https://drive.test/uc")
@@ -19,7 +19,7 @@ def confirmation_url(page: str, url: str) -> str | None:
         address = urljoin(url, parser.action)
         parts = urlsplit(address)
         _ = parts.port
-    except ValueError:  # a form that leads to what is no address is not Drive's
+    except ValueError:  # a form with an invalid address is not Drive's
         return None
     return f"{address}{'&' if parts.query else '?'}{urlencode(parser.fields)}"
 
@@ -32,7 +32,7 @@ def page_title(page: str) -> str:
 
 
 class _PageParser(HTMLParser):
-    """Takes the title and the fields of the form `download-form` from a page."""
+    """Parse the title of a page, and the fields of its form `download-form`."""
 
     def __init__(self) -> None:
         super().__init__()

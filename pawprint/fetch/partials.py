@@ -1,6 +1,6 @@
-"""A download on its way: a file in the cache that grows, and a note of what it is part of.
+"""An unfinished download: a growing file in the cache, and a note that says which version it is part of.
 
-Both outlive the process, so that one that was killed goes on where it was.
+Both stay when the process ends, so that the next one continues the download.
 """
 
 import hashlib
@@ -21,22 +21,23 @@ LOG = logging.getLogger(__name__)
 
 SUFFIX = ".partial"
 OVERLAP_BYTES = 1024
-"""So many bytes are asked for again, to be compared: a server may give the rest of another file than it says."""
+"""Bytes requested again and compared, since a server may send the rest of a different file without saying so."""
 
-LASTS_SECONDS = 7 * 24 * 3600.0
+KEPT_SECONDS = 7 * 24 * 3600.0
+"""Seconds for which an unfinished download is kept after its last byte."""
 
 
 class Partial:
-    """The part of a file that has come.
+    """The part of a file that has arrived.
 
     Attributes:
-        path: Where its bytes are.
-        furthest: How far this process has come with it, in the best of its tries. Bytes that come again, because the
-            sender can only begin anew, are no progress.
-        resumed: True if they came in more than one transfer.
-        version: What the sender told of the file's version.
-        digest: The algorithm and the hexadecimal digest of the whole, where the sender tells them.
-        num_bytes: How many the whole has, where the sender tells.
+        path: The file with its bytes.
+        furthest: The most bytes this process has had of it, in any try. Bytes sent again, because the sender cannot
+            continue a transfer, are no progress.
+        resumed: True if the bytes come from more than one transfer.
+        version: The sender's version of the file.
+        digest: The algorithm and the hexadecimal digest of the whole file, if the sender gives them.
+        num_bytes: The size of the whole file, if the sender gives it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,14 +51,14 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """How many bytes are there."""
+        """The number of bytes on disk."""
         try:
             return self.path.stat().st_size
         except FileNotFoundError:
             return 0
 
     def find_resume(self) -> Resume | None:
-        """Return where a transfer can go on, or None where it has to begin anew."""
+        """Return where a transfer can continue, or None if it must start again."""
         try:
             note = json.loads(self._note.read_text("utf-8"))
             mark, num_bytes = str(note["mark"]), note["num_bytes"]
@@ -66,15 +67,15 @@ class Partial:
         start = self.size - OVERLAP_BYTES
         return Resume(start, mark, num_bytes) if start > 0 else None
 
-    def write(self, stream: Stream, told: Callable[[int], None]) -> None:
-        """Write what a stream gives where it belongs.
+    def write(self, stream: Stream, count: Callable[[int], None]) -> None:
+        """Write the bytes of a stream at their place in the file.
 
         Args:
             stream: The whole file, or its rest.
-            told: Called with the number of bytes of each piece; what it raises ends the transfer.
+            count: Called with the number of bytes of each piece; an exception from it ends the transfer.
 
         Raises:
-            BrokeOffError: The stream does, or does not fit to what is there, which is then dropped.
+            BrokeOffError: The stream broke off, or does not match the bytes on disk, which are then deleted.
         """
         self.version, self.digest, self.num_bytes = stream.version, stream.digest, stream.num_bytes
         self.resumed = stream.start > 0
@@ -91,7 +92,7 @@ class Partial:
                         piece, known = self._compare(piece, known)  # noqa: PLW2901 - only the rest is new
                     file.write(piece)
                     self.furthest = max(self.furthest, file.tell())
-                    told(len(piece))
+                    count(len(piece))
                     if stream.num_bytes is not None and file.tell() > stream.num_bytes:
                         self.discard()
                         raise BrokeOffError("more bytes came than were announced")
@@ -99,22 +100,22 @@ class Partial:
             os.fsync(file.fileno())
 
     def discard(self) -> None:
-        """Drop what has come."""
+        """Delete the bytes that have arrived."""
         for path in (self._note, self.path):
             path.unlink(missing_ok=True)
 
     def keep_if_resumable(self) -> None:
-        """Drop what has come if its rest can't be asked for."""
+        """Delete the bytes if the rest cannot be requested."""
         if self.find_resume() is None:
             self.discard()
 
     def move(self, path: Path) -> None:
-        """Make it the whole file."""
+        """Move the complete file to its place."""
         self.path.replace(path)
         self._note.unlink(missing_ok=True)
 
     def _compare(self, piece: bytes, known: bytes) -> tuple[bytes, bytes]:
-        """Return what of a piece is new, and what of the known bytes is still to be compared."""
+        """Return the new bytes of a piece, and the known bytes still to be compared."""
         common = min(len(piece), len(known))
         if piece[:common] != known[:common]:
             self.discard()
@@ -124,9 +125,9 @@ class Partial:
 
 @contextmanager
 def hold(path: Path) -> Iterator[bool]:
-    """Keep other processes from fetching the same file meanwhile; yield whether one of them had to be waited for.
+    """Lock a download so that no other process starts the same one; yield whether another process had held the lock.
 
-    The lock is the system's, which ends with the process that has it.
+    The operating system releases the lock when the process ends.
     """
     lock = FileLock(path.with_name(path.name + ".lock"))
     try:
@@ -143,10 +144,10 @@ def hold(path: Path) -> Iterator[bool]:
 
 
 def sweep_partials(folder: Path) -> None:
-    """Drop parts that nobody went on with for a week."""
+    """Delete unfinished downloads that no run has used for a week."""
     for path in folder.glob(f"*{SUFFIX}*"):
-        with suppress(FileNotFoundError):  # another process sweeps, or has finished it
-            if time.time() - path.stat().st_mtime > LASTS_SECONDS:
+        with suppress(FileNotFoundError):  # another process deleted or completed it
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
                 path.unlink()
 
 

@@ -1,4 +1,4 @@
-"""What lies under a prefix of a bucket: the objects worth fetching, and a version that changes with any of them."""
+"""List the objects under a prefix of a bucket that are worth fetching, with a version that changes with any of them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from pawprint.fetch.retries import BUSY_SECONDS, keep_trying
 from pawprint.fetch.streams import WAIT_SECONDS, answer_within
 from pawprint.fetch.unreached import find_unreached
 
-LISTED_AT_ONCE = 1000
+LISTED_AT_ONCE = 1000  # objects in one answer of a store
 
 
 @dataclass(frozen=True)
 class LooseObject:
-    """An object under a prefix: its name there, its key, and the ETag and size that the list tells."""
+    """An object under a prefix: its name below the prefix, its key, and its ETag and size from the listing."""
 
     name: str
     key: str
@@ -33,12 +33,12 @@ class LooseObject:
 
 @dataclass(frozen=True)
 class Loose:
-    """What a prefix holds.
+    """The content of a prefix.
 
     Attributes:
-        objects: Those that are fetched, by name.
-        left_out: How many others there are, by reason.
-        version: A digest of names, ETags and sizes: what differs when any of them has changed.
+        objects: The objects to fetch, by name.
+        left_out: The number of other objects, by reason.
+        version: A digest of names, ETags and sizes, which changes with any of them.
     """
 
     objects: tuple[LooseObject, ...]
@@ -47,10 +47,10 @@ class Loose:
 
 
 def list_loose(url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS) -> Loose:
-    """List what lies under a prefix.
+    """List the objects under a prefix.
 
     Raises:
-        UnreachableError: It cannot be listed, holds nothing, or more than is read.
+        UnreachableError: The prefix cannot be listed, is empty, or holds more objects than the limit.
     """
     if (reason := find_unreached(url)) is not None:
         raise UnreachableError(reason)
@@ -66,7 +66,7 @@ def list_loose(url: str, *, wait_seconds: float = WAIT_SECONDS, busy_seconds: fl
 
 
 def _list_objects(url: str, wait_seconds: float) -> list[LooseObject]:
-    found: list[LooseObject] = []
+    objects: list[LooseObject] = []
 
     def ask() -> tuple[Any, Any, str]:
         store, key = open_store(url)
@@ -78,15 +78,15 @@ def _list_objects(url: str, wait_seconds: float) -> list[LooseObject]:
         prefix = f"{key.strip('/')}/".lstrip("/")
         with tqdm(desc="photos listed", unit="", delay=2, disable=None, leave=False) as bar:
             while page:
-                for told in page:
-                    name = str(told["path"]).removeprefix(prefix)
-                    mark = told["e_tag"] or str(told["last_modified"])
-                    if told["size"] or PurePosixPath(name).suffix:  # else a folder, as consoles make them
-                        found.append(LooseObject(name, told["path"], mark, told["size"]))
-                if len(found) > MAX_MEMBERS:
+                for found in page:
+                    name = str(found["path"]).removeprefix(prefix)
+                    mark = found["e_tag"] or str(found["last_modified"])
+                    if found["size"] or PurePosixPath(name).suffix:  # else a folder made by a web console
+                        objects.append(LooseObject(name, found["path"], mark, found["size"]))
+                if len(objects) > MAX_MEMBERS:
                     raise UnreachableError(f"{url} holds more than {MAX_MEMBERS:,} objects; name a folder within it")
                 bar.update(len(page))
                 page = next(pages, [])
     except ERRORS as error:
-        raise refuse(url, error, BrokeOffError if found else SilentError) from error
-    return found
+        raise refuse(url, error, BrokeOffError if objects else SilentError) from error
+    return objects

@@ -1,4 +1,4 @@
-"""Patience with a sender: another try where one is worth it, after a pause that grows, and an end to it."""
+"""Retries of a download, with growing pauses and a limit."""
 
 import logging
 import time
@@ -12,16 +12,16 @@ from pawprint.fetch.errors import BrokeOffError, BusyError, SilentError
 LOG = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0  # the first pause; each further one is twice as long
-FRUITLESS_TRIES = 5  # in a row
-LEAST_PROGRESS = 64 * 2**10  # bytes: a try that brings fewer is fruitless
-BUSY_SECONDS = 120.0
-BUSY_SECONDS_BEFORE_OTHERS = 12.0
+FRUITLESS_TRIES = 5  # tries in a row without progress before giving up
+LEAST_PROGRESS = 64 * 2**10  # bytes; a try that brings fewer makes no progress
+BUSY_SECONDS = 120.0  # longest total wait for a busy sender
+BUSY_SECONDS_BEFORE_OTHERS = 12.0  # the same if another source follows
 
 Result = TypeVar("Result")
 
 
 def patience_for(alternatives: Sequence[object], position: int) -> float:
-    """Return how long a busy sender is waited for: shorter where another source comes after it."""
+    """Return how long to wait for a busy sender: shorter if another source follows it."""
     return BUSY_SECONDS if position == len(alternatives) - 1 else BUSY_SECONDS_BEFORE_OTHERS
 
 
@@ -31,28 +31,28 @@ def keep_trying(
     reached: Callable[[], int] = lambda: 0,
     busy_seconds: float = BUSY_SECONDS,
 ) -> Result:
-    """Call something until it succeeds, or no further try is worth it.
+    """Call a function until it succeeds or another try is pointless.
 
-    One that broke off is tried again until five tries in a row brought nothing. A busy sender is left alone for as
-    long as it asks, or twice as long each time. No connection at all ends it at once, as there may be another source
-    to try; once bytes have come it is waited for like a transfer that broke off.
+    A broken transfer is retried until five tries in a row make no progress. A busy sender is left alone as long as it
+    asks, or for a pause that doubles each time. Without a connection it gives up at once, as another source may follow;
+    but once bytes have arrived, a lost connection counts as a broken transfer.
 
     Args:
-        attempt: What to call.
-        reached: How many bytes of the whole are there, in the best try so far.
-        busy_seconds: How long a busy sender is waited for in all, counted anew when bytes have come.
+        attempt: The function to call.
+        reached: Returns how many bytes of the whole file the best try so far has reached.
+        busy_seconds: Longest total wait for a busy sender; starts again when bytes arrive.
 
     Raises:
-        UnreachableError: What the last try raised. Other errors are none of this module's business.
+        UnreachableError: The error of the last try. Other exceptions pass through.
     """
     patience = _Patience(reached, busy_seconds)
     return Retrying(
-        retry=patience.is_worth_another_try, wait=patience.pause, before_sleep=_tell, reraise=True, sleep=time.sleep
+        retry=patience.is_worth_another_try, wait=patience.pause, before_sleep=_warn, reraise=True, sleep=time.sleep
     )(attempt)
 
 
 class _Patience:
-    """What has come of the tries so far, and what that means for the next."""
+    """What the tries so far have reached, and whether and when to try again."""
 
     def __init__(self, reached: Callable[[], int], busy_seconds: float) -> None:
         self._reached = reached
@@ -86,6 +86,6 @@ class _Patience:
         return growing if asked is None else max(asked, PAUSE_SECONDS)
 
 
-def _tell(state: RetryCallState) -> None:
+def _warn(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     LOG.warning("photos: %s; trying again in %.0f s", error, state.upcoming_sleep)

@@ -1,4 +1,4 @@
-"""HTTP as pawprint speaks it: redirects only from http to http(s), and few of them."""
+"""HTTP sessions that follow only safe redirects: from http to http(s), and few of them."""
 
 from urllib.parse import urljoin, urlsplit
 
@@ -7,27 +7,27 @@ import requests
 from pawprint.base.secrets import hide_queries
 from pawprint.fetch.errors import UnreachableError
 
-MOST_REDIRECTS = 10
+MOST_REDIRECTS = 10  # in a row
 
 
 class CarefulSession(requests.Session):
-    """A session that follows a redirect only where nothing is lost by it.
+    """A session that follows a redirect only if that is safe.
 
-    Credentials, from netrc or given, are dropped on the way to another host: requests does that.
+    requests itself drops credentials, from netrc or given, when a redirect leads to another host.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.max_redirects = MOST_REDIRECTS
-        # Compressing a zip again gains nothing, and hides how many bytes are to come.
+        # Compressing a zip again saves nothing, and hides the number of bytes to come.
         self.headers["Accept-Encoding"] = "identity"
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return where an answer redirects to, or None.
+        """Return the address an answer redirects to, or None.
 
         Raises:
-            UnreachableError: It leads to another scheme, or from https to http.
-            ValueError: What it leads to is no address.
+            UnreachableError: The redirect leads to another scheme, or from https to http.
+            ValueError: The redirect leads to an invalid address.
         """
         try:
             target = super().get_redirect_target(resp)
@@ -40,14 +40,14 @@ class CarefulSession(requests.Session):
 
 
 def check_next(url: str, following: str) -> None:
-    """Check that one address may lead on to another.
+    """Check that one address may redirect to another.
 
     Raises:
-        UnreachableError: To anything but http and https, or from https to http.
-        ValueError: What follows is no address.
+        UnreachableError: The redirect leads to a scheme other than http and https, or from https to http.
+        ValueError: The new address is invalid.
     """
     before, after = urlsplit(url), urlsplit(following)
-    _ = after.port  # looked at, and refused, only when it is asked for
+    _ = after.port  # urlsplit checks the port only when it is read
     if after.scheme not in {"http", "https"} or (before.scheme == "https" and after.scheme == "http"):
         raise UnreachableError(
             f"{hide_queries(url)} redirects from {before.scheme}:// to {after.scheme}://{after.hostname or ''}, which "

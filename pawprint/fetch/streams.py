@@ -1,4 +1,4 @@
-"""Bytes that come from elsewhere, with a limit to how long the first of them may take."""
+"""Streams of downloaded bytes, with a time limit for the first of them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from pawprint.fetch.errors import SilentError
 
-# An unreachable source gives way within 15 s; the other two are for imports and for saying so.
+# An unreachable source is given up within 15 s: the other two seconds are for imports and for the message.
 WAIT_SECONDS = 13.0
 
 Answer = TypeVar("Answer")
@@ -16,12 +16,12 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Resume:
-    """Where a transfer that broke off is to go on.
+    """Where to continue a broken transfer.
 
     Attributes:
         start: The first byte wanted.
-        mark: What the sender told of the file's version; if that has changed, the whole is wanted.
-        num_bytes: How many the file had in all, if that was said.
+        mark: The sender's mark of the file's version; if it has changed, the whole file is wanted.
+        num_bytes: The size of the whole file, if known.
     """
 
     start: int
@@ -31,17 +31,17 @@ class Resume:
 
 @dataclass(frozen=True)
 class Stream:
-    """A transfer whose first bytes have come.
+    """A transfer whose first bytes have arrived.
 
     Attributes:
         head: The first bytes.
-        rest: The others, in pieces.
-        num_bytes: How many the whole file has, where the sender says so.
+        rest: The other bytes, in pieces.
+        num_bytes: The size of the whole file, if the sender gives it.
         close: Ends the transfer.
-        version: What differs when the sender's file has changed, where the sender says so.
-        mark: What the rest can be asked for by if the transfer breaks off; None where only the whole can be had.
-        start: Where in the file the first byte stands: not 0 only where that was asked for.
-        digest: The algorithm and the hexadecimal digest of the whole file, where the sender tells them.
+        version: A value that differs when the sender's file has changed, if the sender gives one.
+        mark: What to request the rest by if the transfer breaks off; None if only the whole file can be requested.
+        start: The position of the first byte in the file: 0 unless another position was requested.
+        digest: The algorithm and the hexadecimal digest of the whole file, if the sender gives them.
     """
 
     head: bytes
@@ -55,10 +55,10 @@ class Stream:
 
 
 def open_within(seconds: float, open_stream: Callable[[], Stream], *, name: str) -> Stream:
-    """Open a stream, or give up after some seconds, whatever it is that hangs.
+    """Open a stream, or give up after some seconds, whatever it hangs on.
 
     Raises:
-        SilentError: Nothing came in time.
+        SilentError: No answer came in time.
     """
     return answer_within(seconds, open_stream, name=name, drop=lambda stream: stream.close())
 
@@ -66,19 +66,19 @@ def open_within(seconds: float, open_stream: Callable[[], Stream], *, name: str)
 def answer_within(
     seconds: float, ask: Callable[[], Answer], *, name: str, drop: Callable[[Answer], object] = lambda _: None
 ) -> Answer:
-    """Return an answer, or give up after some seconds, whatever it is that hangs.
+    """Return an answer, or give up after some seconds, whatever it hangs on.
 
-    A library's own timeouts hold for each address that a name has and for each redirect, and do not hold for
-    looking up the name; so the asking happens in a thread that can be left behind.
+    A library's own timeouts apply to each address of a name and to each redirect, and not to looking up the name. So
+    the request runs in a thread that can be abandoned.
 
     Args:
-        seconds: How long to wait.
+        seconds: The longest wait.
         ask: Returns the answer.
-        name: What a person knows it by.
+        name: The address shown to the user.
         drop: Called with an answer that comes too late.
 
     Raises:
-        SilentError: Nothing came in time.
+        SilentError: No answer came in time.
     """
     outcome: SimpleQueue[tuple[Answer | None, Exception | None]] = SimpleQueue()
     abandoned = threading.Event()
@@ -86,7 +86,7 @@ def answer_within(
     def work() -> None:
         try:
             answer = ask()
-        except Exception as error:  # handed to the caller, who raises it
+        except Exception as error:  # passed to the caller, who raises it
             outcome.put((None, error))
             return
         outcome.put((answer, None))

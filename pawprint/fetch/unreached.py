@@ -1,6 +1,6 @@
-"""Addresses that main could not reach a moment ago: the download that it starts then need not wait for them again.
+"""Addresses that main could not reach a moment ago, so that the download step it starts does not wait again.
 
-Kept in the environment, which a step inherits from main, and nobody else does.
+They are kept in the environment, which only the steps started by main inherit.
 """
 
 import hashlib
@@ -9,18 +9,19 @@ import os
 import time
 
 VARIABLE = "PAWPRINT_UNREACHED"
-LASTS_SECONDS = 60.0
+REMEMBERED_SECONDS = 60.0
+"""Seconds for which an address counts as unreachable without being tried again."""
 
 
 def note_unreached(url: str, reason: str) -> None:
-    """Hand on to the processes that this one starts that an address can't be had, and why."""
+    """Record, for the processes this one starts, that an address cannot be reached, and why."""
     os.environ[VARIABLE] = json.dumps({**_read(), _name(url): [time.time(), reason]})
 
 
 def find_unreached(url: str) -> str | None:
-    """Return why an address could not be had within the last minute, if this process was told so."""
-    told = _read().get(_name(url))
-    return str(told[1]) if told and time.time() - told[0] < LASTS_SECONDS else None
+    """Return why an address could not be reached within the last minute, if a parent process recorded it."""
+    found = _read().get(_name(url))
+    return str(found[1]) if found and time.time() - found[0] < REMEMBERED_SECONDS else None
 
 
 def _name(url: str) -> str:

@@ -1,10 +1,10 @@
-r"""Which reading of the classes is taken: the parameter `labels`.
+r"""Choose the reading of the classes: the parameter `labels`.
 
-labels = "auto"                 the one that is clearly the best; else the candidates are shown
-       | "folder" | "folder:" n  folders; at level n of the path (1: the first, -1: the photo's own)
-       | "prefix"               the beginning of each file name
-       | table [":" column ":" column]   a table in the source
-       | a regular expression with (?P<label>…), sought in the whole path of each photo
+labels = "auto"                 the clearly best reading; without one, an error lists the candidates
+   | "folder" | "folder:" n  folders; at level n of the path (1: the first, -1: the photo's own)
+   | "prefix"               the beginning of each file name
+   | table [":" column ":" column]   a table in the source
+   | a regular expression with (?P<label>…), searched in the whole path of each photo
 """
 
 import re
@@ -34,14 +34,14 @@ LAYOUT = (
 DEPTH = re.compile(r"folder:(-?[1-9]\d?)")
 MOST_REMARKS = 3
 MOST_SHOWN = 4
-"""Candidates that a refusal shows, a line each."""
+"""Candidates listed in the error, one line each."""
 
 
 def check_labels(labels: str) -> None:
-    """Check what can be known of `labels` without photos.
+    """Check what can be checked of `labels` without photos.
 
     Raises:
-        UserError: Empty, or a regular expression that is none or has no group `label`.
+        UserError: The value is empty, or a regular expression that is invalid or has no group `label`.
     """
     if not labels.strip():
         raise UserError(
@@ -62,26 +62,26 @@ def check_labels(labels: str) -> None:
 
 
 def choose_reading(listing: Listing, labels: str, *, name: str = "the source") -> Reading:
-    """Read the classes of all photos in the one way that is meant.
+    """Read the classes of all photos in the way `labels` asks for.
 
     Args:
-        listing: What the source holds.
-        labels: The parameter: `auto`, or the way to read.
-        name: The source's, for errors.
+        listing: The content of the source.
+        labels: The parameter: `auto`, or the reading to use.
+        name: The name of the source, for errors.
 
     Returns:
         The reading, with at least two classes.
 
     Raises:
-        ChoiceError: Several readings, of which none is clearly the best.
-        UserError: One class or none, or no such reading.
+        ChoiceError: There are several readings, and none is clearly the best.
+        UserError: There are fewer than two classes, or no such reading.
     """
     check_labels(labels)
     by_names = labels in {"folder", "prefix"} or DEPTH.fullmatch(labels) or _is_pattern(labels)
     if labels == "auto" or by_names:
         survey = survey_tables(listing)
-        told = _read_as_told(read_layout(listing), labels, name) if by_names else _choose(listing, survey, name)
-        reading = attach_columns(told, (*survey.readings, *survey.details))
+        chosen = _read_given(read_layout(listing), labels, name) if by_names else _choose(listing, survey, name)
+        reading = attach_columns(chosen, (*survey.readings, *survey.details))
     else:
         reading = read_named_table(listing, labels)
     _check_two_classes(reading, labels, name)
@@ -92,7 +92,7 @@ def _is_pattern(labels: str) -> bool:
     return "(?P<" in labels or any(sign in labels for sign in "\\^$*+|[")
 
 
-def _read_as_told(layout: Layout, labels: str, name: str) -> Reading:
+def _read_given(layout: Layout, labels: str, name: str) -> Reading:
     if depth := DEPTH.fullmatch(labels):
         return join_spellings(read_depth(layout, int(depth[1])))
     if _is_pattern(labels):
@@ -122,7 +122,7 @@ def _choose(listing: Listing, survey: Survey, name: str) -> Reading:
         return weighed[0].reading
     if weighed:
         raise _refuse([*weighed, *(one for one in folders if one is not sure)], name)
-    # Folders of persons, dates or sessions leave the classes to file names; several levels of folders leave it open.
+    # Folders of persons, dates or sessions leave the class to file names; several levels of folders are ambiguous.
     if prefixes and not prefixes.doubt and len(folders) <= 1:
         return join_spellings(prefixes.reading)
     doubtful = [*folders, *([prefixes] if prefixes and prefixes not in folders else [])]
@@ -157,7 +157,7 @@ def _explain_none(layout: Layout, name: str, remarks: list[str | None]) -> str:
 
 
 def _refuse(candidates: list[Candidate], name: str) -> ChoiceError:
-    """Return the error that shows the readings that are possible, each as the parameter that chooses it."""
+    """Return the error that lists the possible readings, each as the value of `labels` that chooses it."""
     lines = []
     for candidate in candidates[:MOST_SHOWN]:
         reading = join_spellings(candidate.reading)
@@ -171,8 +171,8 @@ def _refuse(candidates: list[Candidate], name: str) -> ChoiceError:
     doubts = list(dict.fromkeys(candidate.doubt for candidate in candidates if candidate.doubt))
     why = f" ({doubts[0]})" if doubts else ""
     if len(lines) == 1:
-        mend = "if it is right, say so, or give labels=<regular expression>"
-        return ChoiceError(f"{name} can't be read for sure{why}; {mend}:\n{lines[0]}")
+        advice = "if this is right, give it as the parameter, else give labels=<regular expression>"
+        return ChoiceError(f"the classes of {name} are not certain{why}; {advice}:\n{lines[0]}")
     ways = "\n".join(lines)
     return ChoiceError(
         f"{name} can be read in more than one way{why}, and none is clearly the best; say which:\n{ways}"

@@ -1,4 +1,4 @@
-"""What is odd about the classes that were read: spelt in two ways, missing from a split, of a single photo."""
+"""Describe what is unusual about the classes: two spellings, missing from a split, a single photo."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -10,15 +10,14 @@ from pawprint.labels.folders import split_path
 from pawprint.labels.readings import Labelled, Reading
 
 FEW_NAMES = 3
-"""Classes that a sentence names; the others are counted."""
+"""Classes named in a sentence; further ones are only counted."""
 
 
 def join_spellings(reading: Reading) -> Reading:
-    """Return a reading in which a class that is spelt in two ways is one class, named as most of its photos are.
+    """Return a reading in which two spellings of a class are one class, named by the more frequent spelling.
 
-    Spaces, and the forms of one letter in Unicode, never make two classes. Capitals do where both spellings stand side
-    by side in one folder, as the letters `A/` and `a/` do; where they stand apart (`train/Cat/`, `test/cat/`) they are
-    one class.
+    Spaces and Unicode variants of a letter never make two classes. Upper and lower case do if both spellings are in the
+    same folder, as the letters `A/` and `a/` are; in different folders (`train/Cat/`, `test/cat/`) they are one class.
     """
     spelt: dict[str, Counter[str]] = defaultdict(Counter)
     for one in reading.photos:
@@ -32,7 +31,7 @@ def join_spellings(reading: Reading) -> Reading:
             name |= {way: _bare(way) for way in ways}
             if len({_bare(way) for way in ways}) > 1:
                 notes.append(
-                    f"{_format_ways(ways)} differ in capitals alone and stand side by side: taken as two classes"
+                    f"{_format_ways(ways)} differ only in capitals and are in the same folder: taken as two classes"
                 )
         else:
             name |= dict.fromkeys(ways, chosen)
@@ -43,7 +42,7 @@ def join_spellings(reading: Reading) -> Reading:
 
 
 def describe_classes(photos: Sequence[Labelled]) -> tuple[str, ...]:
-    """Return sentences on classes that a split lacks, and on classes of one photo.
+    """Return sentences about classes that are missing from a split, and about classes of one photo.
 
     >>> describe_classes([Labelled(f"{n}", "cats", "train") for n in "ab"] + [Labelled("c", "dogs", "test")])
     ("train lacks 'dogs' (1 photo)", "test lacks 'cats' (2 photos)", "only 1 photo: 'dogs'")
@@ -65,7 +64,7 @@ def describe_classes(photos: Sequence[Labelled]) -> tuple[str, ...]:
 
 
 def _stand_side_by_side(photos: Iterable[Labelled], doubtful: set[str]) -> set[str]:
-    """Return which labels are, in two spellings, folders of one folder."""
+    """Return the labels of which two spellings are subfolders of the same folder."""
     ways: dict[tuple[str, tuple[str, ...]], set[str]] = defaultdict(set)
     for one in photos:
         key = _bare(one.label).casefold()

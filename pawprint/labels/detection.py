@@ -1,4 +1,4 @@
-"""Sets whose labels say where things lie, not what a photo shows: boxes, outlines, masks."""
+"""Recognise sets for detection or segmentation, whose labels say where things are: boxes, outlines, masks."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from pawprint.labels.tabular.text import decode_text
 
 SAMPLE = 20
 SHARE = 0.5
-"""Share of the photos that have an annotation of their own, and share of a sample of these that are boxes."""
+"""Share of the photos that have an annotation of their own, and of the sampled annotations that hold boxes."""
 NUMBER = r"-?\d+(\.\d+)?([eE]-?\d+)?"
 YOLO_LINE = re.compile(rf"\d+(\s+{NUMBER}){{4,}}")
 MASK_FOLDER = re.compile(
@@ -25,9 +25,9 @@ MASK_FOLDER = re.compile(
 
 
 def explain_detection(listing: Listing) -> str | None:
-    """Return why a source is a set for detection or segmentation, in one sentence, or None where it is none.
+    """Return why a source is a set for detection or segmentation, in one sentence, or None if it is not.
 
-    Many sets with classes have boxes or masks besides: this matters only where nothing else tells the classes.
+    Many sets with classes also have boxes or masks, so this matters only if nothing else gives the classes.
     """
     advice = "give a folder or a table that names one class for each photo"
     for suffix, kind, looks in (
@@ -57,7 +57,7 @@ def explain_detection(listing: Listing) -> str | None:
 
 
 def _beside_photos(listing: Listing, suffix: str) -> list[str]:
-    """Return the companions that are called as a photo is, but for their suffix."""
+    """Return the companions that have a photo's name with another suffix."""
     stems = {cut_suffix(parts[-1])[0] for photo in listing.photos if (parts := split_path(photo))}
     return [
         member
@@ -100,7 +100,7 @@ def _has_boxes(text: str) -> bool:
 
 
 def _find_masks(photos: Iterable[str]) -> list[str]:
-    """Return the pictures in folders called `masks` or the like whose names are those of photos in other folders."""
+    """Return the pictures in folders named `masks` or similar whose file names match photos in other folders."""
     masks, others = [], set()
     for photo in photos:
         parts = split_path(photo)

@@ -1,4 +1,4 @@
-"""What a folder's name says it is for: a split, a container, previews, masks, a person, a date; or a class."""
+"""Tell from a folder's name what it holds: a split, a container, previews, masks, a person, a date, or a class."""
 
 import re
 from collections.abc import Collection
@@ -17,7 +17,7 @@ TOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_]+")
 
 MAGNIFICATION = re.compile(r"\d+(\.\d+)?x|x\d+", re.IGNORECASE)
 WORDNET = re.compile(r"n\d{8}(?!\d)")
-"""An ImageNet class, as a folder's or a file's name begins with it."""
+"""An ImageNet class at the beginning of a folder's or a file's name."""
 COUNTER = re.compile(r"\d+")
 DATE = re.compile(r"(19|20)\d\d([-_.]?[01]\d([-_.]?[0-3]\d)?)?([-_T ].*)?")
 
@@ -44,7 +44,7 @@ def split_suffix(path: str) -> tuple[str, str]:
 
 
 def name_split(name: str) -> tuple[str, str, str] | None:
-    """Return the split that a name speaks of, the word for it, and what it says besides; None for no split, or two.
+    """Return a name's split, the word that names it, and the rest of the name; None if it names no split, or two.
 
     >>> name_split("TrainingSet"), name_split("seg_test"), name_split("test1"), name_split("cats")
     (('train', 'training', ''), ('test', 'test', 'seg'), ('test', 'test', ''), None)
@@ -56,14 +56,14 @@ def name_split(name: str) -> tuple[str, str, str] | None:
     others = [
         token
         for position, token in enumerate(tokens)
-        # A number after the word counts splits or tells a year; before it, it is of a name (fruits-360).
+        # A number after the word counts splits or is a year; a number before it belongs to a name (fruits-360).
         if token not in SPLIT_WORDS and token not in SPLIT_FILLERS and not (token.isdigit() and position > 0)
     ]
     return SPLIT_WORDS[found[0]], found[0], " ".join(others)
 
 
 def is_container(name: str) -> bool:
-    """Return whether a name says nothing but that photos are in there.
+    """Return whether a name says only that the folder holds photos.
 
     >>> is_container("JPEGImages"), is_container("part_1"), is_container("cats"), is_container("0")
     (True, True, False, False)
@@ -73,7 +73,7 @@ def is_container(name: str) -> bool:
 
 
 def are_parts(names: Collection[str]) -> bool:
-    """Return whether names are of one whole in numbered parts.
+    """Return whether names are numbered parts of one whole.
 
     >>> are_parts(["HAM10000_images_part_1", "HAM10000_images_part_2"]), are_parts(["class 1", "class 2"])
     (True, False)
@@ -85,7 +85,7 @@ def are_parts(names: Collection[str]) -> bool:
 
 
 def kind_of_names(names: Collection[str]) -> str:
-    """Return what the names of one level of folders are: "plain" where they may be classes.
+    """Return the kind of the names on one level of folders: "plain" if they may be classes.
 
     >>> kind_of_names(["40X", "100X"]), kind_of_names(["patient01", "patient02"]), kind_of_names(["2021", "2022"])
     ('magnification', 'person', 'date')
@@ -109,7 +109,7 @@ def kind_of_names(names: Collection[str]) -> str:
 
 
 def strip_series(name: str) -> str:
-    """Return a name without the counted word before it: the study, the visit, the person.
+    """Return a name without the numbered word before it (a study, a visit, a person).
 
     >>> strip_series("study1_positive"), strip_series("cats_1"), strip_series("study1")
     ('positive', 'cats_1', 'study1')
@@ -121,7 +121,7 @@ def strip_series(name: str) -> str:
 
 
 def strip_counters(name: str) -> str:
-    """Return a name without the numbers that end it: what the clips of one series have in common.
+    """Return a name without the numbers at its end: the part that all clips of a series share.
 
     >>> strip_counters("v_Archery_g01_c01"), strip_counters("Apple Golden 1"), strip_counters("42")
     ('v_Archery', 'Apple Golden', '42')

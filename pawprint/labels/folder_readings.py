@@ -1,4 +1,4 @@
-"""Classes read from folders, from the beginning of file names, or by a pattern; each with whether it is sure."""
+"""Read classes from folders, from the beginning of file names, or by a pattern, and judge how sure each reading is."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,22 +13,22 @@ from pawprint.labels.name_prefixes import are_series, label_by_prefix, prefix_la
 from pawprint.labels.readings import Labelled, Reading
 
 MANY = 4
-"""Words that names begin with as of which they may be anything, if each has one photo."""
+"""With this many words at the beginning of file names, each on one photo, the words are not taken for classes."""
 FEW_IDS = 5
-"""Folders with long numbers below which they are hardly one for each person or piece."""
+"""Number of folders with long numbers; fewer are probably not one for each person or object."""
 TEST_WITHOUT_CLASS = "a test photo without a class"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A reading, and why it is not taken without asking; "" where it may be."""
+    """A reading, and why it is not used without asking; "" if it may be."""
 
     reading: Reading
     doubt: str = ""
 
 
 def read_folders(layout: Layout) -> list[Candidate]:
-    """Return the readings by folders: one that is sure, or all that are possible; none where folders tell nothing."""
+    """Return the readings by folders: a single sure one, or all possible ones; none if the folders show no classes."""
     levels = find_levels(layout)
     if not levels:
         return []
@@ -43,7 +43,7 @@ def read_folders(layout: Layout) -> list[Candidate]:
 
 
 def read_one_class(layout: Layout) -> str | None:
-    """Return the name of the folder that all photos lie in, if it is one that might be a class."""
+    """Return the name of the folder that holds all photos, if it may be a class."""
     names = {one.names[-1][1] for one in layout.placed if one.names}
     return names.pop() if len(names) == 1 else None
 
@@ -61,7 +61,7 @@ def read_depth(layout: Layout, depth: int) -> Reading:
 
 
 def read_pattern(layout: Layout, pattern: str) -> Reading:
-    """Read the class by a regular expression with a group `label`, sought in each member's whole path."""
+    """Read the class by a regular expression with a group `label`, searched in each member's whole path."""
     compiled = re.compile(pattern)
     labelled = []
     for one in layout.placed:
@@ -75,7 +75,7 @@ def read_pattern(layout: Layout, pattern: str) -> Reading:
 
 
 def read_prefixes(layout: Layout) -> Candidate | None:
-    """Return the reading by the beginnings of file names, or None where they tell no classes apart."""
+    """Return the reading by the beginnings of file names, or None if they show no classes."""
     found = label_by_prefix([one.member for one in layout.placed])
     counts = Counter(found.values())
     if len(counts) < 2:
@@ -107,7 +107,7 @@ def _doubt_prefixes(layout: Layout, found: dict[str, str], counts: Counter[str])
 
 
 def suggest_groups(labelled: Sequence[Labelled]) -> tuple[str, ...]:
-    r"""Return patterns of what file names count besides the class: cameras, persons, series.
+    r"""Return patterns for what file names show besides the class: cameras, persons, series.
 
     >>> suggest_groups([Labelled(f"cats/cam{n % 2}_{n:03}.jpg", "cats", None) for n in range(9)])
     ('cam\\d+',)
@@ -115,7 +115,7 @@ def suggest_groups(labelled: Sequence[Labelled]) -> tuple[str, ...]:
     found = [(one.label, prefix) for one in labelled if (prefix := prefix_label(one.member)) is not None]
     prefixes = sorted({prefix for _, prefix in found})
     pairs = set(found)
-    same = len(pairs) <= len({one.label for one in labelled})  # the prefix is the class once more
+    same = len(pairs) <= len({one.label for one in labelled})  # the prefix repeats the class
     if same or not 2 <= len(prefixes) <= len(found) / 2 or len(found) < 0.8 * len(labelled) or not are_series(prefixes):
         return ()
     patterns = {re.sub(r"\d+", r"\\d+", re.escape(prefix)) for prefix in prefixes}
@@ -124,7 +124,7 @@ def suggest_groups(labelled: Sequence[Labelled]) -> tuple[str, ...]:
 
 def mixes_prefixes(candidate: Candidate, folders: Candidate) -> bool:
     """Return whether file names begin with the same words in every class folder: either may be the class."""
-    # Numbers before numbers (`3_0012.jpg`) count within a folder: where that has a name, it is the class.
+    # Numbers before numbers (`3_0012.jpg`) count within a folder; if that folder has a name, the name is the class.
     if candidate.doubt or all(one.label.isdigit() for one in candidate.reading.photos):
         return False
     class_of = {one.member: one.label for one in folders.reading.photos}
@@ -153,7 +153,10 @@ def _read_only_level(layout: Layout, level: Level) -> list[Candidate]:
         pattern = r"(?P<label>[^/]+?)([ _.-]+[^\W\d_]?\d+|\d+)+/[^/]+$"
         labelled = [Labelled(one.member, strip_counters(one.label), one.split) for one in reading.photos]
         series = build_reading(
-            layout, labelled, labels=pattern, explanation="the folders are numbered, and the class stands before"
+            layout,
+            labelled,
+            labels=pattern,
+            explanation="the folders are numbered, and the class comes before the number",
         )
         doubt = "the folders seem to be numbered parts of fewer classes"
         return [Candidate(reading, doubt), Candidate(series, doubt)]
@@ -161,7 +164,7 @@ def _read_only_level(layout: Layout, level: Level) -> list[Candidate]:
 
 
 def _pick_level(layout: Layout, levels: list[Level]) -> Level | None:
-    """Return the one level that is surely of classes: the others are of persons, dates or series."""
+    """Return the only level that surely holds classes, if the others hold persons, dates or series."""
     plain = [level for level in levels if level.kind == "plain"]
     if len(plain) != 1:
         return _pick_within_one_folder(levels)
@@ -173,7 +176,7 @@ def _pick_level(layout: Layout, levels: list[Level]) -> Level | None:
 
 
 def _recurs(layout: Layout, outer: Level, inner: Level) -> bool:
-    """Return whether the folders of one level stand in most of those of another."""
+    """Return whether the folder names of one level occur in most folders of another."""
     pairs = {
         (one.names[outer.position][1], inner.label[one.names[inner.position][1]])
         for one in layout.placed
@@ -183,7 +186,7 @@ def _recurs(layout: Layout, outer: Level, inner: Level) -> bool:
 
 
 def _pick_within_one_folder(levels: list[Level]) -> Level | None:
-    """Return the level below a folder that holds nearly all photos, beside one or two with a few examples."""
+    """Return the level below a folder with nearly all photos, if one or two folders beside it hold a few examples."""
     if len(levels) != 2:
         return None
     outer, inner = levels
@@ -221,7 +224,7 @@ def _read_level(layout: Layout, level: Level, levels: list[Level]) -> Reading:
 
 
 def _find_strangers(labelled: list[Labelled]) -> set[str]:
-    """Return photos for the test in folders that name no class of training: `test/unknown/`, `test/0/`."""
+    """Return test photos in folders that match no training class: `test/unknown/`, `test/0/`."""
     classes: dict[str | None, set[str]] = defaultdict(set)
     for one in labelled:
         classes[one.split].add(one.label.casefold())
@@ -239,7 +242,7 @@ def _explain(level: Level, levels: list[Level]) -> str:
 
 
 def _group_of(level: Level) -> list[str]:
-    """Return a pattern for the group that a level of folders is: a patient, a session, a date."""
+    """Return a pattern for the group a level of folders stands for: a patient, a session, a date."""
     if level.kind not in {"person", "series", "id", "date"} or (level.kind == "id" and len(level.names) < FEW_IDS):
         return []
     patterns = {re.sub(r"\d+", r"\\d+", re.escape(name)) for name in level.names}
@@ -252,7 +255,7 @@ def _group_of(level: Level) -> list[str]:
 
 
 def _label_by_known(photos: list[Labelled], classes: set[str]) -> list[Labelled]:
-    """Label test photos by names such as `A_test.jpg`, where each of a folder names one of the known classes."""
+    """Label test photos by names such as `A_test.jpg`, if each begins with the name of a known class."""
     known = {label.casefold(): label for label in classes}
     by_folder: dict[tuple[str, ...], list[Labelled]] = defaultdict(list)
     for one in photos:

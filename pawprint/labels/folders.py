@@ -1,4 +1,4 @@
-"""The tree of folders that photos lie in, walked from the top: what each folder is for, judged beside its siblings."""
+"""The tree of folders with photos: walked from the top, each folder's role judged by comparison with its siblings."""
 
 import re
 import sys
@@ -17,7 +17,7 @@ BESIDE = "in a folder beside those of the classes"
 
 @dataclass
 class Folder:
-    """A folder, with the photos right in it (member, file name) and the folders in it that hold photos."""
+    """A folder: its own photos (member, file name), and its subfolders that hold photos."""
 
     name: str = ""
     depth: int = 0
@@ -25,25 +25,25 @@ class Folder:
     folders: dict[str, "Folder"] = field(default_factory=dict)
 
     def members(self) -> Iterator[str]:
-        """Give every photo in and below the folder."""
+        """Yield every photo in and below the folder."""
         yield from (member for member, _ in self.files)
         for folder in self.folders.values():
             yield from folder.members()
 
     def paths(self, prefix: str = "") -> Iterator[str]:
-        """Give the path of every photo, from this folder on."""
+        """Yield the path of every photo, relative to this folder."""
         yield from (prefix + name for _, name in self.files)
         for name, folder in self.folders.items():
             yield from folder.paths(f"{prefix}{name}/")
 
     def inner(self) -> "Folder":
-        """Return the folder itself, or the one that is all it holds, or the one that is all that one holds."""
+        """Return the first folder, from this one down, that holds more than a single folder."""
         return next(iter(self.folders.values())).inner() if len(self.folders) == 1 and not self.files else self
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A photo, the folders above it that may tell its class (how deep, name), and the split that others name."""
+    """A photo, the folders above it that may name its class (depth, name), and the split named by other folders."""
 
     member: str
     names: tuple[tuple[int, str], ...]
@@ -51,19 +51,19 @@ class Placed:
 
 
 def split_path(member: str) -> tuple[str, ...]:
-    r"""Return the folders and the file name of a member, as they are compared.
+    r"""Return the folders and the file name of a member, normalised for comparison.
 
     >>> split_path("a\\caf\u0065\u0301 /1.jpg") == ("a", "caf\u00e9", "1.jpg")
     True
     """
-    # macOS stores accents decomposed, others composed: the same folder must not become two classes.
+    # macOS stores decomposed accents, other systems composed ones: the same folder must not become two classes.
     path = unicodedata.normalize("NFC", member.replace("\\", "/"))
-    # Interned, as the folders of all members are held at once, and are few.
+    # Interned to save memory: the folder names of all members are held at once, and most are equal.
     return tuple(sys.intern(part.strip()) for part in path.split("/") if part.strip() not in {"", ".", ".."})
 
 
 def build_tree(members: Iterable[str]) -> Folder:
-    """Return the tree of folders that members lie in."""
+    """Return the tree of the members' folders."""
     root = Folder()
     for member in members:
         *folders, name = split_path(member) or ("",)
@@ -77,11 +77,11 @@ def build_tree(members: Iterable[str]) -> Folder:
 
 
 def place_photos(root: Folder, reasons: dict[str, str]) -> list[Placed]:
-    """Say of every photo which folders may tell its class, and which split they name.
+    """Return each photo with the folders that may name its class, and the split they name.
 
     Args:
-        root: The tree, of which folders that are set aside are taken away.
-        reasons: Gets these, with the reason.
+        root: The tree; folders that are set aside are removed from it.
+        reasons: Receives the photos set aside, with the reason.
     """
     placed: list[Placed] = []
     _walk(root, (), None, placed, reasons)
@@ -105,7 +105,7 @@ def _walk(
 
 @dataclass(frozen=True)
 class _Role:
-    """What a folder is for: its name may tell a class, or it names a split, or it is left out; or nothing of these."""
+    """The role of a folder: its name may be a class, or it names a split, or it is left out, or none of these."""
 
     name: str = ""
     split: str | None = None
@@ -113,7 +113,7 @@ class _Role:
 
 
 def _set_aside(folder: Folder, reasons: dict[str, str]) -> None:
-    """Take away previews and copies of what lies beside."""
+    """Remove previews and copies of the folders beside them."""
     for name in [*folder.folders]:
         if len(folder.folders) == 1 and not folder.files:
             break
@@ -135,7 +135,7 @@ def _set_aside(folder: Folder, reasons: dict[str, str]) -> None:
 
 
 def _repeats_what_is_beside(parent: Folder, child: Folder) -> bool:
-    """Return whether `pets/cats/`, `pets/dogs/` are those of `cats/`, `dogs/` beside."""
+    """Return whether `pets/cats/`, `pets/dogs/` repeat `cats/`, `dogs/` beside `pets/`."""
     inner = child.inner()
     again = [name for name in inner.folders if name in parent.folders and name != child.name]
     if len(again) < max(2, 0.9 * len(inner.folders)):
@@ -146,7 +146,7 @@ def _repeats_what_is_beside(parent: Folder, child: Folder) -> bool:
 
 
 def _repeats(child: Folder, twin: Folder | None) -> bool:
-    """Return whether `train/` is `Train/` again: both may come out of one archive."""
+    """Return whether `train/` has the same photos as `Train/`: one archive may hold both."""
     if twin is None or not (child.inner().folders or name_split(child.name)):
         return False
     mine = set(child.paths())
@@ -154,9 +154,9 @@ def _repeats(child: Folder, twin: Folder | None) -> bool:
 
 
 def _holds_all_again(parent: Folder, child: Folder, total: int) -> bool:
-    """Return whether a folder such as `all/` holds the photos of all folders of classes beside it, `total` in all."""
+    """Return whether a folder such as `all/` repeats the photos of all class folders beside it, `total` in number."""
     inner = child.inner()
-    # At most one folder gets further than its number of photos.
+    # At most one folder passes this comparison of numbers.
     if inner.folders or parent.files or not 0.8 * total <= len(inner.files) <= 1.2 * total:
         return False
     leaves = [other for other in parent.folders.values() if other is not child and other.files]
@@ -168,13 +168,13 @@ def _holds_all_again(parent: Folder, child: Folder, total: int) -> bool:
     mine = {name for _, name in inner.files}
     found = Counter(name for leaf in leaves for _, name in leaf.files)
     covered = sum(len(mine & {name for _, name in leaf.files}) >= 0.9 * len(leaf.files) for leaf in leaves)
-    # Counters (1.jpg) recur in every class, and say nothing.
+    # Counters (1.jpg) recur in every class, so equal names prove nothing.
     alike = len(found) == total and len(mine & set(found)) >= 0.95 * len(mine)
     return alike and covered >= max(2, 0.9 * len(leaves))
 
 
 def _judge(folder: Folder, split: str | None) -> dict[str, _Role]:
-    """Say what each folder in a folder is for, judged beside the others."""
+    """Return the role of each subfolder, judged by comparison with the others."""
     names = list(folder.folders)
     if len(names) == 1 and _says_nothing_new(folder, names[0], split):
         return {names[0]: _Role()}
@@ -188,7 +188,7 @@ def _judge(folder: Folder, split: str | None) -> dict[str, _Role]:
     if len(below) >= 2:
         return roles | _judge_beside(folder, plain, below)
     if plain and not any(child.folders for child in folder.folders.values()):
-        # Beside `drawings/`, `images/` is a class.
+        # Next to `drawings/`, `images/` is a class.
         roles |= {name: _Role(name=name) for name in containers}
         plain += containers
     strays = [name for name in plain if STRAYS & set(split_tokens(name))]
@@ -197,13 +197,13 @@ def _judge(folder: Folder, split: str | None) -> dict[str, _Role]:
 
 
 def _says_nothing_new(folder: Folder, name: str, split: str | None) -> bool:
-    """Return whether the only folder in a folder repeats it: `seg_train/seg_train/`, `train/cars_train/`."""
+    """Return whether the only subfolder repeats its parent: `seg_train/seg_train/`, `train/cars_train/`."""
     named = name_split(name)
     return name.lower() == folder.name.lower() or (named is not None and named[0] == split)
 
 
 def _judge_beside(folder: Folder, plain: list[str], below: set[str]) -> dict[str, _Role]:
-    """Say what folders are for that lie beside others which hold the folders of classes."""
+    """Return the roles of folders that lie beside folders with class folders in them."""
     roles = {}
     for name in plain:
         inside = set(folder.folders[name].inner().folders)
@@ -217,14 +217,14 @@ def _judge_beside(folder: Folder, plain: list[str], below: set[str]) -> dict[str
     strays = {name for name, role in roles.items() if role.reason}
     photos = {name: sum(1 for _ in child.members()) for name, child in folder.folders.items()}
     unlike = {name for name in strays if not STRAYS & set(split_tokens(name)) and name_split(name) is None}
-    # Most of the photos are not what lies beside: then nothing is sure, and the levels are weighed.
+    # If these hold most of the photos, nothing is sure, and the levels are compared.
     if sum(photos[name] for name in unlike) > sum(photos[name] for name in photos if name not in strays):
         return {name: _Role(name=name) if name in unlike else role for name, role in roles.items()}
     return roles
 
 
 def _find_splits(folder: Folder) -> dict[str, tuple[str, str]]:
-    """Return, by name, the split of each folder that names one, and what else its name says: a class, or nothing."""
+    """Return, by name, the split of each folder that names one, and what else its name says: a class, or ""."""
     named = {name: found for name in folder.folders if (found := name_split(name))}
     by_rest: dict[str, set[str]] = defaultdict(set)
     for split, _, rest in named.values():
@@ -239,17 +239,17 @@ def _find_splits(folder: Folder) -> dict[str, tuple[str, str]]:
             if not _is_class_after_all(folder, name, word, set(folder.folders) - set(named)):
                 splits[name] = (split, "")
         elif rest in paired:
-            # cats_train, cats_test, dogs_train, dogs_test: split and class in one.
+            # cats_train, cats_test, dogs_train, dogs_test: split and class in one name.
             splits[name] = (split, label if len(paired) > 1 else "")
     if not splits:
         splits |= {name: (split, "") for name, (split, _, _) in named.items() if _stands_apart(folder, name)}
-    if {"PublicTest", "PrivateTest"} <= set(splits):  # FER-2013: the one to choose by, and the one kept secret
+    if {"PublicTest", "PrivateTest"} <= set(splits):  # FER-2013: validation and test
         splits["PublicTest"] = ("validation", "")
     return splits
 
 
 def _stands_apart(folder: Folder, name: str) -> bool:
-    """Return whether the only folder that names a split is one: `rps-test-set/` with the classes of `rps/`."""
+    """Return whether the only folder that names a split really is one: `rps-test-set/` with the classes of `rps/`."""
     mine = set(folder.folders[name].inner().folders)
     others = [set(other.inner().folders) for key, other in folder.folders.items() if key != name]
     if not mine:
@@ -258,11 +258,11 @@ def _stands_apart(folder: Folder, name: str) -> bool:
 
 
 def _is_class_after_all(folder: Folder, name: str, word: str, others: set[str]) -> bool:
-    """Return whether a folder named as a split is a class: the vehicle beside `plane/`, `valid/` beside `invalid/`."""
+    """Return whether a folder named like a split is a class: `train/` beside `plane/`, `valid/` beside `invalid/`."""
     siblings = [folder.folders[other] for other in others]
     if not siblings or folder.folders[name].folders or any(other.folders for other in siblings):
         return False
     if word == "valid":
         return any("valid" in other.lower() for other in others)
-    # All other words are those of a split wherever they stand; what lies in it has no class then.
+    # All other split words always mean a split; photos directly in such a folder have no class.
     return name.lower() == "train" and not any(name_split(other) for other in set(folder.folders) - {name})

@@ -1,4 +1,4 @@
-"""What the folders of a listing say before classes are read: splits found, other pictures and strays set aside."""
+"""The folders of a listing before classes are read: finds splits, and sets derived pictures and stray photos aside."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,16 +12,16 @@ from pawprint.labels.other_pictures import find_other_pictures
 from pawprint.labels.readings import Labelled, Listing, Reading
 
 FEW = 0.2
-"""Share of the photos below which folders further down are parts of a class, and no level of classes."""
+"""Share of the photos; levels of folders further down that hold less are parts of a class, not a level of classes."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The photos of a listing in their folders.
+    """The photos of a listing, with their folders.
 
     Attributes:
         placed: Photos that may have a class, sorted by member.
-        reasons: The others, and why they are set aside.
+        reasons: The other photos, and why they are set aside.
     """
 
     placed: tuple[Placed, ...]
@@ -30,14 +30,14 @@ class Layout:
 
 @dataclass(frozen=True)
 class Level:
-    """The folders of one level, below those that all photos share.
+    """One level of folders, counted below the folders that all photos share.
 
     Attributes:
-        position: Among the names of each photo.
-        names: How many photos lie in or below each folder name.
-        kind: What the names are: "plain" where they may be classes.
-        label: By name, the class that it stands for.
-        choice: Value of the parameter `labels` that chooses the level.
+        position: The level's index among the folder names of each photo.
+        names: Number of photos in or below each folder name.
+        kind: What the names are: "plain" if they may be classes.
+        label: The class of each folder name.
+        choice: The value of the parameter `labels` that chooses the level.
     """
 
     position: int
@@ -48,7 +48,7 @@ class Level:
 
     @property
     def classes(self) -> Counter[str]:
-        """Photos by class."""
+        """Number of photos by class."""
         counts: Counter[str] = Counter()
         for name, number in self.names.items():
             counts[self.label[name]] += number
@@ -56,14 +56,14 @@ class Level:
 
 
 def read_layout(listing: Listing) -> Layout:
-    """Set other pictures, previews, copies and strays aside, and find the splits."""
+    """Find the splits, and set derived pictures, previews, copies and strays aside."""
     reasons = find_other_pictures(listing.photos, listing.read)
     placed = place_photos(build_tree(member for member in listing.photos if member not in reasons), reasons)
     return Layout(tuple(sorted(placed, key=lambda one: one.member)), reasons)
 
 
 def find_levels(layout: Layout) -> list[Level]:
-    """Return the levels of folders that tell photos apart, from the top."""
+    """Return the levels of folders that divide the photos, from the top."""
     most = max((len(one.names) for one in layout.placed), default=0)
     levels = []
     for position in range(most):
@@ -85,7 +85,7 @@ def find_levels(layout: Layout) -> list[Level]:
 
 
 def _choose_depth(inside: Sequence[Placed], position: int) -> str:
-    """Return how `labels` names a level of folders: counted from the top, or from the photo where that is the same."""
+    """Return the value of `labels` for a level: counted from the top, or from the photo if that gives the same."""
     depths = {one.names[position][0] for one in inside}
     if len(depths) == 1:
         return f"folder:{depths.pop()}"
@@ -102,15 +102,15 @@ def build_reading(
     groups: tuple[str, ...] = (),
     reasons: Mapping[str, str] | None = None,
 ) -> Reading:
-    """Return a reading of the photos that have a class, with all others and why they have none.
+    """Return a reading of the photos that have a class, and all others with the reason why they have none.
 
     Args:
         layout: All photos.
-        labelled: Those with a class.
-        labels: Value of the parameter that chooses the reading.
-        explanation: Why it is possible.
-        groups: Values of the parameter `group` to suggest.
-        reasons: Why photos that may have a class have none, where it is more than that nothing names it.
+        labelled: The photos with a class.
+        labels: The value of the parameter that chooses the reading.
+        explanation: Why the reading is possible.
+        groups: Suggested values of the parameter `group`.
+        reasons: Why photos have no class, if the reason is another than that nothing names one.
     """
     known = {one.member: one for one in labelled}
     reasons = {**layout.reasons, **(reasons or {})}

@@ -1,4 +1,4 @@
-"""Classes that file names begin with: `cat.12.jpg`, `n01440764_tench.JPEG`, `7_0123.jpg`."""
+"""Read classes from the beginning of file names: `cat.12.jpg`, `n01440764_tench.JPEG`, `7_0123.jpg`."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ PREFIX = re.compile(r"(?P<label>[^\W\d_](?:.*?[^\W_])?)[._ (-]+\d+\)?", re.DOTAL
 NUMBER_FIRST = re.compile(r"(?P<label>\d{1,3})[_-]\d+")
 WORD_AND_NUMBER = re.compile(r"(?P<label>[^\W\d_]{3,})\d+")
 FEW_A_NUMBER = 5
-"""Photos that each number must have on average for it to be a class and not a page or a scene."""
+"""Photos that a number must have on average to be a class, and not a page or a scene."""
 
 
 def prefix_label(member: str) -> str | None:
@@ -32,12 +32,12 @@ def prefix_label(member: str) -> str | None:
     words = split_tokens(label)
     if not words or words[0] in CAMERA_WORDS or words[0] in SPLIT_WORDS:
         return None
-    # A date is of when a photo was taken, not of what it shows.
+    # A date says when a photo was taken, not what it shows.
     return None if any(DATE.match(part) for part in re.split(r"[ _.-]+", label)) else label
 
 
 def label_by_prefix(members: Sequence[str]) -> dict[str, str]:
-    """Return the class of each member whose name begins with one: a word, or else a number that recurs.
+    """Return the class of each member whose name begins with one: a word, or else a recurring number.
 
     >>> label_by_prefix(["cat.1.jpg", "dog.1.jpg", "IMG_1.jpg"])
     {'cat.1.jpg': 'cat', 'dog.1.jpg': 'dog'}
@@ -49,7 +49,7 @@ def label_by_prefix(members: Sequence[str]) -> dict[str, str]:
 
 
 def label_by_number(members: Sequence[str]) -> dict[str, str]:
-    """Return the number that each name begins with, where few numbers recur over all names; else nothing."""
+    """Return the number at the beginning of each name, if all names share a few numbers; else nothing."""
     found = {
         member: match["label"]
         for member in members
@@ -61,7 +61,7 @@ def label_by_number(members: Sequence[str]) -> dict[str, str]:
 
 
 def label_by_word(members: Sequence[str]) -> dict[str, str]:
-    """Return the word that each name begins with, a number right after it, where all names are so; else nothing.
+    """Return the word at the beginning of each name, if in every name a number follows it; else nothing.
 
     >>> label_by_word(["rain1.jpg", "rain2.jpg", "shine1.jpg", "shine2.jpg"])["shine2.jpg"]
     'shine'
@@ -78,7 +78,7 @@ def label_by_word(members: Sequence[str]) -> dict[str, str]:
 
 
 def are_series(labels: Sequence[str]) -> bool:
-    """Return whether prefixes are the cameras, persons or series that photos were taken of, and not classes.
+    """Return whether prefixes are cameras, persons or series, and not classes.
 
     >>> are_series(["cam0", "cam1"]), are_series(["exp1_num", "exp2_num"]), are_series(["cat", "dog"])
     (True, True, False)

@@ -1,4 +1,4 @@
-"""A maker's other pictures of the photos (masks, trimaps, depth, copies in another format): found by their names."""
+"""Find pictures derived from the photos (masks, trimaps, depth, copies in another format) by their names."""
 
 import re
 from collections import Counter, defaultdict
@@ -16,19 +16,19 @@ MARKED = re.compile(
     re.IGNORECASE,
 )
 FORMATS = ("gif", "png", "webp", "bmp", "tif", "jpg")
-"""From those that masks are kept in to those that photos are."""
+"""Ordered from the formats of masks to those of photos."""
 SAMPLES = 8
-"""Pairs whose files are looked at, where names alone do not decide."""
+"""Pairs whose files are read if names alone do not decide."""
 SMALLER = 0.4
-"""Share of a photo's bytes that a mask takes at most."""
+"""A mask's largest share of its photo's bytes."""
 
 
 def find_other_pictures(photos: Sequence[str], read: Callable[[str], bytes]) -> dict[str, str]:
-    """Return the members that are pictures of the photos beside them, with the reason to set them aside.
+    """Return the members that are derived from the photos beside them, with the reason to set them aside.
 
     Args:
         photos: All members.
-        read: Returns a member's bytes; a few are looked at where names do not decide.
+        read: Returns a member's bytes; called for a few members if names do not decide.
     """
     paths = {member: split_path(member) for member in photos}
     found = dict.fromkeys(_find_marked(paths), MASK)
@@ -75,7 +75,7 @@ def _find_in_folders(paths: dict[str, tuple[str, ...]]) -> list[str]:
 
 
 def _holds_photos(path: tuple[str, ...]) -> bool:
-    """Return whether a path beside a folder of masks is one of photos: right there, or in `images/` or `train/`."""
+    """Return whether a path beside a folder of masks holds photos: directly, or in `images/` or `train/`."""
     if len(path) == 1:
         return True
     named = name_split(path[0])
@@ -88,7 +88,7 @@ def _bare(stem: str) -> str:
 
 
 def _find_twins(paths: dict[str, tuple[str, ...]], read: Callable[[str], bytes]) -> list[str]:
-    """Find `4727.png` beside `4727.jpg`, where it is so all through the photos."""
+    """Find `4727.png` beside `4727.jpg`, if nearly all photos come in such pairs."""
     beside: dict[tuple[tuple[str, ...], str], dict[str, str]] = defaultdict(dict)
     for member, path in paths.items():
         beside[path[:-1], _stem(path)][_suffix(path)] = member
@@ -117,6 +117,6 @@ def _suffix(path: tuple[str, ...]) -> str:
 
 
 def _are_masks(pairs: list[tuple[str, str]], read: Callable[[str], bytes]) -> bool:
-    """Return whether most of a sample are far smaller files than the photos beside: few colours take few bytes."""
+    """Return whether most files of a sample are far smaller than the photos beside them: few colours take few bytes."""
     sample = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
     return sum(len(read(other)) <= SMALLER * len(read(photo)) for other, photo in sample) >= 0.75 * len(sample)

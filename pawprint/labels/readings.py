@@ -1,4 +1,4 @@
-"""What the names and tables of a source can mean: a `Reading` for each way to tell the classes of its photos."""
+"""The data types for reading classes: `Labelled` photos, the `Listing` of a source, and one possible `Reading`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from pawprint.archives.left_out import LeftOut
 
 @dataclass(frozen=True)
 class Labelled:
-    """A photo with its class, and its split where the source names one.
+    """A photo with its class, and with its split if the source gives one.
 
     Attributes:
-        member: Its name in the archive or folder.
-        label: Its class.
+        member: The photo's name in the archive or folder.
+        label: The class.
         split: "train", "validation", "test", or None.
-        columns: What a table says of it besides, in the order of its reading's columns; "" where it says nothing.
+        columns: Values of the table's other columns, in the order of the reading's `columns`; "" if empty.
     """
 
     member: str
@@ -25,12 +25,12 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Listing:
-    """What an archive or a folder holds, by name.
+    """The names of all files in an archive or a folder.
 
     Attributes:
         photos: Members that are photos, sorted.
-        companions: Members that may say something of the photos (tables, index files, annotations), sorted.
-        read: Return a member's bytes.
+        companions: Members that may describe the photos (tables, index files, annotations), sorted.
+        read: Returns the bytes of a member.
     """
 
     photos: tuple[str, ...]
@@ -40,13 +40,13 @@ class Listing:
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to tell the classes.
+    """One possible way to read the classes.
 
     Attributes:
-        labels: Value of the parameter `labels` that chooses this reading.
-        explanation: Why it is possible, in one sentence for the person whose photos these are.
-        photos: Those that have a class by this reading, sorted by member.
-        left_out: Photos that have none, by reason.
+        labels: The value of the parameter `labels` that chooses this reading.
+        explanation: Why it is possible, in one sentence for the user.
+        photos: The photos that have a class in this reading, sorted by member.
+        left_out: Photos without a class, by reason.
         columns: Names of the table's other columns.
         groups: Values of the parameter `group` that the layout suggests (a column's name, a regular expression).
         notes: Whole sentences with counts: rows without a photo, a class spelt in two ways, …

@@ -1,4 +1,4 @@
-"""What was understood of the photos, in few lines whatever the number of classes: for the console and a run's page."""
+"""Summarise in a few lines how the classes were read, for the console and the run's page."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from pawprint.labels.readings import Labelled
 
 LONGEST_LINE = 160
 MOST_CLASSES = 8
-"""Classes that are counted one by one in a line; of more, the largest and the smallest."""
+"""Classes listed one by one in a line; if there are more, only the largest and the smallest are."""
 MOST_EXAMPLES, MOST_REASONS, MOST_NOTES, MOST_GROUPS = 3, 5, 4, 2
 
 
@@ -22,15 +22,15 @@ def summarize_classes(
     notes: Sequence[str] = (),
     groups: Sequence[str] = (),
 ) -> list[str]:
-    """Say how the classes were read and what came of it, in at most 20 lines of at most 160 characters.
+    """Return how the classes were read, and their counts, in at most 20 lines of at most 160 characters.
 
     Args:
-        photos: Those with a class.
-        labels: Value of the parameter that chooses the reading.
+        photos: The photos with a class.
+        labels: The value of the parameter that chooses the reading.
         explanation: Why it was chosen.
-        left_out: What was left out, by reason.
-        left_out_names: Names of these, by reason.
-        notes: What is odd about the classes.
+        left_out: Number of photos left out, by reason.
+        left_out_names: Names of such photos, by reason.
+        notes: What is unusual about the classes.
         groups: Values of the parameter `group` that the layout suggests.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -56,7 +56,7 @@ def summarize_classes(
 
 
 def format_counts(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Return a line for each split, with each class or, of many, with the largest and the smallest.
+    """Return one line for each split, with the count of each class; of many classes, with the largest and the smallest.
 
     >>> format_counts({"train": {"cats": 3, "dogs": 2}, "test": {"cats": 1, "dogs": 1}})
     ['train: 3 cats, 2 dogs', 'test: 1 cats, 1 dogs']
@@ -73,7 +73,7 @@ def format_counts(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
 
 
 def shorten_line(text: str, length: int = LONGEST_LINE) -> str:
-    """Return text in one line, cut where it is too long."""
+    """Return a text on one line, cut if it is too long."""
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
@@ -95,7 +95,7 @@ def _short(label: str) -> str:
 
 
 def _format_left_out(counts: Mapping[str, int], names: Mapping[str, Sequence[str]]) -> list[str]:
-    """Say what was left out, a line for each of the most frequent reasons, with an example."""
+    """Return one line for each of the most frequent reasons to leave photos out, with an example."""
     ranked = sorted(counts, key=lambda reason: (-counts[reason], reason))
     lines = []
     for reason in ranked[:MOST_REASONS]:

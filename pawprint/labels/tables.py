@@ -1,4 +1,4 @@
-"""Labels from tables beside the photos: `train.csv`, `_classes.csv`, `metadata.jsonl`, index files, exports."""
+"""Read labels from tables beside the photos: `train.csv`, `_classes.csv`, `metadata.jsonl`, index files, exports."""
 
 import re
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ from pawprint.labels.tabular.sheets import likely_tables
 
 @dataclass(frozen=True)
 class Survey:
-    """What the tables of a source say.
+    """What the tables of a source contain.
 
     Attributes:
-        readings: Every reading they give, that of the most photos first.
+        readings: Every reading they give, the one with the most photos first.
         remarks: Whole sentences: why a table that names the photos gives no classes.
-        details: What tables without a label say of the photos, such as the patient and the date: readings whose
-            photos are of class "", for those whose classes come from elsewhere.
+        details: What tables without a label say about the photos, such as patient and date: readings whose photos
+            have the class "", for use when the classes come from elsewhere.
     """
 
     readings: tuple[Reading, ...]
@@ -34,12 +34,12 @@ class Survey:
 
 
 def read_tables(listing: Listing) -> list[Reading]:
-    """Return every reading that a table or index file gives."""
+    """Return every reading that a table or an index file gives."""
     return list(survey_tables(listing).readings)
 
 
 def survey_tables(listing: Listing) -> Survey:
-    """Return every reading that a table or index file gives, and why other tables give none."""
+    """Return every reading that a table or an index file gives, and why the other tables give none."""
     if not listing.companions or not listing.photos:
         return Survey((), ())
     remarks: list[str] = []
@@ -66,8 +66,8 @@ def read_named_table(listing: Listing, text: str) -> Reading:
     """Return the reading that `labels=<table>[:<column of names>[:<column of labels>]]` names.
 
     Args:
-        listing: What the source holds.
-        text: Value of the parameter.
+        listing: The content of the source.
+        text: The value of the parameter.
 
     Raises:
         UserError: There is no such table or column, or it does not name the photos.
@@ -86,7 +86,7 @@ def read_named_table(listing: Listing, text: str) -> Reading:
         )
     sheet = sheets[0]
     name, label = _split_columns(sheet, rest, text)
-    # Tables of the same columns belong to it: the other splits', those of the other class folders.
+    # Tables with the same columns belong together: those of other splits or of other class folders.
     tables = likely_tables(listing.companions, listing.photos)
     others = [member for member in tables if member not in members and not is_form(member)]
     family = [*sheets, *gather_sheets(listing, others, names, lambda *_: None)]
@@ -96,7 +96,7 @@ def read_named_table(listing: Listing, text: str) -> Reading:
     roster = next((one for one in join_rosters(rosters) if sheet.member in one.members), None)
     if roster is None or not roster.rows:
         raise UserError(
-            f"labels={text}: {members[0]} names none of the {len(listing.photos):,} photos; {_tell_columns(sheet)}"
+            f"labels={text}: {members[0]} names none of the {len(listing.photos):,} photos; {_describe_columns(sheet)}"
         )
     return _read_chosen(roster, label, listing, text, sheet)
 
@@ -120,13 +120,13 @@ def _read_chosen(roster: Roster, label: int | None, listing: Listing, text: str,
         raise UserError(f"labels={text}: several columns may be the label; say one of {candidates}")
     reasons = [*(reading for reading in readings if isinstance(reading, str)), *([why] if why else [])]
     raise UserError(
-        f"labels={text} gives no classes{': ' + '; '.join(reasons) if reasons else ''}; {_tell_columns(sheet)}; "
+        f"labels={text} gives no classes{': ' + '; '.join(reasons) if reasons else ''}; {_describe_columns(sheet)}; "
         f"say labels={sheet.member}:{roster.header[roster.name_column]}:<column of the label>"
     )
 
 
 def _find_members(listing: Listing, text: str) -> tuple[list[str], str]:
-    """Return the tables that a value of `labels` begins with, and what follows."""
+    """Return the tables that a value of `labels` starts with, and the rest of the value."""
     for end in [*(found.start() for found in re.finditer(":", text)), len(text)][::-1]:
         wanted = PurePosixPath(text[:end].replace("\\", "/")).parts
         fitting = [
@@ -144,14 +144,14 @@ def _find_members(listing: Listing, text: str) -> tuple[list[str], str]:
 
 
 def _split_columns(sheet: Sheet, rest: str, text: str) -> tuple[int | None, int | None]:
-    """Return the positions of the columns that a value of `labels` names; a name may hold a colon itself."""
+    """Return the positions of the columns in a value of `labels`; a column's name may itself contain a colon."""
     if not rest:
         return None, None
     for cut in [len(rest), *(found.start() for found in re.finditer(":", rest))]:
         name, label = _position(sheet, rest[:cut]), _position(sheet, rest[cut + 1 :])
         if name is not None and (label is not None or cut >= len(rest) - 1):
             return name, label
-    raise UserError(f"labels={text}: {sheet.member} has no such columns; {_tell_columns(sheet)}")
+    raise UserError(f"labels={text}: {sheet.member} has no such columns; {_describe_columns(sheet)}")
 
 
 def _position(sheet: Sheet, name: str) -> int | None:
@@ -164,13 +164,13 @@ def _position(sheet: Sheet, name: str) -> int | None:
     return int(name) - 1 if name.isdecimal() and 0 < int(name) <= len(sheet.header) else None
 
 
-def _tell_columns(sheet: Sheet) -> str:
+def _describe_columns(sheet: Sheet) -> str:
     shown = ", ".join(sheet.header[:20]) + (", …" if len(sheet.header) > 20 else "")
     return f"its columns are {shown}" if sheet.named else f"its {len(sheet.header)} columns have no names: say 1, 2, …"
 
 
 def _without_repeats(readings: list[Reading]) -> list[Reading]:
-    """Return readings without those that say of fewer photos what another says of more."""
+    """Return the readings without those that another reading repeats for more photos."""
     kept: list[tuple[Reading, dict[str, str]]] = []
     for reading in sorted(readings, key=lambda reading: -len(reading.photos)):
         photos = {photo.member: photo.label for photo in reading.photos}

@@ -1,4 +1,4 @@
-"""Tables weighed against each other, and against folders that surely tell the classes."""
+"""Choose among readings by tables and a sure reading by folders."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from pawprint.labels.readings import Reading
 
 
 def weigh_tables(layout: Layout, tables: Sequence[Reading], sure: Reading | None) -> list[Candidate]:
-    """Choose among tables and a reading by folders that is sure.
+    """Choose among readings by tables and a sure reading by folders.
 
-    A table that names most photos wins over folders that are not sure. Where folders are, a table that says the same
-    adds its columns, its splits, and the classes of photos that stand in no folder of a class. A table that parts the
-    photos in another way, by a column that is called a label, is as good as the folders.
+    A table that names most photos wins over folders that are not sure. If folders are sure, a table that agrees adds
+    its columns, its splits, and the classes of photos outside the class folders. A table that divides the photos in
+    another way, by a column with the name of a label, is as good as the folders.
 
     Args:
         layout: All photos.
         tables: The readings that tables give.
-        sure: The reading by folders, if that is sure.
+        sure: The reading by folders, if it is sure.
 
     Returns:
-        One reading that is clearly the best, or several of which none is; none where neither tables nor folders tell.
+        The clearly best reading; or several, if none is the best; or none, if neither tables nor folders give classes.
     """
     ranked = sorted((one for one in tables if len(count_classes(one)) >= 2), key=lambda one: -len(one.photos))
     if not ranked:
@@ -55,20 +55,20 @@ def weigh_tables(layout: Layout, tables: Sequence[Reading], sure: Reading | None
 
 
 def attach_columns(reading: Reading, tables: Sequence[Reading]) -> Reading:
-    """Return a reading with what a table says besides of its photos, where a table names nearly all of them."""
+    """Return a reading with a table's other columns added, if that table names nearly all of its photos."""
     if reading.columns:
         return reading
     known = {one.member for one in reading.photos}
     for table in tables:
-        says = {one.member: one for one in table.photos if one.member in known}
-        if len(says) < 0.9 * len(known):
+        rows = {one.member: one for one in table.photos if one.member in known}
+        if len(rows) < 0.9 * len(known):
             continue
-        same = not table.labels or _agree(table, reading)  # a table without a label has columns alone
+        same = not table.labels or _agree(table, reading)  # a table without a label has only columns
         columns = table.columns if same else (_label_column(table), *table.columns)
         empty = ("",) * len(columns)
         photos = []
         for one in reading.photos:
-            row = says.get(one.member)
+            row = rows.get(one.member)
             values = empty if row is None else row.columns if same else (row.label, *row.columns)
             photos.append(replace(one, columns=values))
         groups = tuple(dict.fromkeys((*reading.groups, *table.groups)))
@@ -77,12 +77,12 @@ def attach_columns(reading: Reading, tables: Sequence[Reading]) -> Reading:
 
 
 def count_classes(reading: Reading) -> Counter[str]:
-    """Return how many photos there are by class."""
+    """Return the number of photos by class."""
     return Counter(one.label for one in reading.photos)
 
 
 def _names_few(table: Reading, layout: Layout) -> bool:
-    """Return whether most photos that lie beside those that a table names are not named."""
+    """Return whether a table leaves out most of the photos beside those it names."""
     named = {one.member for one in table.photos}
     folders = {member.rpartition("/")[0] for member in named}
     beside = sum(one.member not in named and one.member.rpartition("/")[0] in folders for one in layout.placed)
@@ -98,7 +98,7 @@ def _count_splits(reading: Reading) -> int:
 
 
 def _fill(layout: Layout, reading: Reading, tables: Sequence[Reading]) -> Reading:
-    """Give photos that have no class by their folders the one that a table names, where that is a known class."""
+    """Give photos without a class by their folders the class in the table, if it is a known class."""
     known = {one.member for one in reading.photos}
     by_key = {_key(label): label for label in count_classes(reading)}
     splits = {one.member: one.split for one in layout.placed}
@@ -121,13 +121,13 @@ def _fill(layout: Layout, reading: Reading, tables: Sequence[Reading]) -> Readin
 
 
 def _key(label: str) -> str:
-    """Return a label as it is compared: `00007` and `7` are one."""
+    """Return a label in the form used to compare: `00007` equals `7`."""
     text = label.strip().casefold()
     return text.lstrip("0") or "0" if text.isdigit() else text
 
 
 def _agree(one: Reading, other: Reading) -> bool:
-    """Return whether two readings part the photos that both know in the same way, whatever they call the classes."""
+    """Return whether two readings divide their common photos in the same way, whatever they call the classes."""
     labels = {photo.member: photo.label for photo in other.photos}
     pairs = Counter((photo.label, labels[photo.member]) for photo in one.photos if photo.member in labels)
     forth: dict[str, str] = {}

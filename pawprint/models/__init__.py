@@ -1,1 +1,1 @@
-"""One file an architecture: its network, and the values it was measured with."""
+"""Build the architectures: one file for each, with its network and its recipe."""

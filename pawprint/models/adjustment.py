@@ -1,4 +1,4 @@
-"""What a training may change in an architecture's recipe: decay, strength of augmentation, width of the layers."""
+"""Adjust an architecture's recipe for a training: weight decay, strength of augmentation, width of the layers."""
 
 import dataclasses
 
@@ -6,13 +6,13 @@ from pawprint.base.errors import UserError
 from pawprint.models.recipe import Augmentation, Recipe
 
 SMALLEST_CROP = 0.05
-"""Share of a photo's area below which no crop goes, however strong the augmentation: less shows nothing of it."""
+"""Smallest share of a photo's area that a crop keeps, however strong the augmentation: less is unrecognisable."""
 LARGEST_SPREAD = 0.9
-"""Of brightness, contrast, saturation and zoom: at 1 a photo may lose all of it."""
+"""Largest spread of brightness, contrast, saturation and zoom: at 1 a photo may lose all of it."""
 
 
 def measured_adjustments(recipe: Recipe) -> dict[str, float | None]:
-    """Return what `auto` means for weight_decay, augmentation and width; None where an architecture takes none.
+    """Return what `auto` means for weight_decay, augmentation and width; None if an architecture has no such setting.
 
     >>> from pawprint.models.cnn import RECIPE
     >>> measured_adjustments(RECIPE)
@@ -28,17 +28,17 @@ def measured_adjustments(recipe: Recipe) -> dict[str, float | None]:
 def resolve_adjustments(
     architecture: str, recipe: Recipe, *, weight_decay: float | None, augmentation: float | None, width: float | None
 ) -> dict[str, float | None]:
-    """Return the values that a training uses, where None is given those of the recipe.
+    """Return the values that a training uses; None stands for the recipe's value.
 
     Args:
-        architecture: its name, for the message.
-        recipe: what it declares.
-        weight_decay: decoupled decay.
-        augmentation: factor on the strength of the recipe's augmentation.
-        width: factor on the widths of the layers.
+        architecture: the name, for the message.
+        recipe: its recipe.
+        weight_decay: decoupled weight decay.
+        augmentation: factor for the strength of the recipe's augmentation.
+        width: factor for the widths of the layers.
 
     Raises:
-        UserError: the architecture can't take one that is given.
+        UserError: the architecture does not support a given value.
     """
     measured = measured_adjustments(recipe)
     given = {"weight_decay": weight_decay, "augmentation": augmentation, "width": width}
@@ -56,7 +56,7 @@ def resolve_adjustments(
 def adjust_recipe(
     recipe: Recipe, *, weight_decay: float | None, augmentation: float | None, width: float | None
 ) -> Recipe:
-    """Return a recipe with what `resolve_adjustments` returned; the measured values give the recipe itself.
+    """Return a recipe with the result of `resolve_adjustments`; the recipe's own values return the same recipe.
 
     >>> from pawprint.models.cnn import RECIPE
     >>> adjust_recipe(RECIPE, weight_decay=0.5, augmentation=1.0, width=1.0) == RECIPE
@@ -76,9 +76,9 @@ def scale_augmentation(augmentation: Augmentation, factor: float) -> Augmentatio
     """Return a weaker or stronger augmentation.
 
     Args:
-        augmentation: as an architecture declares it.
-        factor: 0 shows the photos as they are, not even mirrored; 1 is the augmentation itself; spreads and the reach
-            of crops grow with it in a straight line, the aspect of crops by its power.
+        augmentation: the augmentation of the recipe.
+        factor: 0 shows the photos unchanged, not even mirrored; 1 is the augmentation itself. Spreads and the range of
+            crops grow linearly with it, the aspect of crops by its power.
     """
 
     def spread(value: float) -> float:
@@ -101,7 +101,7 @@ def scale_augmentation(augmentation: Augmentation, factor: float) -> Augmentatio
 def scale_channels(channels: int, width: float) -> int:
     """Return the channels of a layer in a network that is `width` times as wide: a multiple of 16.
 
-    So many float32 numbers fill a vector of AVX-512, and of bfloat16 oneDNN normalises other widths slowly.
+    So many float32 numbers fill a vector of AVX-512, and in bfloat16 oneDNN normalises other widths slowly.
 
     >>> scale_channels(32, 1.0), scale_channels(32, 0.5), scale_channels(192, 1.25), scale_channels(32, 0.1)
     (32, 16, 240, 16)

@@ -1,4 +1,4 @@
-"""The architectures by the names people type, all built through one function."""
+"""Look up an architecture by name, and build its network."""
 
 import difflib
 from types import MappingProxyType, ModuleType
@@ -23,10 +23,10 @@ ARCHITECTURES = MappingProxyType[str, ModuleType](
 
 
 def check_architecture(name: str) -> None:
-    """Refuse a name that is neither in `ARCHITECTURES` nor `keras:` and one of keras.applications.
+    """Check a name: it must be in `ARCHITECTURES`, or be `keras:` and a network of keras.applications.
 
     Raises:
-        UserError: naming the known architectures, and the one probably meant.
+        UserError: the name is unknown; the message lists the known ones and suggests the most similar.
     """
     applications = [f"{keras_applications.PREFIX}{application}" for application in keras_applications.NAMES]
     if name in ARCHITECTURES or name in applications:
@@ -38,10 +38,10 @@ def check_architecture(name: str) -> None:
 
 
 def recipe_for(name: str) -> Recipe:
-    """Return what the architecture was measured with, without importing TensorFlow.
+    """Return an architecture's recipe, without importing TensorFlow.
 
     Raises:
-        UserError: for an unknown name.
+        UserError: the name is unknown.
     """
     check_architecture(name)
     recipe: Recipe = ARCHITECTURES.get(name, keras_applications).RECIPE
@@ -49,22 +49,22 @@ def recipe_for(name: str) -> Recipe:
 
 
 def build_model(name: str, *, num_classes: int, image_size: int, seed: int, width: float = 1.0) -> "keras.Model":
-    """Build a network; what is not pretrained gets fresh weights.
+    """Build a network; everything that is not pretrained gets new weights.
 
     Args:
-        name: one that `check_architecture` lets pass.
+        name: a name accepted by `check_architecture`.
         num_classes: 2 or more.
         image_size: side in pixels of the pictures it will see.
-        seed: sets Python's, NumPy's and TensorFlow's global seeds, since Keras draws initial weights and
-            dropout from them.
-        width: factor on the widths of the layers; a pretrained network takes 1 only.
+        seed: sets the global seeds of Python, NumPy and TensorFlow, because Keras draws initial weights and dropout
+            from them.
+        width: factor for the widths of the layers; a pretrained network accepts only 1.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
 
     Raises:
-        UserError: for an unknown name, fewer than two classes, or pretrained weights that cannot be had.
-        ValueError: a pretrained network is asked for in another width.
+        UserError: the name is unknown, there are fewer than two classes, or pretrained weights cannot be downloaded.
+        ValueError: a pretrained network was asked for with another width.
     """
     check_architecture(name)
     if num_classes < 2:

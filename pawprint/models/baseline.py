@@ -1,9 +1,9 @@
-"""The notebook's own network and recipe, kept as the reference to beat.
+"""The original notebook's network and recipe, kept as the reference to beat.
 
-Its `convert_image_dtype` was given floats and leaves floats as they are, so the notebook never scaled its pixels:
-the network saw 0 to 255. That is kept here on purpose. Two things differ: validation comes from the training
-photos, where the notebook used the test photos, and flips, rotation, zoom and contrast are done beside the
-network for the whole batch in one warp, not by layers inside it.
+The notebook called `convert_image_dtype` on floats, which leaves them unchanged, so it never scaled its pixels: the
+network saw 0 to 255. This is kept on purpose. Two things differ: validation uses some of the training photos, where the
+notebook used the test photos; and flips, rotation, zoom and contrast are applied outside the network, to the whole
+batch in one warp, instead of by layers inside it.
 """
 
 from typing import TYPE_CHECKING
@@ -30,13 +30,13 @@ RECIPE = Recipe(
 def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":
     """Build the notebook's network.
 
-    Two classes keep its single output unit z: softmax over (0, z) is (1 - sigmoid(z), sigmoid(z)), and the
-    cross-entropy of the one is the binary cross-entropy of the other. More classes get a unit each.
+    With two classes, it keeps its single output unit z: softmax over (0, z) is (1 - sigmoid(z), sigmoid(z)), and the
+    cross-entropy of this is the binary cross-entropy of that. With more classes, each has its own unit.
 
     Args:
         num_classes: 2 or more.
-        image_size: side of the pictures; the first Dense layer is sized by it.
-        width: factor on the channels of the layers, each rounded to a multiple of 16.
+        image_size: side of the pictures, which determines the size of the first Dense layer.
+        width: factor for the channels of the layers, each rounded to a multiple of 16.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].

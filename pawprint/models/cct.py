@@ -36,13 +36,13 @@ DROPOUT = 0.1
 def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":  # noqa: ARG001 - no position is learned
     """Build the network: a token for every 8x8 pixels, attention blocks, a learned average of the tokens.
 
-    Tokens carry no learned position: the borders that the convolutions see give them enough of one, and the network
-    takes any side.
+    Tokens have no learned position: the borders that the convolutions see give them enough of one, and the network
+    accepts any side.
 
     Args:
         num_classes: 2 or more.
         image_size: not used.
-        width: factor on the channels of the layers, each rounded to a multiple of 16.
+        width: factor for the channels of the layers, each rounded to a multiple of 16.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, side, side, 3], to logits [n, num_classes].
@@ -68,7 +68,7 @@ def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model": 
 
 
 def _attend(x: Any) -> Any:
-    """One encoder block, normalised before each part (Xiong et al. 2020)."""
+    """Apply one encoder block, with normalisation before each part (Xiong et al. 2020)."""
     from keras import layers
 
     width = x.shape[-1]

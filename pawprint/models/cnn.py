@@ -34,7 +34,7 @@ WIDTHS = (32, 64, 128, 192)
 BLOCKS = (1, 1, 1, 1)
 EXCITATION_SHARE = 4
 INITIALIZER = "he_normal"
-"""For layers that end in ReLU (He et al. 2015)."""
+"""Initialiser of layers that end in ReLU (He et al. 2015)."""
 
 
 def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":  # noqa: ARG001 - pooled over any side
@@ -42,8 +42,8 @@ def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model": 
 
     Args:
         num_classes: 2 or more.
-        image_size: not used; the network is convolutional up to its pooling, so it takes any side from 32 up.
-        width: factor on the channels of the layers, each rounded to a multiple of 16.
+        image_size: not used; the network is convolutional up to its pooling, so it accepts any side from 32 up.
+        width: factor for the channels of the layers, each rounded to a multiple of 16.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, side, side, 3], to logits [n, num_classes].
@@ -73,12 +73,11 @@ def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model": 
 
 
 def _residual(x: Any, *, width: int, halve: bool) -> Any:
-    """Two 3x3 convolutions with squeeze-and-excitation (Hu et al. 2018), added to a shortcut.
+    """Apply two 3x3 convolutions with squeeze-and-excitation (Hu et al. 2018), and add a shortcut.
 
-    A shortcut that changes shape averages 2x2 pixels before its 1x1 convolution, so that none is dropped
-    (ResNet-D, He et al. 2019). The last normalisation does not start at zero, as is often advised: in the
-    thousand or so steps of a small set that head start of the shortcuts cost far more than it gained
-    (docs/experiments.md).
+    If the shape changes, the shortcut averages 2x2 pixels before its 1x1 convolution, so that no pixel is dropped
+    (ResNet-D, He et al. 2019). The last normalisation does not start at zero, as is often recommended: in the thousand
+    or so steps of a small set, this head start of the shortcuts lost far more than it gained (docs/experiments.md).
     """
     from keras import layers
 
@@ -99,7 +98,7 @@ def _residual(x: Any, *, width: int, halve: bool) -> Any:
 
 
 def _normalised(x: Any) -> Any:
-    """Normalise by the batch; the moving figures settle in about 20 steps, as small sets have few."""
+    """Normalise by the batch; the moving averages settle in about 20 steps, because small sets have few steps."""
     from keras import layers
 
     return layers.BatchNormalization(momentum=0.95, epsilon=1e-3)(x)

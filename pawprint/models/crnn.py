@@ -39,7 +39,7 @@ def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":
     Args:
         num_classes: 2 or more.
         image_size: side of the pictures, at least 8.
-        width: factor on the channels of the layers, each rounded to a multiple of 16.
+        width: factor for the channels of the layers, each rounded to a multiple of 16.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
@@ -57,7 +57,7 @@ def build(*, num_classes: int, image_size: int, width: float) -> "keras.Model":
         x = layers.MaxPooling2D()(x)
     x = layers.Reshape((x.shape[1], -1))(x)
     x = layers.Dropout(0.3)(x)
-    # Unrolled: a picture has few rows, and a loop would cost more than what it holds.
+    # Unrolled: a picture has few rows, and a loop would cost more than its content.
     x = layers.Bidirectional(layers.GRU(scale_channels(RECURRENT_UNITS, width), unroll=True))(x)
     x = layers.Dropout(0.3)(x)
     return keras.Model(pixels, layers.Dense(num_classes)(x), name="crnn")

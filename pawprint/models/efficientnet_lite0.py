@@ -41,17 +41,17 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""Blocks, side of the kernel, stride of the first block, expansion, channels out."""
+"""For each stage: number of blocks, side of the kernel, stride of the first block, expansion, channels out."""
 STEM_WIDTH, HEAD_WIDTH = 32, 1280
 WEIGHTS = Path(__file__).with_name("pretrained") / "efficientnet_lite0.npz"
 
 
 def build(*, num_classes: int, image_size: int) -> "keras.Model":  # noqa: ARG001 - pooled over any side
-    """Build the network with the pretrained weights; its last layer, as wide as there are classes, is new.
+    """Build the network with the pretrained weights; its last layer, with a unit for each class, is new.
 
     Args:
         num_classes: 2 or more.
-        image_size: not used; the network takes any side from 32 up, and was trained on 224.
+        image_size: not used; the network accepts any side from 32 up, and was trained on 224.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, side, side, 3], to logits [n, num_classes].

@@ -1,4 +1,4 @@
-"""The finished network: pixels in, probabilities out, everything it needs inside the graph."""
+"""Build the finished network: pixels in, probabilities out, everything inside the graph."""
 
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,11 @@ def build_inference_network(
     Only layers and operations of Keras are used, so `keras.models.load_model` needs no code of ours.
 
     Args:
-        model: from pixels 0 to 255 to logits [n, num_classes].
-        image_size: side in pixels of the photos it will be given.
-        side: what they are resized to inside, without aliasing: the size the network was trained for.
+        model: network from pixels 0 to 255 to logits [n, num_classes].
+        image_size: side in pixels of the input photos.
+        side: side they are resized to inside, without aliasing: the size that the network was trained for.
         num_classes: width of the output.
-        flip_average: average the probabilities over the photo and its mirror image.
+        flip_average: whether to average the probabilities over the photo and its mirror image.
 
     Returns:
         A network from pixels 0 to 255, [n, image_size, image_size, 3] (uint8 is converted), to probabilities,

@@ -1,6 +1,6 @@
 """Any network of keras.applications, pretrained on ImageNet: `architecture=keras:MobileNetV2`. Its last layer learns.
 
-Keras fetches the weights when they are first used and keeps them in `~/.keras`.
+Keras downloads the weights at their first use and keeps them in `~/.keras`.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
 RECIPE = dataclasses.replace(efficientnet_lite0.RECIPE, image_size=224)
-"""That network's, and the side that most of them were trained on; not measured for each."""
+"""EfficientNet-Lite0's recipe, with the side that most of these networks were trained on; not measured for each."""
 PREFIX = "keras:"
 NAMES = (
     *("ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge"),
@@ -25,7 +25,7 @@ NAMES = (
     *("MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small", "NASNetLarge", "NASNetMobile"),
     *("ResNet101", "ResNet101V2", "ResNet152", "ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception"),
 )
-"""Written down so that main can check a name without the seconds that importing Keras takes; a test compares."""
+"""The names, listed so that main can check one without the seconds that importing Keras takes; a test compares them."""
 WEIGHTS = "imagenet"
 
 
@@ -42,8 +42,7 @@ def build(*, application: str, num_classes: int, image_size: int) -> "keras.Mode
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
 
-    Raises:
-        UserError: the weights cannot be had, or the application takes no pictures of this side.
+    UserError: the weights cannot be downloaded, or the application does not accept pictures of this side.
     """
     import keras
 
@@ -52,10 +51,10 @@ def build(*, application: str, num_classes: int, image_size: int) -> "keras.Mode
     shape = (image_size, image_size, 3)
     try:
         body = factory(include_top=False, weights=WEIGHTS, input_shape=shape, pooling="avg")
-    except Exception as error:  # Keras raises no narrower class when the weights cannot be fetched
+    except Exception as error:  # Keras raises no narrower class if a download fails
         reason = one_line(error)
-        raise UserError(f"keras:{application} cannot be had at image_size={image_size}: {reason}") from error
+        raise UserError(f"keras:{application} cannot be loaded at image_size={image_size}: {reason}") from error
     pixels = keras.Input(shape, name="pixels")
-    # `+ 0`, because some of them change in place what they are given.
+    # `+ 0`, because some of them change their input in place.
     x = body(prepare(pixels + 0.0))
     return keras.Model(pixels, keras.layers.Dense(num_classes, name="head")(x), name=application.lower())

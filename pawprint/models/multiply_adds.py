@@ -1,4 +1,4 @@
-"""How much arithmetic a network is: the multiply-adds of one picture."""
+"""Count the multiply-adds of a network for one picture."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 def count_multiply_adds(network: "keras.Model", *, side: int) -> int:
     """Count the multiplications, each with its addition, of convolutions and matrix products for one picture.
 
-    They are read off TensorFlow's graph of the network, so that attention and unrolled recurrence count as well. (Keras
-    traces every layer into one graph; TensorFlow's own flattening of nested functions would take twice as long again.)
-    What works value by value (activations, normalisation, pooling) does not count: it costs memory traffic, not
+    They are read from TensorFlow's graph of the network, so that attention and unrolled recurrence are included. (Keras
+    traces every layer into one graph; TensorFlow's own flattening of nested functions would take twice as long.)
+    Operations on single values (activations, normalisation, pooling) are not counted: they cost memory traffic, not
     arithmetic.
 
     Args:
-        network: from pixels [n, side, side, 3].
-        side: of the picture in pixels.
+        network: the network, from pixels [n, side, side, 3].
+        side: side of the picture in pixels.
 
     Raises:
-        ValueError: for a network with a loop, whose number of rounds no graph tells, or with a function of its own.
+        ValueError: the network has a loop, whose number of rounds is not in the graph, or a function of its own.
     """
     import tensorflow as tf
 

@@ -1,8 +1,8 @@
-"""`network.keras` read from a store that others may write to: nothing in it can run code.
+"""Load `network.keras` from a store that others may write to, so that nothing in it can run code.
 
-A `.keras` file names the classes that its network is built of, and Keras builds what it names. Safe mode refuses
-Python code (a Lambda layer's); here only layers that compute are let pass, by name, so that neither a layer that
-reads files or loads other formats nor a class that someone has registered comes in. This file travels inside each
+A `.keras` file names the classes that its network consists of, and Keras builds whatever it names. Keras's safe mode
+refuses Python code (a Lambda layer's). Here only a list of layers that compute is allowed, so that neither a layer that
+reads files or loads other formats nor a class someone has registered can be used. This file is stored inside each
 model, so it imports nothing else of the project.
 """
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 LARGEST_CONFIG = 16 * 2**20
-"""Bytes of config.json, which is read whole; that of the largest keras.applications has 1 MB."""
+"""Bytes of config.json, which is read whole; the largest of keras.applications has 1 MB."""
 
 MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
-"""What a `.keras` file consists of. Others Keras would take for a layer's assets, and unpack to disk."""
+"""The members of a `.keras` file. Keras would treat any others as a layer's assets, and unpack them to disk."""
 
 ANY = frozenset({"*"})
 ADMITTED = {
@@ -43,21 +43,21 @@ ADMITTED = {
     "keras.src.applications.inception_resnet_v2": {"CustomScaleLayer"},
     None: {"__keras_tensor__", "__numpy__", "__tensor__", "__slice__", "__ellipsis__"},
 }
-"""What a network may be built of, by the module that Keras writes."""
+"""The classes a network may consist of, by the module that Keras writes."""
 
 
 class UnsafeNetworkError(ValueError):
-    """A file that is no network of ours, or one that is built of more than layers that compute."""
+    """The file is not a network of this project, or has layers other than those allowed."""
 
 
 def load_network_file(path: Path) -> Any:
     """Return the keras.Model in a `.keras` file, ready for prediction only.
 
     Raises:
-        UnsafeNetworkError: it is no such file, or names anything but what is `ADMITTED`; nothing of it was built.
+        UnsafeNetworkError: it is not such a file, or names a class that is not in `ADMITTED`; nothing was built.
     """
     check_network_file(path)
-    # Here, because steps that only import this room's names must not wait for TensorFlow.
+    # Imported here, because steps that only import this room's names must not wait for TensorFlow.
     import keras
     import tensorflow as tf
 
@@ -70,12 +70,12 @@ def load_network_file(path: Path) -> Any:
 
 
 def check_network_file(path: Path) -> None:
-    """Look through a `.keras` file's config.json without building anything.
+    """Check the config.json of a `.keras` file without building anything.
 
     Raises:
-        UnsafeNetworkError: as above.
+        UnsafeNetworkError: as in `load_network_file`.
     """
-    if path.suffix != ".keras":  # Keras takes the others for formats with weaker walls
+    if path.suffix != ".keras":  # Keras treats others as formats with fewer checks
         raise UnsafeNetworkError(f"{path.name} is no .keras file, and no other format is loaded")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -94,7 +94,7 @@ def check_network_file(path: Path) -> None:
 
 
 def _objects(content: Any) -> Iterator[dict[str, Any]]:
-    """Find everything that names a class, however deep."""
+    """Yield every object that names a class, at any depth."""
     pending = [content]
     while pending:
         one = pending.pop()
@@ -108,7 +108,7 @@ def _objects(content: Any) -> Iterator[dict[str, Any]]:
 
 def _check_object(named: dict[str, Any], file: str) -> None:
     module, name, registered = named.get("module"), named["class_name"], named.get("registered_name")
-    # A registered name comes before the class's own: it could be anything that someone registered.
+    # A registered name takes precedence over the class's own, so it could be anything that someone registered.
     if not isinstance(name, str) or registered not in {None, name} or not isinstance(module, str | None):
         raise UnsafeNetworkError(f"{file} names {registered or name!r}, which is not what a network is built of")
     admitted = ADMITTED.get(module, frozenset())

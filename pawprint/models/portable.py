@@ -1,6 +1,6 @@
-"""The finished network as other runtimes can take it, with a second answer: where in the photo the evidence lay.
+"""Rebuild the finished network for other runtimes, with a second output: where in the photo the evidence is.
 
-The network that is served stays as it is. This is another graph over the same weights, for exports.
+The served network stays as it is. This is another graph over the same weights, for exports.
 """
 
 import math
@@ -16,22 +16,22 @@ PROBABILITIES, EVIDENCE = "probabilities", "evidence"
 
 
 def build_portable_network(network: "keras.Model") -> "keras.Model":
-    """Rebuild a finished network from operations that every runtime has; the weights are shared.
+    """Rebuild a finished network from operations that every runtime supports; the weights are shared.
 
-    Resizing without aliasing (TensorFlow's ScaleAndTranslate, which no exporter knows) is linear and goes along one
-    axis after the other, so two products with constant matrices do the same.
+    Resizing without aliasing (TensorFlow's ScaleAndTranslate, which no exporter supports) is linear and works along one
+    axis after the other, so two products with constant matrices give the same result.
 
     The evidence is the class activation map of Zhou et al. (2016, Learning Deep Features for Discriminative
-    Localization). Where a network ends in the mean of its features over all places and one linear layer, the layer can
-    be applied at each place: the mean of what it gives there is the logit (without its bias), so the map is no
-    approximation but the logit itself, taken apart. Other networks have none.
+    Localization). If a network ends with the mean of its features over all places and one linear layer, this layer can
+    be applied at each place: the mean of its results is the logit (without the bias). So the map is not an
+    approximation but a decomposition of the logit. Other networks have no map.
 
     Args:
-        network: of `build_inference_network`, stored and loaded again or not.
+        network: the result of `build_inference_network`, before or after it is saved and loaded.
 
     Returns:
-        A network from the same pixels to a dictionary: `probabilities`, float32 [n, k], and, where there is one,
-        `evidence`, float32 [n, rows, columns, k], upright for the photo as it is given; over several views, their mean.
+        A network from the same pixels to a dictionary: `probabilities`, float32 [n, k], and, if possible, `evidence`,
+        float32 [n, rows, columns, k], upright for the given photo; with several views, their mean.
     """
     import keras
 
@@ -46,12 +46,12 @@ def build_portable_network(network: "keras.Model") -> "keras.Model":
 
 
 def has_evidence(network: "keras.Model") -> bool:
-    """Whether a network of `build_portable_network` also says where the evidence lay."""
+    """Return whether a network of `build_portable_network` also gives the evidence."""
     return EVIDENCE in network.output
 
 
 class _Tracing:
-    """One walk through a network's graph, and what was noticed of the tensors on the way.
+    """One pass through a network's graph, with what is known about its tensors.
 
     Attributes:
         maps: the class activation map of each view of the photo, upright.
@@ -60,16 +60,16 @@ class _Tracing:
     def __init__(self, *, num_classes: int) -> None:
         self.num_classes = num_classes
         self.maps: list[Any] = []
-        # By a tensor's id: the features that it is the mean of, and whether it shows the photo's mirror image.
+        # By a tensor's id: the features it is the mean of, and whether it shows the photo's mirror image.
         self._features: dict[int, Any] = {}
         self._mirrored: set[int] = set()
         self._applied = 0
-        self._kept: list[Any] = []  # an id is only a tensor's own for as long as the tensor lives
+        self._kept: list[Any] = []  # an id is unique only while the tensor lives
 
     def follow(self, network: "keras.Model", inputs: Any) -> Any:
-        """Apply a network to symbolic inputs, operation by operation, those of networks within it included."""
-        # Keras's own way through a graph: `keras.models.clone_model` takes a function for each call too, but makes
-        # a model of each network within, on inputs of its own.
+        """Apply a network to symbolic inputs, operation by operation, including the operations of nested networks."""
+        # The way Keras itself runs a graph. `keras.models.clone_model` also accepts a function for each call, but it
+        # makes a separate model of each nested network, with inputs of its own.
         return network._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=self._call)
 
     def _call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -96,7 +96,7 @@ class _Tracing:
         return result
 
     def _apply(self, function: Callable[[Any], Any], x: Any) -> Any:
-        """Apply a function under a name of its own: two operations of one name make no graph."""
+        """Apply a function under a unique name: a graph cannot have two operations of the same name."""
         import keras
 
         self._applied += 1
@@ -110,7 +110,7 @@ def _is_last(layer: Any, num_classes: int) -> bool:
 
 
 def _activation_map(kernel: Any, *, mirrored: bool) -> Callable[[Any], Any]:
-    """Return what applies the last layer at each place of its features, and turns a mirror image's map back."""
+    """Return a function that applies the last layer at each place of its features, and turns a mirrored map back."""
     import keras
 
     def apply(features: Any) -> Any:
@@ -121,7 +121,7 @@ def _activation_map(kernel: Any, *, mirrored: bool) -> Callable[[Any], Any]:
 
 
 def _substitute(operation: Any, shape: tuple[int | None, ...]) -> Callable[[Any], Any] | None:
-    """Return what does the same as an operation that an exporter does not know, or None where it knows this one."""
+    """Return a function equivalent to an operation that no exporter supports, or None if exporters support it."""
     import keras
 
     if type(operation).__name__ == "Resize" and operation.antialias:
@@ -135,14 +135,14 @@ def _substitute(operation: Any, shape: tuple[int | None, ...]) -> Callable[[Any]
 
 
 def _gelu(x: Any) -> Any:
-    """The exact GELU by erf; TensorFlow's own is made of erfc, which tf2onnx does not know."""
+    """Return the exact GELU, by erf; TensorFlow's own uses erfc, which tf2onnx does not support."""
     import keras
 
     return x * 0.5 * (1.0 + keras.ops.erf(x / math.sqrt(2)))
 
 
 def _resizing(operation: Any, shape: tuple[int | None, ...]) -> Callable[[Any], Any]:
-    """Return what resizes by a matrix for the rows and one for the columns."""
+    """Return a function that resizes by one matrix for the rows and one for the columns."""
     import keras
 
     height, width = operation.size
@@ -156,12 +156,12 @@ def _resizing(operation: Any, shape: tuple[int | None, ...]) -> Callable[[Any], 
 
 
 def _resizing_weights(side: int | None, target: int, interpolation: str) -> Any:
-    """Return how much each pixel of a line of `side` counts in each of a line of `target`: float32 [target, side]."""
+    """Return how much each of `side` pixels in a line contributes to each of `target`: float32 [target, side]."""
     import keras
 
     if side is None:
         raise ValueError("a portable network resizes photos of a known size only")
-    # Each pixel alone, resized; along the other axis nothing changes.
+    # Each pixel is resized alone; along the other axis nothing changes.
     lines = np.eye(side, dtype=np.float32)[:, :, None]
     resized = keras.ops.image.resize(lines, (target, side), interpolation=interpolation, antialias=True)
     return np.asarray(resized)[:, :, 0]

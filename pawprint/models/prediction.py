@@ -1,4 +1,4 @@
-"""From a stored network and pixels to probabilities: what evaluate and predict do with every photo."""
+"""Compute probabilities from a stored network and pixels, for evaluate and predict."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +27,10 @@ class Images(Protocol):
 
 
 def load_network(path: Path) -> Any:
-    """Returns the keras.Model stored at `path` (`network.keras`), ready for prediction only.
+    """Return the keras.Model stored at `path` (`network.keras`), ready for prediction only.
 
     Raises:
-        UserError: it is no network of this project; nothing of it was run.
+        UserError: the file is not a network of this project; none of it was run.
     """
     try:
         return load_network_file(path)
@@ -39,10 +39,10 @@ def load_network(path: Path) -> Any:
 
 
 def compile_network(network: Any, image_size: int) -> Answer:
-    """Returns a function from pixels, uint8 `[k, image_size, image_size, 3]`, to probabilities, float32 `[k, classes]`.
+    """Return a function from pixels, uint8 `[k, image_size, image_size, 3]`, to probabilities, float32 `[k, classes]`.
 
-    It is traced once for batches of every length. Called layer by layer instead, one photo costs nine times the
-    work and a full batch a third more (`python -m benchmarks.serving` measures both); the answers are the same.
+    It is traced once for batches of any length. Called layer by layer, one photo would take nine times as long, and a
+    full batch a third longer (`python -m benchmarks.serving` measures both), with the same results.
     """
     import tensorflow as tf  # here, as in load_network
 
@@ -54,30 +54,30 @@ def compile_network(network: Any, image_size: int) -> Answer:
 
 
 def predict_probabilities(network: Any, images: Images, image_size: int) -> npt.NDArray[np.float32]:
-    """Returns the network's probabilities, float32 `[n, classes]`.
+    """Return the network's probabilities, float32 `[n, classes]`.
 
     Args:
-        network: takes pixels 0 to 255, `[k, image_size, image_size, 3]`.
-        images: photos of any one size; those of another size than the network's are resized.
-        image_size: side in pixels that the network takes.
+        network: a network from pixels 0 to 255, `[k, image_size, image_size, 3]`.
+        images: photos, all of one size; they are resized if that is not the network's size.
+        image_size: side in pixels of the network's input.
     """
     return answer_photos(compile_network(network, image_size), images, image_size)
 
 
 def answer_photos(answer: Answer, images: Images, image_size: int) -> npt.NDArray[np.float32]:
-    """Returns the answers to all photos, float32 `[n, classes]`, asked for batch by batch.
+    """Return the answers for all photos, float32 `[n, classes]`, computed batch by batch.
 
     Args:
-        answer: what `compile_network` returned.
-        images: photos of any one size; those of another size are resized.
-        image_size: side in pixels.
+        answer: the result of `compile_network`.
+        images: photos, all of one size; they are resized if that is not the network's size.
+        image_size: side in pixels of the network's input.
     """
     starts = tqdm(range(0, len(images), BATCH), desc="predicting", unit="batch", disable=None, delay=2)
     return np.concatenate([answer(resize_photos(images[start : start + BATCH], image_size)) for start in starts])
 
 
 def resize_photos(images: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """Resizes photos, uint8 `[k, s, s, 3]`, as `decode_photo` resizes one; same-sized pixels come back untouched."""
+    """Resize photos, uint8 `[k, s, s, 3]`, as `decode_photo` does; photos that have the size are returned unchanged."""
     if images.shape[1] == side:
         return images
     return np.stack(

@@ -1,7 +1,7 @@
-"""What an architecture was measured with: plain values, declared beside its layers.
+"""The recipe of an architecture: the parameters it was measured with, declared beside its layers.
 
-`auto` in MLproject means these values. They can be read without TensorFlow, because main resolves them before
-any child starts.
+`auto` in MLproject means these values. They can be read without TensorFlow, because main resolves them before any child
+run starts.
 """
 
 from dataclasses import dataclass
@@ -55,31 +55,31 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything the training loop needs to know of an architecture.
+    """Everything the training loop needs to know about an architecture.
 
     Args:
-        image_size: side in pixels of the stored photos, which is also what the finished network takes.
-        validation_fraction: share of the training photos held out for choosing the epoch.
+        image_size: side in pixels of the stored photos, and of the finished network's input.
+        validation_fraction: share of the training photos held out to choose the best epoch.
         batch_size: photos in a step.
-        learning_rate: the highest one.
-        patience: epochs without improvement until training stops; 0 never stops early.
+        learning_rate: the highest learning rate.
+        patience: epochs without improvement before training stops; 0 never stops early.
         augmentation: how training photos are varied.
         stages: the sizes of the pictures over the epochs; the first starts at 0.
         schedule: "cosine" (warm-up, then down to nothing) or "constant".
         warmup: share of all steps over which a cosine schedule rises to `learning_rate`.
-        optimizer: "adam", "adamw", or "muon" (with AdamW for what is not a convolution's kernel).
-        epsilon: Adam's.
-        weight_decay: decoupled decay of kernels by learning rate x weight_decay a step; not with "adam".
-        label_smoothing: share of the target spread evenly over the classes.
-        averaging: decay per step of the running average of the weights; 0 takes the weights as they are.
-        choose_by: "validation_loss" or "validation_accuracy" (ties go to the lower loss): what the taken epoch
-            is best in.
-        min_delta: an epoch must be better by more than this to count.
-        bfloat16: the training computes in bfloat16 from weights in float32, where the processor is faster at it. For
-            layers whose widths are multiples of 16: oneDNN normalises others slowly.
-        flip_average: the finished network averages its probabilities over the photo and its mirror image.
-        frozen: the network comes pretrained and only its last layer learns, from features computed once.
-        width: factor on the widths of the layers; a frozen network has the widths it comes with.
+        optimizer: "adam", "adamw", or "muon" (with AdamW for everything but convolution kernels).
+        epsilon: Adam's epsilon.
+        weight_decay: decoupled decay of kernels, learning rate x weight_decay in each step; not with "adam".
+        label_smoothing: share of the target that is spread evenly over the classes.
+        averaging: decay per step of the running average of the weights; 0 uses the weights as they are.
+        choose_by: "validation_loss" or "validation_accuracy" (ties go to the lower loss): the value by which the best
+            epoch is chosen.
+        min_delta: smallest improvement that counts.
+        bfloat16: whether training computes in bfloat16 with float32 weights, if the processor is faster at it. Layer
+            widths should be multiples of 16: oneDNN normalises others slowly.
+        flip_average: whether the finished network averages its probabilities over the photo and its mirror image.
+        frozen: whether the network is pretrained and only its last layer learns, from features computed once.
+        width: factor for the widths of the layers; a frozen network has fixed widths.
     """
 
     image_size: int
@@ -104,9 +104,9 @@ class Recipe:
     width: float = 1.0
 
     def resolve(self, **given: float | None) -> dict[str, float]:
-        """Return parameters by name: those given as None (`auto`) as they are declared here.
+        """Return parameters by name; None (`auto`) is replaced by the value declared here.
 
-        With a `validation_fraction` of 0 there is nothing to wait for, so `patience` is 0.
+        With a `validation_fraction` of 0 there is no validation to wait for, so `patience` is 0.
 
         >>> from pawprint.models.cnn import RECIPE
         >>> RECIPE.resolve(weight_decay=None, batch_size=16)

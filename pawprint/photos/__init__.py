@@ -1,1 +1,1 @@
-"""From a `source` to the `photos/` artifact: which photos there are, where they came from, with their labels."""
+"""Turn a `source` into the `photos/` artifact: the photos, their origin, and their labels."""

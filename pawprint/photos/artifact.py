@@ -1,4 +1,4 @@
-"""The `photos/` artifact, written from what a source gave: beside first, then renamed."""
+"""Write the `photos/` artifact from the archives and folders of a source."""
 
 import csv
 import hashlib
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pawprint.archives.left_out import LeftOut, tell_left_out
+from pawprint.archives.left_out import LeftOut, format_left_out
 from pawprint.archives.packing import list_folder, pack_folder, pack_tar
 from pawprint.base.cache import keep_made
 from pawprint.base.errors import UserError
@@ -25,12 +25,12 @@ from pawprint.photos.received import Received
 from pawprint.photos.shards import pack_shards
 
 NO_READING = Reading("", "", ())
-"""Of photos that a model is to label."""
+"""The reading of photos without labels, for a model to predict."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An archive as the artifact keeps it, where to list its members, and what was left out."""
+    """An archive as stored in the artifact, the path to list its members from, and what was left out."""
 
     archive: Archive
     path: Path
@@ -51,20 +51,20 @@ def write_artifact(
     """Write the `photos/` artifact.
 
     Args:
-        received: One archive or folder, or one a split.
-        folder: The artifact's folder: not there yet, or empty.
+        received: One archive or folder, or one for each split.
+        folder: The artifact's folder, which must be empty or missing.
         source: The source that was used.
         requested: The whole `source` parameter.
         keep_photos: "copy" or "reference".
         fallback: Sources tried before, with reasons.
-        labels: How the classes are read (`choice.py`).
-        labelled: False for photos to be labelled by a model: they need no classes.
+        labels: How to read the classes (see `pawprint/labels/choice.py`).
+        labelled: False for photos to predict: they need no classes.
 
     Returns:
-        The manifest written; it counts the photos that have a class.
+        The manifest as written; it counts the photos that have a class.
 
     Raises:
-        UserError: No photos, classes that can't be told or of one only, or damaged archives: nothing is left behind.
+        UserError: There are no photos, no classes or only one, or an archive is damaged; nothing is left behind.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
@@ -74,7 +74,7 @@ def write_artifact(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
         staging = Path(beside, "photos")
         staging.mkdir()
-        # What can be listed before it is copied is, so that one class only is known before 50 GB are moved.
+        # Zips and folders are listed before they are copied: an error shows up before 50 GB are moved.
         listable = [one for one in received if one.kind in {"zip", "folder"}]
         check_classes(listable, labels=labels, partial=len(listable) < len(received), labelled=labelled)
         stored = [_store(one, staging, keep_photos) for one in received]
@@ -128,16 +128,16 @@ def write_artifact(
 
 
 def read_labels(contents: Sequence[Contents], labels: str, ignored: LeftOut, *, name: str) -> Reading:
-    """Read the classes of the photos, and check that there are two at least.
+    """Read the classes of the photos, and check that there are at least two.
 
     Args:
-        contents: What the archives and folders hold.
-        labels: How the classes are read (`choice.py`).
+        contents: The content of the archives and folders.
+        labels: How to read the classes (see `pawprint/labels/choice.py`).
         ignored: What has been left out so far.
-        name: The source's, for errors.
+        name: The name of the source, for errors.
 
     Raises:
-        UserError: With what was found instead.
+        UserError: There are fewer; the message says what was found.
     """
     if not any(one.photos for one in contents):
         if ignored["encrypted"]:
@@ -150,10 +150,10 @@ def read_labels(contents: Sequence[Contents], labels: str, ignored: LeftOut, *, 
 
 
 def check_any(contents: Sequence[Contents], ignored: LeftOut, *, name: str) -> None:
-    """Check that there are photos, of whatever class or of none.
+    """Check that there are photos, with or without a class.
 
     Raises:
-        UserError: With what was found instead.
+        UserError: There are none; the message says what was found.
     """
     if not any(one.photos for one in contents):
         raise UserError(f"{name} holds no photos{_format_ignored(ignored)}; expected JPEG, PNG, WebP or other photos")
@@ -162,19 +162,19 @@ def check_any(contents: Sequence[Contents], ignored: LeftOut, *, name: str) -> N
 def check_classes(
     received: list[Received], *, labels: str = "auto", partial: bool = False, labelled: bool = True
 ) -> Reading | None:
-    """Check the zips and folders among what was received, by names and by tables beside the photos.
+    """Check the zips and folders among the received archives, by names and by tables beside the photos.
 
     Args:
         received: Zips and folders.
-        labels: How the classes are read.
-        partial: True where other archives of the source come later: what is missing is then no mistake yet.
-        labelled: False where the photos need no classes.
+        labels: How to read the classes.
+        partial: True if more archives of the source follow: something missing is not an error yet.
+        labelled: False if the photos need no classes.
 
     Returns:
-        What was read; None where that is known later, or not needed.
+        The reading; None if it is not known yet, or not needed.
 
     Raises:
-        UserError: No photos, photos of one class only, or classes that can't be told.
+        UserError: There are no photos, only one class, or no way to read the classes.
     """
     known = [one.path for one in received if one.path is not None]
     contents = [list_contents(path, one.split) for path, one in zip(known, received, strict=True)]
@@ -197,7 +197,7 @@ def check_classes(
 
 
 def _format_ignored(ignored: LeftOut) -> str:
-    others = "; ".join(tell_left_out(ignored, ignored.names))
+    others = "; ".join(format_left_out(ignored, ignored.names))
     return f" ({others})" if others else ""
 
 
@@ -266,10 +266,10 @@ def _write_zip(received: Received, path: Path) -> LeftOut:
 
 
 def _estimate_bytes(path: Path, kind: str) -> int:
-    """Say how much a copy takes: at least, where the photos of a tar are compressed."""
+    """Return the bytes a copy takes; for a compressed tar, the least they can be."""
     if kind == "folder":
         photos = [path / name for name in list_folder(path)[0]]
-        return sum(photo.stat().st_size for photo in photos if photo.exists())  # one that has just gone is told later
+        return sum(photo.stat().st_size for photo in photos if photo.exists())  # others are reported later
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     size = path.stat().st_size

@@ -1,4 +1,4 @@
-"""The photos of a `photos/` artifact, labelled, their digests checked, read where they lie."""
+"""The labelled photos of a `photos/` artifact: checked against their digests, read from where they are stored."""
 
 import csv
 import hashlib
@@ -24,15 +24,15 @@ __all__ = ["Photo", "PhotoCollection", "count_photos", "load_photos", "load_read
 
 
 class PhotoCollection:
-    """Photos and the way to their bytes.
+    """The photos, and how to read their bytes.
 
-    It can be pickled and forked: every process opens archives of its own, on the first read, since a file
-    position is shared with the process that a worker was forked from.
+    It can be pickled and forked. Each process opens the archives itself, on the first read, because forked processes
+    share the position of an open file.
 
     Attributes:
-        manifest: What the artifact says of itself.
-        photos: Sorted by name.
-        columns: Names of what a table says of the photos besides their classes.
+        manifest: The artifact's manifest.
+        photos: The photos, sorted by name.
+        columns: Names of the table's other columns.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class PhotoCollection:
         self._paths = paths
         self._digests = digests  # of photos in folders kept by reference, by path
         self._open: dict[tuple[int, int], zipfile.ZipFile] = {}
-        self._opening = threading.Lock()  # else two threads would open an archive twice, and one be lost
+        self._opening = threading.Lock()  # otherwise two threads could open an archive twice and lose one of them
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in {"_open", "_opening"}}
@@ -58,15 +58,15 @@ class PhotoCollection:
         self.__dict__.update(state, _open={}, _opening=threading.Lock())
 
     def name(self, photo: Photo) -> str:
-        """Return what a photo is called in tables: its member, with its archive's number where there are several."""
+        """Return a photo's name in tables: its member, with the archive's number if there are several archives."""
         return photo.member if len(self.manifest.archives) == 1 else f"{photo.archive}:{photo.member}"
 
     def read(self, photo: Photo) -> bytes:
-        """Return the photo's file, as it is stored.
+        """Return the bytes of the photo's file.
 
         Raises:
-            UnreadableMemberError: The archive's member is damaged; the other photos may be well.
-            UserError: The photo is kept by reference, and is gone or no longer what it was.
+            UnreadableMemberError: This member of the archive is damaged; other photos may be intact.
+            UserError: The photo is kept by reference, and is missing or has changed.
         """
         path = self._paths[photo.archive]
         if path.is_dir():
@@ -92,16 +92,16 @@ class PhotoCollection:
 def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
     """Load a `photos/` artifact.
 
-    What is kept by reference is sought where the manifest says: a path is read in place, a URL through the
-    download cache, drawn photos are drawn again. Archives are hashed here; the photos of a folder kept by
-    reference are when they are read.
+    Photos kept by reference are searched for where the manifest says: a path is read in place, a URL through the
+    download cache, drawn photos are drawn again. Archives are hashed here; photos of a folder kept by reference are
+    hashed when they are read.
 
     Args:
-        folder: The artifact's.
-        labelled: False to have those without a class too.
+        folder: The folder of the artifact.
+        labelled: False to include photos without a class.
 
     Raises:
-        UserError: No photos artifact, or the photos are gone or no longer those of the manifest.
+        UserError: The folder is not a photos artifact, or its photos are missing or have changed.
     """
     manifest = load_manifest(folder)
     paths: list[Path] = []
@@ -122,10 +122,10 @@ def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
 
 
 def load_readings(folder: Path) -> list[Reading]:
-    """Return what was read of the photos of each archive of a `photos/` artifact, as `labels=auto` keeps it.
+    """Return the reading of each archive of a `photos/` artifact, as `labels=auto` reuses it.
 
     Raises:
-        UserError: No photos artifact, or its table is not the one that download wrote.
+        UserError: The folder is not a photos artifact, or its table has changed since download.
     """
     manifest = load_manifest(folder)
     photos = [photo for photo in _load_table(folder, manifest) if photo.label]
@@ -148,10 +148,10 @@ def load_readings(folder: Path) -> list[Reading]:
 
 
 def summarize_photos(folder: Path) -> list[str]:
-    """Say what a `photos/` artifact holds and how its classes were read, in at most 20 lines.
+    """Return, in at most 20 lines, what a `photos/` artifact holds and how its classes were read.
 
     Raises:
-        UserError: No photos artifact.
+        UserError: The folder is not a photos artifact.
     """
     manifest = load_manifest(folder)
     return summarize_classes(
@@ -166,7 +166,7 @@ def summarize_photos(folder: Path) -> list[str]:
 
 
 def count_photos(photos: list[Photo]) -> dict[str, dict[str, int]]:
-    """Return how many photos there are by split ("unassigned" where none is named) and class."""
+    """Return the number of photos by split ("unassigned" if none is given) and class."""
     counts = Counter((photo.split or "unassigned", photo.label) for photo in photos)
     table: dict[str, dict[str, int]] = {}
     for (split, label), number in sorted(counts.items()):

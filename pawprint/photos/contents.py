@@ -1,4 +1,4 @@
-"""What the archives and folders of one source hold together, as the one listing that labels are read from."""
+"""Combine the archives and folders of one source into a single listing, from which labels are read."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,22 +14,24 @@ from pawprint.base.errors import UserError
 from pawprint.labels.readings import Listing, Reading
 from pawprint.photos.photo_table import Photo
 
-SMALL = 2**20
-MOST_TOGETHER = 64 * 2**20
+SMALL_BYTES = 2**20
+"""Bytes of a companion that is read together with others."""
+MOST_SMALL_BYTES = 64 * 2**20
+"""Bytes of all companions that are read together."""
 MOST_COMPANIONS = 5000
-"""Bytes of a companion that is read together with others, of all of these, and how many they are."""
+"""Number of companions that are read together."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What an archive or a folder holds.
+    """The content of an archive or a folder.
 
     Attributes:
         path: The zip or the folder.
-        split: The split that all its photos belong to, where the source says so.
-        photos: Names of the photos that can be read, sorted.
-        companions: Names of the files that may say something of them, sorted.
-        left_out: The others.
+        split: The split of all its photos, if the source names it.
+        photos: Names of the readable photos, sorted.
+        companions: Names of the files that may describe the photos, sorted.
+        left_out: The number of other files, by reason.
     """
 
     path: Path
@@ -54,14 +56,14 @@ def list_contents(path: Path, split: str | None) -> Contents:
 
 
 def build_listing(contents: Sequence[Contents]) -> Listing:
-    """Return one listing of all: where a source names the split of an archive, its members lie below that folder."""
+    """Return one listing of all contents; an archive's split, if the source names it, becomes the top folder."""
     photos = [_name(one, member) for one in contents for member in one.photos]
     companions = [_name(one, member) for one in contents for member in one.companions]
     return Listing(tuple(sorted(photos)), tuple(sorted(companions)), _reader(contents))
 
 
 def locate_photos(reading: Reading, contents: Sequence[Contents]) -> list[Photo]:
-    """Return every photo of the contents with the class and split that a reading gives it, if any."""
+    """Return every photo of the contents with its class and split in a reading, if any."""
     known = {one.member: one for one in reading.photos}
     photos = []
     for position, one in enumerate(contents):
@@ -74,7 +76,7 @@ def locate_photos(reading: Reading, contents: Sequence[Contents]) -> list[Photo]
 
 
 def join_readings(readings: Sequence[Reading], contents: Sequence[Contents]) -> Reading:
-    """Return one reading of several archives, each of which was read in an earlier run."""
+    """Return one reading for several archives that were read separately in an earlier run."""
     first = readings[0]
     left_out = LeftOut()
     photos = []
@@ -109,16 +111,16 @@ def _reader(contents: Sequence[Contents]) -> Callable[[str], bytes]:
 
 
 def _read_small(contents: Contents) -> dict[str, bytes]:
-    """Read the small companions of a zip in one go: to open it for each of a thousand tables takes minutes."""
+    """Read the small companions of a zip at once: opening the zip for each of a thousand tables takes minutes."""
     found: dict[str, bytes] = {}
-    left = MOST_TOGETHER
+    left = MOST_SMALL_BYTES
     with open_zip(contents.path) as archive:
         for member in contents.companions[:MOST_COMPANIONS]:
             size = archive.getinfo(member).file_size
-            if size > SMALL or size > left:
+            if size > SMALL_BYTES or size > left:
                 continue
-            with suppress(UnreadableMemberError):  # said when it is asked for
-                found[member] = read_member(archive, member, largest=SMALL)
+            with suppress(UnreadableMemberError):  # reported when it is needed
+                found[member] = read_member(archive, member, largest=SMALL_BYTES)
                 left -= size
     return found
 
@@ -131,6 +133,6 @@ def _read(path: Path, member: str) -> bytes:
         with open_zip(path) as archive:
             return read_member(archive, member, largest=largest)
     except OSError as error:
-        raise UserError(f"{path / member} cannot be read ({error.strerror}); mend its permissions") from error
+        raise UserError(f"{path / member} cannot be read ({error.strerror}); change its permissions") from error
     except UnreadableMemberError as error:
-        raise UserError(f"{member} of {path} is {error}; mend or remove it") from error
+        raise UserError(f"{member} of {path} is {error}; repair or remove it") from error

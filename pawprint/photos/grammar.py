@@ -1,4 +1,4 @@
-r"""How a `source` reads: alternatives, pairs of archives, and the kind of each place.
+r"""Parse a `source`: alternatives, pairs of archives, and the kind of each place.
 
     source      = alternative { "," alternative }        (tried in order)
     alternative = place | split "=" place { "+" split "=" place }
@@ -7,10 +7,10 @@ r"""How a `source` reads: alternatives, pairs of archives, and the kind of each 
                 | "hf:" owner "/" name ["@" revision] | "gdrive:" id | "http(s)://…" | "s3://…" | "gs://…" | "az://…"
                 | "file://…" | "runs:/…" | path
 
-A registered name (`registered.py`) is read as the place that it stands for, the address of a dataset's page as the
-dataset.
-A path may hold commas and pluses: of the ways to read them, the longest that names an existing path wins,
-and a plus parts two archives only before `train=`, `validation=` or `test=`. In a URL a comma is `%2C`.
+A registered name (`registered.py`) stands for the place given there, the address of a dataset's page for the dataset.
+
+A path may contain commas and pluses: of all ways to split it, the one with the longest existing path wins, and a plus
+separates two archives only before `train=`, `validation=` or `test=`. In a URL, write a comma as `%2C`.
 """
 
 import difflib
@@ -45,19 +45,19 @@ WEB_PAGES = (
     (r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)/?", r"hf:\1"),
     (r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)/tree/([\w.-]+)/?", r"hf:\1@\2"),
 )
-"""Pages that people copy the address of, and the place that each is about."""
+"""Addresses of pages that people copy, and the place each of them means."""
 MOST_DRAWN_PHOTOS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one archive is.
+    """The place of one archive.
 
     Attributes:
         kind: "synthetic", "kaggle", "gdrive", "hf", "http", "bucket", "runs" or "path".
-        text: What names it, as written; of a registered name, what that stands for.
-        split: The split that all its photos belong to, if the source says so.
-        licence: Of the photos, where the name tells it.
+        text: The place as written; for a registered name, the place it stands for.
+        split: The split of all its photos, if the source names it.
+        licence: The licence of the photos, if the registered name gives it.
     """
 
     kind: str
@@ -68,21 +68,21 @@ class Place:
 
 @dataclass(frozen=True)
 class Alternative:
-    """One source of the list, as written, with the one place it names or the two or three of a pair."""
+    """One source of the list, as written, with its one place or the two or three places of a pair."""
 
     text: str
     places: tuple[Place, ...]
 
 
 def parse_source(source: str) -> list[Alternative]:
-    """Read a `source` into its alternatives, in order.
+    """Parse a `source` into its alternatives, in order.
 
     Raises:
-        SecretError: With credentials or a signature in it.
-        UserError: Empty, of an unknown kind or scheme, or misspelt.
+        SecretError: It contains credentials or a signature.
+        UserError: It is empty, misspelt, or of an unknown kind or scheme.
     """
     secret = find_secret(source)
-    if secret is not None:  # before any message that quotes the source
+    if secret is not None:  # checked before any message quotes the source
         raise SecretError(
             f"the source carries {secret}, which is written down wherever the source is: give credentials through "
             "netrc, the environment or the cloud's own chain, and take an address without a signature"
@@ -103,7 +103,7 @@ def parse_source(source: str) -> list[Alternative]:
 
 
 def local_path(text: str) -> Path:
-    """Return the path that a place of kind "path" names, with `~` and `file://` resolved.
+    """Return the path of a place of kind "path", with `~` and `file://` resolved.
 
     >>> local_path("file:///data/my%20photos.zip").as_posix()
     '/data/my photos.zip'
@@ -111,19 +111,19 @@ def local_path(text: str) -> Path:
     if text.startswith("file://"):
         url = urlsplit(text)
         host = url.netloc if url.netloc.startswith("~") else ""
-        # `file://~/pets` and `file:///~/pets` both mean the home.
+        # `file://~/pets` and `file:///~/pets` both mean the home folder.
         text = re.sub("^/~", "~", host + unquote(url.path))
     return Path(text).expanduser()
 
 
 def drawn_counts(text: str) -> tuple[int, int]:
-    """Return how many photos `synthetic[:<photos>[:<seed>]]` draws, and from which seed.
+    """Return the number of photos that `synthetic[:<photos>[:<seed>]]` draws, and the seed.
 
     >>> drawn_counts("synthetic"), drawn_counts("synthetic:500:7")
     ((2000, 0), (500, 7))
 
     Raises:
-        UserError: Something else than whole numbers, fewer than 2 photos or over a million.
+        UserError: The values are not whole numbers, or there are fewer than 2 or more than a million photos.
     """
     found = re.fullmatch(r"synthetic(?::(\d{1,9})(?::(\d{1,9}))?)?", text)
     if found is None:
@@ -149,19 +149,19 @@ def _parse_alternative(text: str, source: str) -> Alternative:
             f"source {text!r} names {', '.join(splits)}; expected train=<source>+test=<source>, each "
             "named once (validation=<source> may come with them)"
         )
-    # In a fixed order, so that the photos' digest does not hang on how the pair was written.
+    # Sorted, so that the digest of the photos does not depend on the order in which the pair was written.
     places.sort(key=lambda place: SPLITS.index(str(place.split)))
     return Alternative(text, tuple(places))
 
 
 def parse_place(text: str, split: str | None = None) -> Place:
-    """Read what names one archive.
+    """Parse the text of one place.
 
     >>> parse_place("https://www.kaggle.com/datasets/tongpython/cat-and-dog").text
     'kaggle:tongpython/cat-and-dog'
 
     Raises:
-        UserError: Of an unknown kind or scheme, or misspelt.
+        UserError: The kind or the scheme is unknown, or the text is misspelt.
     """
     if text in REGISTERED:
         return replace(parse_place(REGISTERED[text].place, split), licence=REGISTERED[text].licence)
@@ -172,7 +172,7 @@ def parse_place(text: str, split: str | None = None) -> Place:
         drawn_counts(text)
         return Place("synthetic", text, split, licence="drawn by pawprint: Apache-2.0, as the program")
     scheme, colon, rest = text.partition(":")
-    # One letter is a Windows drive; of file:// the form counts, whether or not something is there.
+    # A single letter is a Windows drive. A file:// address is a URL even if a path of that name exists.
     if not colon or len(scheme) == 1 or (scheme != "file" and _path_exists(text)):
         return _parse_path(text, split)
     if scheme in WORDED:
@@ -226,12 +226,12 @@ def _parse_path(text: str, split: str | None) -> Place:
 def _path_exists(text: str) -> bool:
     try:
         return local_path(text).exists()
-    except (OSError, ValueError, RuntimeError):  # too long a name, a NUL, a home that is not there
+    except (OSError, ValueError, RuntimeError):  # the name is too long, has a NUL, or an unknown user's home
         return False
 
 
 def _exists(text: str) -> bool:
-    """Return whether text is an existing path, or a pair of existing paths, commas and all."""
+    """Return whether a text is an existing path, or a pair of existing paths; commas are part of the path."""
     parts = re.split(rf"\+(?=(?:{'|'.join(SPLITS)})=)", text.strip())
     named = [part.partition("=") for part in parts]
     if all(split in SPLITS for split, _, _ in named):

@@ -1,4 +1,4 @@
-"""What a source would give, told without fetching it: equal identities, equal photos."""
+"""Identify the photos of a source without downloading them: equal identities mean equal photos."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from pawprint.photos.places import receive_path
 
 
 def identify_source(source: str, *, resolve_uri: Callable[[str], Path]) -> str | None:
-    """Say which photos the first source that can be reached holds at this moment.
+    """Return the identity of the photos that the first reachable source has now.
 
-    Local bytes are read and digested; of a remote archive the version that its server tells is taken (ETag, or date,
-    and length).
+    Local files are read and hashed. For a remote archive, the identity is its server's version (ETag or date, and
+    length).
 
     Args:
-        source: as in `grammar.py`.
-        resolve_uri: turns `runs:/…` into a local folder; raises UserError where it cannot.
+        source: A source as in `grammar.py`.
+        resolve_uri: Turns `runs:/…` into a local folder; raises UserError if it cannot.
 
     Returns:
-        A text that differs where the photos differ, or None where only fetching them would tell.
+        A text that differs if the photos differ, or None if only downloading them would show a difference.
     """
     alternatives = parse_source(source)
     for position, alternative in enumerate(alternatives):
@@ -40,13 +40,13 @@ def identify_source(source: str, *, resolve_uri: Callable[[str], Path]) -> str |
 def _identify_alternative(
     alternative: Alternative, resolve_uri: Callable[[str], Path], busy_seconds: float
 ) -> str | None:
-    told = []
+    identities = []
     for place in alternative.places:
         identity = _identify_place(place, resolve_uri, WAIT_SECONDS / len(alternative.places), busy_seconds)
         if identity is None:
             return None
-        told.append(f"{place.split}={identity}" if place.split else identity)
-    return f"{alternative.text}: {'+'.join(told)}"
+        identities.append(f"{place.split}={identity}" if place.split else identity)
+    return f"{alternative.text}: {'+'.join(identities)}"
 
 
 def _identify_place(
@@ -80,10 +80,10 @@ def _identify_place(
 
 
 def hash_folder(folder: Path) -> str:
-    """Digest the names and the bytes of a folder's photos and of what lies beside them to say what they show.
+    """Return a digest of the names and bytes of a folder's photos and of their companions.
 
     Raises:
-        UserError: a photo cannot be read.
+        UserError: A photo cannot be read.
     """
     digest = hashlib.sha256()
     photos, companions, _ = sort_folder(folder)
@@ -91,5 +91,5 @@ def hash_folder(folder: Path) -> str:
         try:
             digest.update(f"{hash_file(folder / member)}  {member}\n".encode("utf-8", "surrogateescape"))
         except OSError as error:
-            raise UserError(f"{folder / member} cannot be read ({error.strerror}); mend its permissions") from error
+            raise UserError(f"{folder / member} cannot be read ({error.strerror}); change its permissions") from error
     return digest.hexdigest()

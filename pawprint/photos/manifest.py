@@ -1,4 +1,4 @@
-"""`manifest.json` of the `photos/` artifact: what the photos are, and where they came from."""
+"""Read and write `manifest.json` of the `photos/` artifact: what the photos are, and where they came from."""
 
 import hashlib
 import json
@@ -17,12 +17,12 @@ class Archive:
     """One archive or folder of photos.
 
     Attributes:
-        file: Its name inside the artifact, None when it is kept by reference.
-        location: Absolute path, URL or `synthetic:…` of one kept by reference, else None.
-        sha256: Of the zip that is read; of a folder kept by reference, of its list of members and digests.
-        bytes: Size of the zip, or of the folder's photos together.
-        split: The split all its photos belong to, where the source said so.
-        members: Of a folder kept by reference, the csv inside the artifact with each photo's sha256.
+        file: Its name inside the artifact; None if it is kept by reference.
+        location: If it is kept by reference: its absolute path, URL or `synthetic:…`; else None.
+        sha256: The digest of the zip; for a folder kept by reference, that of its list of members and digests.
+        bytes: Size of the zip, or of all photos in the folder.
+        split: The split of all its photos, if the source named it.
+        members: For a folder kept by reference, the csv in the artifact with each photo's sha256.
     """
 
     file: str | None
@@ -35,26 +35,26 @@ class Archive:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the `photos/` artifact holds.
+    """The content of the manifest.
 
     Attributes:
-        source: The source that was used, of those asked for.
+        source: The source that was used, among those requested.
         requested: The whole `source` parameter.
         keep_photos: "copy" or "reference".
-        sha256: Of the archive; of several, of their digests.
-        retrieved_at: When the photos came, ISO 8601 in UTC (a cached download: when it was downloaded).
-        archives: One, or one a split.
-        counts: Photos by split ("unassigned" where none is named) and class.
-        ignored: Files that are no photos, or none to be read, by reason.
-        ignored_names: Of each reason, the first names.
+        sha256: The digest of the archive; with several archives, that of their digests.
+        retrieved_at: When the photos were obtained, ISO 8601 in UTC; for a cached download, when it was downloaded.
+        archives: One, or one for each split.
+        counts: Number of photos by split ("unassigned" if none is given) and class.
+        ignored: Number of files that are not photos, or not readable, by reason.
+        ignored_names: The first names for each reason.
         fallback: The sources tried before, each as `{"source": …, "reason": …}`.
-        url: Where the photos can be had, if there is such a place.
-        licence: What is known of it.
-        unlabelled: Of the reasons in `ignored`, those of photos that have no class by the reading.
-        labels: Value of the parameter `labels` that chooses the reading of the classes; "" where none was needed.
-        labels_sha256: Of `photos.csv`, which holds what was read.
-        explanation: Why the classes are read so.
-        notes: What is to be known of them, in sentences.
+        url: Where the photos can be downloaded, if anywhere.
+        licence: The licence, if known.
+        unlabelled: The reasons in `ignored` that mean a photo without a class in the reading.
+        labels: Value of the parameter `labels` that chooses the reading of the classes; "" if none was needed.
+        labels_sha256: The digest of `photos.csv`, which holds the reading.
+        explanation: Why the classes are read in this way.
+        notes: Remarks about the classes, in sentences.
         columns: Names of the table's other columns.
         groups: Values of the parameter `group` that the layout suggests.
     """
@@ -81,13 +81,13 @@ class Manifest:
     groups: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
-    def tell_fallback(self) -> str | None:
-        """Say why the sources tried before were not used; None where the first one was."""
+    def explain_fallback(self) -> str | None:
+        """Return why the sources tried before were not used; None if the first one was used."""
         return "; ".join(f"{tried['source']}: {tried['reason']}" for tried in self.fallback) or None
 
 
 def combine_digests(archives: tuple[Archive, ...]) -> str:
-    """Return the digest of all photos: of one archive its own, of several that of their digests, in order."""
+    """Return the digest of all photos: that of the only archive, or that of all archives' digests in order."""
     if len(archives) == 1:
         return archives[0].sha256
     lines = "".join(f"{archive.split} {archive.sha256}\n" for archive in archives)
@@ -95,7 +95,7 @@ def combine_digests(archives: tuple[Archive, ...]) -> str:
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Write `manifest.json` into a folder, beside first and then renamed."""
+    """Write `manifest.json` into a folder: to a temporary file that is then renamed."""
     beside = folder / f"{FILE_NAME}.partial"
     beside.write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     beside.replace(folder / FILE_NAME)
@@ -105,7 +105,7 @@ def load_manifest(folder: Path) -> Manifest:
     """Read the manifest of a `photos/` artifact.
 
     Raises:
-        UserError: The folder is no photos artifact, or of a schema that this version cannot read.
+        UserError: The folder is not a photos artifact, or has a schema that this version cannot read.
     """
     path = folder / FILE_NAME
     try:
@@ -138,8 +138,8 @@ def _build_manifest(content: dict[str, Any]) -> Manifest:
         _check_text(archive.sha256)
         _check_text(archive.location or "")
     words = (*manifest.notes, *manifest.columns, *manifest.groups)
-    told = (manifest.labels, manifest.labels_sha256, manifest.explanation, *words)
-    for text in (manifest.source, manifest.requested, manifest.sha256, manifest.retrieved_at, *told):
+    reading = (manifest.labels, manifest.labels_sha256, manifest.explanation, *words)
+    for text in (manifest.source, manifest.requested, manifest.sha256, manifest.retrieved_at, *reading):
         _check_text(text)
     if not all(
         isinstance(number, int) for split in manifest.counts.values() for number in (*split.values(), manifest.bytes)

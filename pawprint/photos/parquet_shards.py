@@ -1,4 +1,4 @@
-"""Photos in Parquet files, as Hugging Face's `datasets` writes them: a column of bytes and paths, others beside it."""
+"""Read photos from Parquet files as Hugging Face's `datasets` writes them: a column of bytes and paths, and others."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -13,9 +13,9 @@ from pawprint.labels.tabular.limits import COLUMNS_KEPT
 from pawprint.photos.shards import Sample
 
 LARGEST_GROUP = 2**31
-"""Bytes of one group of rows, which is what a writer held in memory at once."""
+"""Bytes of one row group; its writer held as much in memory at once."""
 BATCH = 32
-"""Photos that are read at a time."""
+"""Photos read at a time."""
 PHOTO_COLUMNS = (
     "image",
     "img",
@@ -33,15 +33,15 @@ PHOTO_COLUMNS = (
 
 
 def read_parquet_photos(file: Path, shard: str, left_out: LeftOut) -> Iterator[Sample]:
-    """Give each photo of a Parquet file with what its row says besides; numbered classes get their names.
+    """Yield each photo of a Parquet file with the other columns of its row; numbered classes get their names.
 
     Args:
         file: The file.
-        shard: What it is called.
-        left_out: Where rows without a photo are counted.
+        shard: The name of the file.
+        left_out: Counts the rows without a photo.
 
     Raises:
-        UserError: It is damaged, has no column of photos, or groups of rows larger than is read.
+        UserError: The file is damaged, has no column of photos, or row groups larger than the limit.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""`photos.csv` of the `photos/` artifact: each photo with the class and the split that were read for it."""
+"""Read and write `photos.csv` of the `photos/` artifact: each photo with its class and its split."""
 
 import csv
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ class Photo:
     """One photo.
 
     Attributes:
-        archive: The position of its archive.
-        member: Its name there.
+        archive: The index of its archive.
+        member: Its name in the archive.
         label: Its class, "" for none.
-        split: "train", "validation", "test", or None where none is named.
-        columns: What a table says of it besides, in the order of the collection's columns.
+        split: "train", "validation", "test", or None if none is given.
+        columns: Its values in the table's other columns, in the order of the collection's `columns`.
     """
 
     archive: int
@@ -31,7 +31,7 @@ class Photo:
 
 
 def write_photo_table(photos: Sequence[Photo], columns: Sequence[str], path: Path) -> None:
-    """Write all photos, those without a class too, sorted by name."""
+    """Write all photos, including those without a class, sorted by name."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*HEADER, *columns])
@@ -41,14 +41,14 @@ def write_photo_table(photos: Sequence[Photo], columns: Sequence[str], path: Pat
 
 
 def read_photo_table(path: Path, *, archives: int) -> list[Photo]:
-    """Read the photos.
+    """Read the photos from the table.
 
     Args:
         path: The table.
-        archives: How many archives the artifact has.
+        archives: The number of archives in the artifact.
 
     Raises:
-        ValueError, csv.Error, OSError: It is not there, or is none that `write_photo_table` wrote.
+        ValueError, csv.Error, OSError: The file is missing, or was not written by `write_photo_table`.
     """
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)

@@ -1,4 +1,4 @@
-"""Each kind of place, turned into an archive or a folder at hand."""
+"""Obtain the archive or folder of a place of any kind."""
 
 import errno
 import os
@@ -22,20 +22,20 @@ from pawprint.photos.shards import source_kind
 def receive_place(
     place: Place, *, resolve_uri: Callable[[str], Path], wait_seconds: float, busy_seconds: float
 ) -> list[Received]:
-    """Get what a place names: a local path as it lies, anything else through the cache or from another run.
+    """Return the archives of a place: a local path is used in place, others come from the cache or from another run.
 
     Args:
         place: Where the photos are.
         resolve_uri: Turns `runs:/…` into a local folder.
-        wait_seconds: How long to wait at most for the first bytes of a remote place.
-        busy_seconds: How long to wait at most for one that says it is busy.
+        wait_seconds: Longest wait for the first bytes of a remote place.
+        busy_seconds: Longest wait for a sender that answers that it is busy.
 
     Returns:
-        One archive or folder; of another run's photos, as many as it has.
+        One archive or folder; for the photos of another run, all of its archives.
 
     Raises:
-        UnreachableError: Not there, or what came is no archive.
-        UserError: There, but not to be used.
+        UnreachableError: The place does not exist, or what it sent is not an archive.
+        UserError: The place exists but cannot be used.
     """
     if place.kind == "path":
         return [receive_path(place)]
@@ -52,19 +52,19 @@ def receive_place(
 
 
 def receive_path(place: Place) -> Received:
-    """Find a folder, a zip or a tar on this machine.
+    """Return a folder, a zip or a tar on this machine.
 
     Raises:
-        UnreachableError: Nothing is there.
-        UserError: Something is, but no folder, zip or tar, or it cannot be read.
+        UnreachableError: The path does not exist.
+        UserError: The path is not a folder, zip or tar, or cannot be read.
     """
     try:
         path = local_path(place.text)
         if not path.exists():
             stands_for = f" ({path})" if "~" in place.text else ""
-            raise UnreachableError(f"source {place.text!r}{stands_for} does not exist{_how_to_mend(path)}")
+            raise UnreachableError(f"source {place.text!r}{stands_for} does not exist{_suggest_fix(path)}")
         path = path.absolute()
-        if not path.is_dir() and not path.is_file():  # to read a pipe is to wait for ever
+        if not path.is_dir() and not path.is_file():  # reading a pipe could wait for ever
             raise UserError(f"source {place.text!r} is a pipe or a device; expected a folder, zip or tar")
         kind = source_kind(path)
         looks = "" if kind else describe_file(path)
@@ -73,14 +73,14 @@ def receive_path(place: Place) -> Received:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise UnreachableError(f"source {place.text[:80]!r}… does not exist: it is too long for a path") from error
-        raise UserError(f"source {place.text!r} cannot be read ({error.strerror}); mend its permissions") from error
+        raise UserError(f"source {place.text!r} cannot be read ({error.strerror}); change its permissions") from error
     if kind is None:
         raise UserError(f"source {place.text!r} is no archive: it looks like {looks}; expected a folder, zip or tar")
     return Received(path, kind, zip_name(path.name), str(path), now(), split=place.split, licence=place.licence)
 
 
 def zip_name(name: str) -> str:
-    """Return a file name that any system and any artifact store takes, ending in `.zip`.
+    """Return a file name, ending in `.zip`, that every system and every artifact store accepts.
 
     >>> zip_name("my photos.zip"), zip_name("pets.tar.gz"), zip_name("café:1"), zip_name("…")
     ('my-photos.zip', 'pets.zip', 'caf-1.zip', 'photos.zip')
@@ -89,15 +89,15 @@ def zip_name(name: str) -> str:
     return (re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:100] or "photos") + ".zip"
 
 
-def _how_to_mend(path: Path) -> str:
+def _suggest_fix(path: Path) -> str:
     if path.is_absolute():
         return "; expected the path of a folder, a zip or a tar"
     text = (
         f" in {Path.cwd()}, where this step runs; give an absolute path: a run started from a git URL "
         "runs in MLflow's own clone, not in the folder that you started it from"
     )
-    # MLflow hands on no variable with the caller's folder. Its default store lies there, but a store may be
-    # set to lie anywhere: good for a hint, not for reading photos that may be others than those meant.
+    # MLflow passes on no variable with the caller's folder. Its default store is there, but a store may be anywhere:
+    # good enough for a hint, not for reading photos that may not be the ones meant.
     store = re.fullmatch(r"sqlite:///(.+)", os.environ.get("MLFLOW_TRACKING_URI", ""))
     perhaps = Path(unquote(store[1])).parent / path if store else None
     return f"{text} (perhaps {perhaps})" if perhaps is not None and perhaps.exists() else text
@@ -109,7 +109,7 @@ def _receive_run(place: Place, resolve_uri: Callable[[str], Path]) -> list[Recei
     try:
         folder = resolve_uri(place.text)
     except UserError as error:
-        raise UnreachableError(f"source {place.text!r} cannot be had: {error}") from error
+        raise UnreachableError(f"source {place.text!r} cannot be fetched: {error}") from error
     manifest = load_manifest(folder)
     if place.split and len(manifest.archives) > 1:
         raise UserError(
@@ -143,7 +143,7 @@ def _received_of_run(
         split=split or archive.split,
         url=manifest.url,
         licence=manifest.licence,
-        # The folder may be a temporary copy of the other run's artifact: nothing to refer to.
+        # The folder may be a temporary copy of the other run's artifact, which must not be referred to.
         keep=archive.file is not None,
         reading=reading,
     )
@@ -151,7 +151,7 @@ def _received_of_run(
 
 def find_url(place: Place) -> str:
     """Return the address of a remote place."""
-    # Imported here: the local sources and the checks before a run do without the network's libraries.
+    # Imported here: local sources and the checks before a run do not need the network libraries.
     from pawprint.fetch.download import gdrive_url
     from pawprint.fetch.kaggle import kaggle_url
 
@@ -172,7 +172,7 @@ def _receive_url(place: Place, wait_seconds: float, busy_seconds: float) -> Rece
         download = fetch_url(url, wait_seconds=wait_seconds, busy_seconds=busy_seconds)
     kind = source_kind(download.path)
     assert kind in {"zip", "tar", "shards"}  # noqa: S101 - nothing else gets into the cache
-    # Of an address its last part; `kaggle:<owner>/<slug>` reads the same.
+    # The last part of an address; `kaggle:<owner>/<slug>` works the same way.
     name = place.text.removeprefix("gdrive:") if place.kind == "gdrive" else Path(urlsplit(url).path).name
     return Received(
         download.path,

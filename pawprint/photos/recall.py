@@ -1,4 +1,4 @@
-"""Archives kept by reference, found again and checked against their digest."""
+"""Find archives and folders kept by reference again, and check archives against their digest."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ def recall_archive(location: str, *, sha256: str) -> Path:
     Args:
         location: An absolute path of a zip, a tar or shards, a URL, `hf:<owner>/<name>@<commit>`, or
             `synthetic:<photos>:<seed>`.
-        sha256: Of the zip: where the location is a tar or shards, of the zip that it is packed into.
+        sha256: The digest of the zip; for a tar or shards, of the zip they are packed into.
 
     Raises:
-        UserError: It is gone, or no longer what it was.
+        UserError: It is missing or has changed.
     """
     made = made_path(sha256)
     if made.is_file() and hash_file(made) == sha256:
@@ -48,7 +48,7 @@ def recall_folder(location: str) -> Path:
         location: An absolute path, or `hf:<owner>/<name>@<commit>`.
 
     Raises:
-        UserError: It is gone.
+        UserError: It is missing.
     """
     if location.startswith("hf:"):
         from pawprint.fetch.hub import fetch_dataset

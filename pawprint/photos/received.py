@@ -1,4 +1,4 @@
-"""What a source gives: an archive or a folder at hand, and where it came from."""
+"""The data type for what a source gave: an archive or a folder on this machine, and its origin."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +12,16 @@ class Received:
     """One archive or folder on this machine.
 
     Attributes:
-        path: The zip, the tar or the folder; for `drawn`, where nothing is on disk yet, None.
-        kind: "zip", "tar", "folder" or "drawn".
-        name: What to call the archive inside the artifact, ending in `.zip`.
-        location: What finds it again later: an absolute path, a URL or `synthetic:<photos>:<seed>`.
-        retrieved_at: ISO 8601 in UTC.
-        split: The split all its photos belong to, where the source says so.
-        url: The public address, where there is one.
-        reading: Of another run's photos, what was read of them there.
-        left_out: What lay there and did not come along, where names alone tell.
-        keep: True where only a copy in the artifact lasts: it is copied even with `keep_photos=reference`.
+        path: The zip, the tar or the folder; None for `drawn`, which is not on disk yet.
+        kind: "zip", "tar", "folder", "shards" or "drawn".
+        name: The archive's name inside the artifact, ending in `.zip`.
+        location: Where to find it again later: an absolute path, a URL or `synthetic:<photos>:<seed>`.
+        retrieved_at: When it was obtained, ISO 8601 in UTC.
+        split: The split of all its photos, if the source names it.
+        url: The public address, if there is one.
+        reading: For another run's photos, the reading made there.
+        left_out: Files that were not fetched because of their names.
+        keep: True if it must be copied even with `keep_photos=reference`, because nothing else will last.
     """
 
     path: Path | None

@@ -1,6 +1,6 @@
-"""Collections of photos that have a name of their own: where each lies, and what is known of its licence.
+"""Registered names for collections of photos: the place of each, and its licence if known.
 
-A line here is all that a new one takes.
+To register another collection, add one line here.
 """
 
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Registered(NamedTuple):
-    """What a name stands for: any place of `grammar.py` (`kaggle:…`, a URL, a path), and the photos' licence."""
+    """The place a name stands for (any in `grammar.py`: `kaggle:…`, a URL, a path), and the photos' licence."""
 
     place: str
     licence: str

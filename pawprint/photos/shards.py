@@ -1,6 +1,6 @@
-"""Photos packed for training, in Parquet files or WebDataset's tars, turned into a zip that the rest understands.
+"""Convert photos packed for training (Parquet files, WebDataset tars) into a zip like any other.
 
-The zip holds the photos, by split, and `metadata.csv` with what the shards say of each (its label, other columns).
+The zip holds the photos, by split, and `metadata.csv` with each photo's label and other columns from the shards.
 """
 
 import csv
@@ -28,20 +28,20 @@ from pawprint.labels.tabular.limits import COLUMNS_KEPT, LONGEST_CELL
 from pawprint.labels.tabular.split_words import find_split
 
 LOOKED_AT = 200
-"""Members of a tar that are looked at: the others are as these."""
+"""Members of a tar that are examined; the others are assumed to be alike."""
 SIDECARS = frozenset({".cls", ".json", ".txt"})
 TABLE = "metadata.csv"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A photo out of a shard.
+    """A photo from a shard.
 
     Attributes:
-        name: What to call it, without folder and suffix.
-        suffix: By its bytes.
+        name: Its name, without folder and suffix.
+        suffix: The suffix for its bytes.
         data: Its bytes.
-        cells: What the shard says of it, by column.
+        cells: The shard's values for it, by column.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Sample:
 
 
 def source_kind(path: Path) -> str | None:
-    """Return "folder", "zip" or "tar" as `archive_kind` does, "shards" for one of photos in shards, else None."""
+    """Return "folder", "zip" or "tar" as `archive_kind` does, "shards" if it holds photos in shards, or None."""
     kind = archive_kind(path)
     if kind is None:
         return "shards" if _is_parquet(path) else None
@@ -59,7 +59,7 @@ def source_kind(path: Path) -> str | None:
 
 
 def shard_kind(path: Path) -> str | None:
-    """Return "parquet" or "webdataset" for a folder, an archive or a file that holds photos in shards, else None."""
+    """Return "parquet" or "webdataset" if a folder, an archive or a file holds photos in shards, else None."""
     kind = archive_kind(path)
     if kind == "folder":
         return find_shards(_list_folder(path))
@@ -73,17 +73,17 @@ def shard_kind(path: Path) -> str | None:
 
 
 def pack_shards(source: Path, path: Path) -> LeftOut:
-    """Write the photos of shards into a stored zip: the same shards give the same bytes, on any machine.
+    """Pack the photos of shards into an uncompressed zip: the same shards give the same bytes on every machine.
 
     Args:
-        source: A folder, a zip or a tar that holds shards, or a shard.
+        source: A folder, a zip or a tar with shards, or a single shard.
         path: The zip to write.
 
     Returns:
-        What was left out, by reason.
+        The number of files left out, by reason.
 
     Raises:
-        UserError: A shard is damaged, holds no photos or more than is read.
+        UserError: A shard is damaged, holds no photos, or exceeds the limits.
     """
     from pawprint.photos.parquet_shards import read_parquet_photos
     from pawprint.photos.webdataset import read_samples
@@ -117,7 +117,7 @@ def pack_shards(source: Path, path: Path) -> LeftOut:
 
 
 def _folder_of(shard: str) -> str:
-    """Return the folder for the photos of a shard: its split, below the folders that name anything else.
+    """Return the folder for the photos of a shard: its split, below the folders with any other meaning.
 
     >>> _folder_of("data/train-00000-of-00002.parquet"), _folder_of("cats/validation/0000.parquet")
     ('train', 'cats/validation')
@@ -138,7 +138,7 @@ def _format_table(rows: list[tuple[str, Mapping[str, str]]]) -> bytes:
 
 
 def _open_shards(source: Path, left_out: LeftOut) -> Iterator[tuple[str, Path]]:
-    """Give each shard, and each small file that may name classes, as a file on disk, sorted by name."""
+    """Yield each shard, and each small file that may name classes, as a file on disk, sorted by name."""
     kind = archive_kind(source)
     if kind == "folder":
         for name in _list_folder(source):
@@ -193,7 +193,7 @@ def _temporary(source: Path) -> Iterator[Path]:
 def _list_folder(folder: Path) -> list[str]:
     names = []
     for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]  # a download's own notes lie there
+        folders[:] = [name for name in folders if not name.startswith(".")]  # downloaders keep their own files there
         names += [Path(parent, name).relative_to(folder).as_posix() for name in files if not name.startswith(".")]
     return sorted(names)
 
@@ -207,12 +207,12 @@ def _first_names(path: Path) -> list[str]:
                 if len(names) >= LOOKED_AT:
                     break
     except TAR_ERRORS:
-        pass  # whoever packs it says what is wrong
+        pass  # the code that packs it reports what is wrong
     return names
 
 
 def _are_samples(names: list[str]) -> bool:
-    """Return whether the members of a tar are samples: beside most photos lies a file of the same key.
+    """Return whether the members of a tar are samples: most photos have another file with the same key.
 
     >>> _are_samples(["0.jpg", "0.cls", "1.jpg", "1.cls"]), _are_samples(["cats/0.jpg", "notes.txt"])
     (True, False)

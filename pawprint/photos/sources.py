@@ -1,4 +1,4 @@
-"""From a `source` to the `photos/` artifact: alternatives in order, loud about those passed over."""
+"""Write the `photos/` artifact from a `source`: try the alternatives in order, with a warning for each that fails."""
 
 import logging
 from collections.abc import Callable
@@ -24,22 +24,22 @@ __all__ = ["check_labels", "check_source", "fetch_photos", "find_tracked", "summ
 
 
 def check_source(source: str, *, labels: str = "auto", labelled: bool = True) -> Reading | None:
-    """Check all that can be known of a `source` without a network and without reading photos.
+    """Check as much of a `source` as possible without the network and without decoding photos.
 
-    That is how it reads, whether local paths are there, whether they are archives, and whether the names in
-    zips and folders, or the tables in them, give two classes.
+    Checks its syntax, whether local paths exist and are archives, and whether the names in zips and folders, or the
+    tables in them, give two classes.
 
     Args:
-        source: As for `fetch_photos`.
-        labels: How the classes are read.
-        labelled: False where any photos will do.
+        source: A source as for `fetch_photos`.
+        labels: How to read the classes.
+        labelled: False if photos without classes are enough.
 
     Returns:
-        What is read of the first source, if it lies on this machine.
+        The reading of the first source, if it is on this machine.
 
     Raises:
-        UserError: Not to be used. Of a list, a path that is not there is no error while there is another
-            source that may be had.
+        UserError: The source cannot be used. In a list, a missing path is no error if another source may be
+            reachable.
     """
     alternatives = parse_source(source)
     missing = []
@@ -55,10 +55,10 @@ def check_source(source: str, *, labels: str = "auto", labelled: bool = True) ->
 
 
 def summarize_source(source: str, *, labels: str) -> list[str]:
-    """Say how the classes of a source that lies on this machine would be read; nothing of one that has to be fetched.
+    """Return how the classes of a source on this machine would be read, as lines; no lines for a remote source.
 
     Raises:
-        UserError: As `check_source`.
+        UserError: As in `check_source`.
     """
     reading = check_source(source, labels=labels)
     if reading is None:
@@ -75,7 +75,7 @@ def summarize_source(source: str, *, labels: str) -> list[str]:
 
 
 def find_tracked(source: str) -> str | None:
-    """Return the URI of a source that is nothing but the photos of another run, which need not be fetched again.
+    """Return the URI of a source that is just the photos of another run and so needs no new download.
 
     >>> find_tracked("runs:/1f/photos"), find_tracked("runs:/1f/photos,synthetic")
     ('runs:/1f/photos', None)
@@ -94,25 +94,26 @@ def fetch_photos(
     labels: str = "auto",
     labelled: bool = True,
 ) -> Manifest:
-    """Get the photos of the first source that can be reached and write the `photos/` artifact.
+    """Fetch the photos of the first reachable source and write the `photos/` artifact.
 
-    A source that cannot be reached, or answers with something that is no archive, is passed over with a
-    warning that goes into the manifest too. One that is there but wrong (one class only, say) is the user's
-    to mend, and ends the search.
+    A source that cannot be reached, or that sends something other than an archive, is skipped with a warning, which is
+    also written to the manifest. If a source is reachable but wrong (for example, only one class), that is for the user
+    to fix, and no further source is tried.
 
     Args:
-        source: As in DESIGN: one, or several separated by commas; `grammar.py` has all forms.
-        folder: Where the artifact goes: not there yet, or empty.
-        keep_photos: "copy", or "reference" to write the manifest and digests only.
-        resolve_uri: Turns `runs:/…` into a local folder; raises UserError where it cannot.
-        labels: How the classes are read (`choice.py`). Of another run's photos `auto` is as they were read there.
-        labelled: False for photos that a model is to label: no classes are asked for.
+        source: One source, or several separated by commas; `grammar.py` describes all forms.
+        folder: The artifact's folder, which must be empty or missing.
+        keep_photos: "copy", or "reference" to write only the manifest and digests.
+        resolve_uri: Turns `runs:/…` into a local folder; raises UserError if it cannot.
+        labels: How to read the classes (see `pawprint/labels/choice.py`). With `auto`, another run's photos keep its
+            reading.
+        labelled: False for photos to predict: they need no classes.
 
     Returns:
         The manifest written.
 
     Raises:
-        UserError: Nothing could be reached (with all reasons), or the photos are not to be used.
+        UserError: No source could be reached (the message has all reasons), or the photos cannot be used.
     """
     check_labels(labels)
     if keep_photos not in KEEP_PHOTOS:

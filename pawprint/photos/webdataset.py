@@ -1,6 +1,6 @@
-"""Photos in WebDataset's tars: `000123.jpg` with `000123.cls` or `000123.json` after it are one sample.
+"""Read photos from WebDataset tars: `000123.jpg` and `000123.cls` or `000123.json` after it make one sample.
 
-https://github.com/webdataset/webdataset: the key is the path up to the first dot of the file name.
+As in https://github.com/webdataset/webdataset, the key is the path up to the first dot of the file name.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pawprint.labels.tabular.records import as_text, load_json
 from pawprint.labels.tabular.text import decode_text
 from pawprint.photos.shards import Sample
 
-LARGEST_SIDECAR = 2**20
+LARGEST_SIDECAR = 2**20  # bytes of a file beside a photo that are read
 TEXTS = {
     "cls": "label",
     "class": "label",
@@ -26,34 +26,34 @@ TEXTS = {
     "index": "index",
     "id": "id",
 }
-"""Sidecars of one value, by suffix, and the column that it goes into."""
+"""Suffixes of sidecar files with a single value, and the column each goes into."""
 
 
 def read_samples(file: Path, shard: str, left_out: LeftOut) -> Iterator[Sample]:
-    """Give each photo of a tar with what the other files of its key say.
+    """Yield each photo of a tar with the values in the other files of its key.
 
     Args:
         file: The tar.
-        shard: What it is called.
-        left_out: Where other members are counted.
+        shard: The name of the tar.
+        left_out: Counts the other members.
 
     Raises:
-        UserError: It is damaged or cut short.
+        UserError: The tar is damaged or incomplete.
     """
     try:
-        # Twice, as the files of a key need not follow each other where no tool of WebDataset's packed them.
+        # Two passes: if another tool packed the tar, the files of a key may not be next to each other.
         with open_tar(file) as archive:
-            said = _read_sidecars(archive, shard)
+            sidecars = _read_sidecars(archive, shard)
         with open_tar(file) as archive:
-            yield from _read_photos(archive, said, left_out)
+            yield from _read_photos(archive, sidecars, left_out)
     except TAR_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's, not a decompressor's
+        if isinstance(error, OSError) and error.errno is not None:  # an error of the disk, not of a decompressor
             raise
         raise UserError(f"{shard} is damaged or cut short ({error}); get it again") from error
 
 
 def split_key(name: str) -> tuple[str, str]:
-    """Return the key of a member and what follows its dot.
+    """Return the key of a member, and everything after the dot.
 
     >>> split_key("train/000123.seg.png")
     ('train/000123', 'seg.png')
@@ -64,7 +64,7 @@ def split_key(name: str) -> tuple[str, str]:
 
 
 def _read_sidecars(archive: TarPhotos, shard: str) -> dict[str, dict[str, str]]:
-    said: dict[str, dict[str, str]] = {}
+    sidecars: dict[str, dict[str, str]] = {}
     size = 0
     for member in archive:
         key, kind = split_key(member_name(member))
@@ -74,20 +74,20 @@ def _read_sidecars(archive: TarPhotos, shard: str) -> dict[str, dict[str, str]]:
         cells = _read_json(data) if kind == "json" else {TEXTS[kind]: _read_text(data)}
         size += sum(len(name) + len(cell) for name, cell in cells.items())
         if size > LARGEST_TABLE:
-            raise UserError(f"{shard} says more of its photos than is read ({LARGEST_TABLE:,} characters)")
-        said.setdefault(key, {}).update(cells)
-    return said
+            raise UserError(f"{shard} has more text about its photos than the limit of {LARGEST_TABLE:,} characters")
+        sidecars.setdefault(key, {}).update(cells)
+    return sidecars
 
 
-def _read_photos(archive: TarPhotos, said: dict[str, dict[str, str]], left_out: LeftOut) -> Iterator[Sample]:
+def _read_photos(archive: TarPhotos, sidecars: dict[str, dict[str, str]], left_out: LeftOut) -> Iterator[Sample]:
     seen: set[str] = set()
     for member in archive:
         name = member_name(member)
         key, kind = split_key(name)
         if kind in {"json", *TEXTS}:
             continue
-        # Where nothing is said of the key, dots are part of the name: cat.1.jpg and cat.2.jpg are two photos.
-        key = key if key in said else str(PurePosixPath(name).with_suffix(""))
+        # Without sidecars, dots are part of the name: cat.1.jpg and cat.2.jpg are two photos.
+        key = key if key in sidecars else str(PurePosixPath(name).with_suffix(""))
         reason = reason_unpackable(member)
         if reason is None and PurePosixPath(name).suffix.lower() not in PHOTO_SUFFIXES:
             reason = "not a photo"
@@ -99,7 +99,7 @@ def _read_photos(archive: TarPhotos, said: dict[str, dict[str, str]], left_out: 
             left_out.add(reason or "not a photo", name)
             continue
         seen.add(key)
-        yield Sample(key, suffix, data, said.get(key, {}))
+        yield Sample(key, suffix, data, sidecars.get(key, {}))
 
 
 def _read_json(data: bytes) -> dict[str, str]:

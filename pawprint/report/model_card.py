@@ -16,8 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
-from pawprint.evaluation.robustness import Corrupted, read_robustness, tell_robustness
-from pawprint.evaluation.slices import Slice, read_slices, tell_worst
+from pawprint.evaluation.robustness import Corrupted, describe_robustness, read_robustness
+from pawprint.evaluation.slices import Slice, describe_worst, read_slices
 from pawprint.evaluation.style import percent, shorten
 from pawprint.models.architectures import recipe_for
 from pawprint.pipeline.results import Repeat, choose_best
@@ -92,8 +92,8 @@ def render_card(facts: Facts) -> str:
     """Write the card; class names, sources and notes are other people's text, and stay text."""
     classes, metrics = facts.document["class_names"], facts.document["metrics"]
     shown = ", ".join(_code(name) for name in classes[:MOST_CLASSES])
-    limits = [tell_worst(facts.slices)] if facts.slices else []
-    limits += [tell_robustness(facts.measured)] if facts.measured else []
+    limits = [describe_worst(facts.slices)] if facts.slices else []
+    limits += [describe_robustness(facts.measured)] if facts.measured else []
     if facts.num_doubts:
         limits.append(f"Labels of held-out photos that look wrong, and count as they are: {facts.num_doubts}")
     taken = [("architecture", facts.architecture), ("epoch taken", str(facts.best_epoch))]

@@ -20,8 +20,8 @@ from PIL import Image
 from pawprint.base.errors import UserError
 from pawprint.dataset.decode import MAX_PIXELS
 from pawprint.evaluation.doubts import Doubt
-from pawprint.evaluation.robustness import read_robustness, tell_robustness
-from pawprint.evaluation.slices import read_slices, tell_worst
+from pawprint.evaluation.robustness import describe_robustness, read_robustness
+from pawprint.evaluation.slices import describe_worst, read_slices
 from pawprint.pipeline.results import Repeat, choose_best
 from pawprint.report.graph import Lineage, Training, find_learning
 from pawprint.report.picture import draw_curves, draw_lineage, run_url
@@ -162,8 +162,8 @@ def _read_weaknesses(folder: Path) -> dict[str, Any]:
         for name in ("slices", "robustness", "explanations")
     }
     told = {
-        "weakest": tell_worst(read_slices(folder / "slices.csv")) if pictures["slices"] else "",
-        "lost": tell_robustness(read_robustness(folder / "robustness.csv")) if pictures["robustness"] else "",
+        "weakest": describe_worst(read_slices(folder / "slices.csv")) if pictures["slices"] else "",
+        "lost": describe_robustness(read_robustness(folder / "robustness.csv")) if pictures["robustness"] else "",
     }
     return {**pictures, **told}
 

@@ -1,1 +1,1 @@
-"""The model as a service: photo bytes in, labels out."""
+"""Use the model: pyfunc, predictions, exports, the demo page. Photo bytes in, labels out."""

@@ -1,4 +1,4 @@
-"""Does an exported network give the answers of the one it was made from, and how fast is each on this machine?"""
+"""Compare an exported network with its original: are the answers the same, and how fast is each on this machine?"""
 
 import statistics
 import time
@@ -11,20 +11,20 @@ import numpy.typing as npt
 
 from pawprint.models.prediction import Images, answer_photos, predict_probabilities
 
-NUM_PHOTOS = 200
+NUM_PHOTOS = 200  # compared at most
 MAX_DIFFERENCE = 1e-4
-"""By how much a probability may differ at most: rounding differs from runtime to runtime, nothing else may."""
+"""Largest difference of a probability: runtimes round differently, but everything else must be equal."""
 _BATCH, _SINGLES, _BATCHES = 32, 20, 3
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two networks over the same photos.
+    """The comparison of two networks on the same photos.
 
     Attributes:
-        photos: how many were compared.
+        photos: the number of photos compared.
         max_difference: the largest difference between two probabilities of the same photo and class.
-        same_labels: photos that both give the same label.
+        same_labels: the number of photos with the same predicted label.
     """
 
     photos: int
@@ -37,19 +37,19 @@ class Agreement:
         return self.max_difference < MAX_DIFFERENCE
 
     def facts(self) -> dict[str, Any]:
-        """Return what export.json says of it."""
+        """Return the entries for export.json."""
         return {**asdict(self), "holds": self.holds}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A network's own answers to some photos, which its exports are held against.
+    """A network's own answers to some photos, with which its exports are compared.
 
     Attributes:
         network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
-        image_size: side in pixels that it takes.
+        image_size: side in pixels of its input.
         photos: uint8 [n, side, side, 3].
-        probabilities: what it says of them, float32 [n, k].
+        probabilities: its answers, float32 [n, k].
     """
 
     network: Any
@@ -58,7 +58,7 @@ class Reference:
     probabilities: npt.NDArray[np.float32]
 
     def compare(self, exported: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]) -> Agreement:
-        """Ask an export of the network the same."""
+        """Compare an export's answers to the same photos."""
         found = answer_photos(exported, self.photos, self.image_size)
         return Agreement(
             photos=len(found),
@@ -68,25 +68,25 @@ class Reference:
 
 
 def ask_network(network: Any, images: Images, image_size: int) -> Reference:
-    """Return what a network says of at most `NUM_PHOTOS` of some photos.
+    """Return a network's answers to at most `NUM_PHOTOS` photos.
 
     Args:
         network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
-        images: photos of any one size.
-        image_size: side in pixels that the network takes.
+        images: photos, all of one size.
+        image_size: side in pixels of the network's input.
     """
     photos = choose_photos(images)
     return Reference(network, image_size, photos, predict_probabilities(network, photos, image_size))
 
 
 def choose_photos(images: Images, number: int = NUM_PHOTOS) -> npt.NDArray[np.uint8]:
-    """Return at most `number` photos, spread evenly over all: uint8 [n, side, side, 3]."""
+    """Return at most `number` photos, evenly spaced: uint8 [n, side, side, 3]."""
     places = np.unique(np.linspace(0, len(images) - 1, min(number, len(images))).astype(int))
     return np.concatenate([images[place : place + 1] for place in places])
 
 
-def tell_agreement(agreement: Agreement) -> str:
-    """Say in words how an export agreed with its model."""
+def describe_agreement(agreement: Agreement) -> str:
+    """Return in words how an export agrees with its model."""
     bound = "" if agreement.holds else f", {MAX_DIFFERENCE:g} or more"
     return (
         f"on {agreement.photos} photos no probability differs from the model's by more than "
@@ -95,7 +95,7 @@ def tell_agreement(agreement: Agreement) -> str:
 
 
 def time_network(network: Any, photos: npt.NDArray[np.uint8]) -> dict[str, float]:
-    """Return the milliseconds for a photo alone, and for each of a batch of 32: medians, after a call to warm up.
+    """Return the median milliseconds for a single photo, and for each of a batch of 32, after a warm-up call.
 
     Args:
         network: called with float32 [n, image_size, image_size, 3]; a keras.Model is compiled first, as a server would.

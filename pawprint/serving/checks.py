@@ -1,28 +1,28 @@
-"""Exports held against their model once more, where test photos are read."""
+"""Compare exports with their model once more, on the test photos."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pawprint.serving.agreement import Agreement, Reference, tell_agreement
+from pawprint.serving.agreement import Agreement, Reference, describe_agreement
 from pawprint.serving.formats import FILES
 from pawprint.serving.runtimes import load_export
 
 DESCRIPTION = "export.json"
-"""What an export's folder, and an evaluation, say of how the files agree with the model."""
+"""File in an export's folder, and in an evaluation, that says how the exports agree with the model."""
 
 
 def check_exports(reference: Reference, folder: Path, report: Path) -> dict[str, Agreement]:
-    """Hold the exports of a model against it once more, on photos that it was not made with.
+    """Compare the exports of a model with it again, on photos that were not used to export it.
 
     Args:
-        reference: the model's own answers to them.
-        folder: of `write_exports`.
-        report: the folder that export.json, with the results, is written into.
+        reference: the model's own answers to these photos.
+        folder: the folder of `write_exports`.
+        report: the folder to write export.json, with the results, into.
 
     Returns:
-        By format, those that were kept.
+        The comparison for each exported format.
     """
     checks = {
         name: reference.compare(load_export(folder / file)) for name, file in FILES.items() if (folder / file).is_file()
@@ -31,12 +31,12 @@ def check_exports(reference: Reference, folder: Path, report: Path) -> dict[str,
     return checks
 
 
-def tell_checks(checks: Mapping[str, Agreement]) -> str:
-    """Say in a line how exports agreed with their model."""
-    return "; ".join(f"{name}: {tell_agreement(agreement)}" for name, agreement in checks.items())
+def describe_checks(checks: Mapping[str, Agreement]) -> str:
+    """Return on one line how the exports agree with their model."""
+    return "; ".join(f"{name}: {describe_agreement(agreement)}" for name, agreement in checks.items())
 
 
 def write_description(content: Mapping[str, Any], path: Path) -> None:
-    """Write JSON, the same bytes for the same content."""
+    """Write JSON; the same content gives the same bytes."""
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
     path.write_text(f"{text}\n", encoding="utf-8")

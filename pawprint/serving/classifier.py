@@ -1,8 +1,8 @@
-"""What answers when a model is served: photos in, labels out, through the same decoding as preprocess.
+"""The served model: photos in, labels out, decoded in the same way as by preprocess.
 
-Reads `network.keras` and `model.json` of a logged model, if they are what its `digests.json` says. This file travels
-inside each model (with what decodes in `dataset/`, and `models/network_file.py`), so it imports nothing else of ours.
-No path and no URL that a request holds is ever opened: a request's text is base64, or it is an error.
+Loads `network.keras` and `model.json` of a logged model, if they match its `digests.json`. This file is stored inside
+each model (with the decoding modules of `dataset/`, and `models/network_file.py`), so it imports nothing else of the
+project. It never opens a path or a URL from a request: the text in a request is base64, or it is an error.
 """
 
 import base64
@@ -28,43 +28,43 @@ from pawprint.dataset.decoding import USUAL, read_decoding
 from pawprint.models.network_file import load_network_file
 
 BATCH_SIZE = 64
-"""Photos the network sees at once; memory, not the answer, depends on it."""
+"""Photos in one call of the network; affects the memory, not the answers."""
 
 DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=+-]+)*;base64,", re.IGNORECASE)
-"""What a browser's `readAsDataURL` writes before a file's base64."""
+"""The prefix that a browser's `readAsDataURL` puts before a file's base64."""
 WRAPPED = re.compile(rb"data:?[\w.+-]+/[\w.+-]+?;?base64,?|\{'b64': '", re.IGNORECASE)
-"""The same as MLflow hands it over: as bytes, and TensorFlow Serving's `{"b64": "…"}` as the text of a dictionary."""
+"""The same prefix as MLflow passes it on: as bytes; and TensorFlow Serving's `{"b64": "…"}` as a dictionary's text."""
 DECODED_URL = base64.b64decode("dataimag")
-"""How a data URL begins where MLflow has decoded all of it, prefix included, as it does in its dataframe formats."""
+"""The first bytes of a data URL whose prefix MLflow has also decoded as base64, as in its dataframe formats."""
 
 
 class PhotoClassifier(PythonModel):
-    """Labels photos.
+    """Label photos.
 
-    A column `image` holds each photo's file as bytes, or as base64 text (what JSON can carry: MLflow decodes it in
-    two of its request formats and hands it on as it is in the third), which may be a data URL or `{"b64": …}`. The
+    The column `image` holds each photo's file as bytes, or as base64 text for JSON (MLflow decodes it in two of its
+    request formats and passes it on unchanged in the third); the text may also be a data URL or `{"b64": …}`. The
     answer has a row for each photo, in order: `label`, `probability` (of that label), `probability_<class>` for each
-    class, and `error`, empty where all is well. A photo that cannot be read has its reason in `error` and nulls before
-    it; the others are answered all the same. A class can have any name without meeting another column, since no
-    class's name is empty.
+    class, and `error`, empty if all is well. A photo that cannot be read has its reason in `error` and nulls in the
+    other columns, and does not affect the others. A class may have any name, since no class name is empty and so none
+    equals another column.
     """
 
     decoding = USUAL
 
     def load_context(self, context: Any) -> None:
-        """Load the network and its description, once for each process.
+        """Load the network and its description, once in each process.
 
         Args:
-            context: MLflow's, with the artifacts `network`, `description` and `digests`, and `max_photos` in its
-                model_config.
+            context: MLflow's context, with the artifacts `network`, `description` and `digests`, and `max_photos` in
+                its model_config.
 
         Raises:
-            MlflowException: the network or its description is not what was logged.
-            UnsafeNetworkError: the network is built of more than layers that compute.
+            MlflowException: the network or its description has changed since it was logged.
+            UnsafeNetworkError: the network has layers other than those allowed.
         """
         network, description_file = Path(context.artifacts["network"]), Path(context.artifacts["description"])
         check_digests(Path(context.artifacts["digests"]), {"network.keras": network, "model.json": description_file})
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is imported: errors only
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only; TensorFlow reads it on import
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         import tensorflow as tf
 
@@ -75,12 +75,12 @@ class PhotoClassifier(PythonModel):
         self.decoding = read_decoding(description)
         self.max_photos = int(context.model_config["max_photos"])
         self.network = load_network_file(network)
-        # One graph for batches of every length, made now: layer by layer, one photo costs nine times the work.
+        # A single graph for batches of any length, traced now: layer by layer, one photo would take nine times as long.
         pixels = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
         self.answer = tf.function(partial(self.network, training=False), input_signature=[pixels])
         self.answer.get_concrete_function()
 
-    # MLflow reads the signature and passes no context to a method that names none.
+    # MLflow reads the signature, and passes a context only to a method with a parameter for it.
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:  # type: ignore[override]
         """Label a batch of photos.
 
@@ -88,10 +88,10 @@ class PhotoClassifier(PythonModel):
             model_input: a frame (or dictionary) with a column `image`, or a plain list or Series of photos.
 
         Returns:
-            One row a photo, with the index of `model_input` where it has one.
+            One row for each photo, with the index of `model_input` if it has one.
 
         Raises:
-            MlflowException: INVALID_PARAMETER_VALUE, which a server answers with 400: there is no column `image`, or
+            MlflowException: INVALID_PARAMETER_VALUE, for which a server answers 400: there is no column `image`, or
                 there are more photos than `max_photos`.
         """
         photos = list_photos(model_input)
@@ -121,12 +121,12 @@ class PhotoClassifier(PythonModel):
     def describe(
         self, probabilities: NDArray[np.float64], errors: list[str], *, index: pd.Index | None
     ) -> pd.DataFrame:
-        """Lay out the answer.
+        """Return the answer as a frame.
 
         Args:
-            probabilities: [n, k], a row of NaN for a photo without an answer.
-            errors: [n], not empty for these.
-            index: of the frame, or None for 0, 1, …
+            probabilities: [n, k], with a row of NaN for each photo without an answer.
+            errors: [n], not empty for photos without an answer.
+            index: the index of the frame, or None for 0, 1, …
         """
         answered = np.array([not error for error in errors], dtype=bool)
         best = np.where(answered[:, None], probabilities, 0).argmax(axis=1)
@@ -137,17 +137,17 @@ class PhotoClassifier(PythonModel):
         }
         frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
         if not answered.all():
-            # None where there is no answer: MLflow's server would write NaN as it is, which is not JSON.
+            # None for missing answers: MLflow's server would write NaN, which is not JSON.
             frame = frame.astype(object).where(pd.Series(answered), None)
         frame["error"] = pd.Series(errors, dtype=object)
         return frame if index is None else frame.set_index(index)
 
 
 def check_digests(digests: Path, files: Mapping[str, Path]) -> None:
-    """Compare files with the digests that were written beside them.
+    """Check that files match the digests that were written beside them.
 
     Raises:
-        MlflowException: one is another than when the model was logged.
+        MlflowException: a file has changed since the model was logged.
     """
     written = json.loads(digests.read_text(encoding="utf-8"))["files"]
     for name, path in files.items():
@@ -157,7 +157,7 @@ def check_digests(digests: Path, files: Mapping[str, Path]) -> None:
 
 
 def list_photos(model_input: Any) -> list[Any]:
-    """Take the photos out of whatever MLflow or a Python caller hands over."""
+    """Return the photos in whatever MLflow or a Python caller passes."""
     if isinstance(model_input, pd.DataFrame | dict):
         if "image" not in model_input:
             raise MlflowException(
@@ -171,13 +171,13 @@ def list_photos(model_input: Any) -> list[Any]:
 
 
 def photo_bytes(photo: Any) -> bytes:
-    """Return a photo's file, decoding base64 text, a data URL's and TensorFlow Serving's `{"b64": …}` too.
+    """Return the bytes of a photo's file; decodes base64 text, data URLs, and TensorFlow Serving's `{"b64": …}`.
 
     >>> photo_bytes("R0lGODlh"), photo_bytes("data:image/gif;base64,R0lGODlh"), photo_bytes({"b64": "R0lGODlh"})
     (b'GIF89a', b'GIF89a', b'GIF89a')
 
     Raises:
-        UnreadablePhoto: it is neither bytes nor base64 text; a path or a URL is not, and is not looked at.
+        UnreadablePhoto: the value is neither bytes nor base64 text. A path or a URL is not, and is never opened.
     """
     if isinstance(photo, Mapping) and list(photo) == ["b64"]:
         photo = photo["b64"]
@@ -188,8 +188,8 @@ def photo_bytes(photo: Any) -> bytes:
         if wrapped := WRAPPED.match(data):
             data = data[wrapped.end() :].removesuffix(b"'}")
         try:
-            # MLflow's server hands over the `inputs` format as the bytes of base64 text. No photo is mistaken for
-            # such text: each format's files hold bytes outside its 64 letters.
+            # MLflow's server passes the `inputs` format on as the bytes of base64 text. No photo can be mistaken for
+            # such text: the files of each format contain bytes outside its 64 letters.
             return base64.b64decode(data, validate=True)
         except binascii.Error:
             return data

@@ -1,4 +1,4 @@
-"""`contact-sheet.html`: photos by predicted class, the most doubtful first, on one page with nothing outside itself."""
+"""Write `contact-sheet.html`: photos by predicted class, the least certain first, on one self-contained page."""
 
 import base64
 import io
@@ -19,9 +19,9 @@ from pawprint.photos.collection import PhotoCollection
 from pawprint.serving.predictions import Outcome, Prediction
 
 MOST_PHOTOS = 600
-"""Photos on a page, whose size is then about 8 MB at most."""
+"""Most photos on a page, which then has at most about 8 MB."""
 SIDE, QUALITY = 320, 72
-"""Pixels and JPEG quality of each: one picture serves as thumbnail and enlarged."""
+"""Size in pixels and JPEG quality of each photo: the same picture serves as thumbnail and enlarged."""
 MOST_NAMED = 3
 """Classes named with each photo."""
 
@@ -39,16 +39,16 @@ def write_contact_sheet(
 ) -> None:
     """Write the page.
 
-    What it shows of a photo is the square that the network looked at, in more pixels.
+    A photo is shown as the square that the network saw, with more pixels.
 
     Args:
-        outcome: of `predict_photos`.
-        collection: where the photos are read from once more.
-        path: of the page.
-        class_names: in the order of the model's answers.
-        model: what to call the model.
-        source: what to call the photos.
-        left_out: files that were given and not labelled, a line a reason.
+        outcome: the result of `predict_photos`.
+        collection: the collection to read the photos from again.
+        path: the file to write.
+        class_names: the classes, in the order of the model's answers.
+        model: the name of the model.
+        source: the name of the photos.
+        left_out: files that were not labelled, one line for each reason.
         decoding: how a photo becomes a square.
     """
     groups = choose_shown(outcome)
@@ -68,7 +68,7 @@ def write_contact_sheet(
     page.stream(
         model=model,
         source=source,
-        headline=tell_headline(outcome.counts.total(), outcome.num_unreadable),
+        headline=format_headline(outcome.counts.total(), outcome.num_unreadable),
         num_unreadable=outcome.num_unreadable,
         errors=outcome.errors,
         left_out=left_out,
@@ -84,7 +84,7 @@ def write_contact_sheet(
 
 
 def choose_shown(outcome: Outcome) -> list[tuple[int, list[Prediction]]]:
-    """Return the photos for the page by class number: as many of each class as leave room for the other classes."""
+    """Return the photos for the page by class number, a fair share of the page for each class."""
     share = max(1, MOST_PHOTOS // max(1, len(outcome.doubtful)))
     return [(number, photos[:share]) for number, photos in outcome.doubtful.items()]
 
@@ -98,20 +98,20 @@ def _describe(one: Prediction, class_names: Sequence[str]) -> dict[str, Any]:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,  # names of photos and classes are other people's text
+        autoescape=True,  # names of photos and classes come from strangers
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = tell_percent
+    environment.filters["percent"] = format_percent
     environment.filters["number"] = lambda number: f"{number:,}"
     return environment
 
 
-def tell_headline(labelled: int, unreadable: int) -> str:
-    """Return what the page holds, in a line.
+def format_headline(labelled: int, unreadable: int) -> str:
+    """Return the content of the page in one line.
 
-    >>> tell_headline(1, 0), tell_headline(1200, 0), tell_headline(3, 1)
+    >>> format_headline(1, 0), format_headline(1200, 0), format_headline(3, 1)
     ('1 photo, labelled', '1,200 photos, labelled', '3 of 4 photos labelled')
     """
     if unreadable:
@@ -119,10 +119,10 @@ def tell_headline(labelled: int, unreadable: int) -> str:
     return f"{labelled:,} photo{'s' if labelled != 1 else ''}, labelled"
 
 
-def tell_percent(share: float) -> str:
-    """Return a probability as a person reads it, never as a certainty that it is not.
+def format_percent(share: float) -> str:
+    """Return a probability as a percentage, never as 100 %.
 
-    >>> tell_percent(0.614), tell_percent(0.9996), tell_percent(1.0)
+    >>> format_percent(0.614), format_percent(0.9996), format_percent(1.0)
     ('61.4 %', '> 99.9 %', '> 99.9 %')
     """
     return "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %"

@@ -1,8 +1,8 @@
-"""`demo.html`: the model in one page that a person opens from disk. Photos stay in the browser.
+"""Write `demo.html`: the model on a single page that is opened from disk. Photos stay in the browser.
 
-Reads `demo/` (package.json and its lock, the page and its scripts) and `model.onnx`; ONNX Runtime's build for browsers
-comes from npm, once for each lock, and is kept in the cache. All of it goes into the page: nothing is fetched when it
-is open, and its content security policy lets it fetch nothing.
+Reads `demo/` (package.json and its lock, the page and its scripts) and `model.onnx`. ONNX Runtime's build for browsers
+comes from npm, once for each lock, and is cached. Everything is embedded: the open page downloads nothing, and its
+content security policy forbids it to.
 """
 
 import base64
@@ -26,30 +26,30 @@ from pawprint.dataset.decoding import read_decoding
 
 SOURCES = Path(__file__).parent / "demo"
 FILES = ("package.json", "package-lock.json", "demo.html.j2", "demo.css", "demo.js", "pixels.js")
-"""What the page is made of, in `demo/`."""
+"""The files in `demo/` that the page consists of."""
 RUNTIME, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
-"""What is taken of the package onnxruntime-web."""
+"""The files used from the package onnxruntime-web."""
 PAGE = "demo.html"
 MAX_MODEL_BYTES = 100 * 2**20
-"""A larger network makes a page that phones will not open."""
-INSTALL_SECONDS = 300
+"""Largest network, in bytes; phones cannot open larger pages."""
+INSTALL_SECONDS = 300  # longest time for `npm ci`
 
 
 class NoPage(UserError):  # noqa: N818 - a finding, which costs the page and nothing else
-    """The page can't be built here; the message says why and what would help."""
+    """The page cannot be built here; the message says why and what helps."""
 
 
 def write_demo(folder: Path, *, onnx: Path, facts: Mapping[str, Any]) -> Path:
     """Write the page.
 
     Args:
-        folder: it goes into.
+        folder: the folder to write to.
         onnx: a network of `build_portable_network`.
-        facts: `class_names`, `image_size`, `architecture`, `model_digest` and, if not the usual one, `decoding` of the
-            model.
+        facts: the model's `class_names`, `image_size`, `architecture`, `model_digest` and, unless it is the usual one,
+            `decoding`.
 
     Raises:
-        NoPage: npm is absent or fails, or the network is too large for a page.
+        NoPage: npm is missing or fails, or the network is too large for a page.
     """
     size = onnx.stat().st_size
     if size > MAX_MODEL_BYTES:
@@ -79,10 +79,10 @@ def write_demo(folder: Path, *, onnx: Path, facts: Mapping[str, Any]) -> Path:
 
 
 def install_runtime() -> Path:
-    """Return a folder with `RUNTIME` and `WASM`, installed by `npm ci` from the lock unless the cache has them.
+    """Return a folder with `RUNTIME` and `WASM`: from the cache, or else installed by `npm ci` from the lock.
 
     Raises:
-        NoPage: npm is absent, or can't install.
+        NoPage: npm is missing, or cannot install.
     """
     lock = (SOURCES / "package-lock.json").read_bytes()
     kept = cache_folder() / "demo" / hashlib.sha256(lock).hexdigest()[:16]
@@ -103,13 +103,13 @@ def install_runtime() -> Path:
         try:
             made.rename(kept)
         except OSError:
-            if not kept.is_dir():  # another run was faster: its files are the same
+            if not kept.is_dir():  # another run was faster, with the same files
                 raise
     return kept
 
 
 def _run_npm(npm: str, folder: Path) -> None:
-    # Scripts of packages are not run: what is taken are two files.
+    # The packages' scripts are not run: only two files are needed.
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     try:
         done = subprocess.run(  # noqa: S603 - fixed words
@@ -123,7 +123,7 @@ def _run_npm(npm: str, folder: Path) -> None:
 
 
 def _pack(data: bytes) -> str:
-    """Compress for the page, which unpacks it itself; the same bytes for the same data."""
+    """Compress data for the page, which decompresses it itself; the same data gives the same bytes."""
     return base64.b64encode(gzip.compress(data, compresslevel=9, mtime=0)).decode()
 
 

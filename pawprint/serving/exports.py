@@ -1,7 +1,7 @@
-"""A finished network in formats that other programs run: ONNX, and LiteRT for phones.
+"""Export a finished network for other programs: as ONNX, and as LiteRT for phones.
 
-Writes `model.onnx`, `model.tflite`, `export.json` and, with ONNX, `demo.html`. A file that does not give the network's
-answers is not kept.
+Writes `model.onnx`, `model.tflite`, `export.json` and, with ONNX, `demo.html`. A file whose answers differ from the
+network's is deleted.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pawprint.models.portable import build_portable_network, has_evidence
-from pawprint.serving.agreement import Reference, tell_agreement, time_network
+from pawprint.serving.agreement import Reference, describe_agreement, time_network
 from pawprint.serving.checks import DESCRIPTION, write_description
 from pawprint.serving.demo_page import NoPage, write_demo
 from pawprint.serving.formats import FILES
@@ -28,56 +28,56 @@ VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "onnx", "onnxruntime", "tf2
 
 @dataclass(frozen=True)
 class Export:
-    """What became of one format.
+    """The result for one format.
 
     Attributes:
         format: a key of `FILES`.
-        path: the file, or None where none was kept.
-        told: what to say of it, in a line.
+        path: the file, or None if it was not kept.
+        summary: the result in one line.
     """
 
     format: str
     path: Path | None
-    told: str
+    summary: str
 
 
 def export_network(
     reference: Reference, folder: Path, *, formats: Sequence[str], facts: Mapping[str, Any]
 ) -> list[str]:
-    """Write a network's exports and, with its ONNX file, the page to try it; as `write_exports`.
+    """Export a network (see `write_exports`) and, with its ONNX file, write the page to try it.
 
     Returns:
-        What became of each, a line each, for a person.
+        The result for each, one line each.
     """
     exports = write_exports(reference, folder, formats=formats, facts=facts)
-    told = [export.told for export in exports]
+    lines = [export.summary for export in exports]
     onnx = next((export.path for export in exports if export.format == "onnx"), None)
     if onnx is not None:
         try:
             page = write_demo(folder, onnx=onnx, facts=facts)
-            told.append(f"{page.name}: the model to try in a browser, {page.stat().st_size / 2**20:.0f} MB")
+            lines.append(f"{page.name}: the model to try in a browser, {page.stat().st_size / 2**20:.0f} MB")
         except NoPage as reason:
-            told.append(str(reason))
-    return told
+            lines.append(str(reason))
+    return lines
 
 
 def write_exports(
     reference: Reference, folder: Path, *, formats: Sequence[str], facts: Mapping[str, Any]
 ) -> list[Export]:
-    """Export a network, hold each file against it, and keep those that answer the same.
+    """Export a network, compare each file with it, and keep those that give the same answers.
 
     Args:
-        reference: the network, and what it says of photos of which none is of the test.
-        folder: an empty one; it gets a file a format, and export.json.
+        reference: the network, and its answers to photos that are not test photos.
+        folder: an empty folder; receives a file for each format, and export.json.
         formats: keys of `FILES`.
-        facts: what export.json and the ONNX file say of the model: class names, digests, …
+        facts: the model's entries in export.json and in the ONNX file: class names, digests, …
 
     Returns:
-        One a format, in the order asked for.
+        One result for each format, in the order asked for.
     """
     portable = build_portable_network(reference.network)
     exports = []
-    told: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name in formats:
         path = folder / FILES[name]
         try:
@@ -85,23 +85,23 @@ def write_exports(
             runtime = load_export(path)
             agreement = reference.compare(runtime)
         except Exception as error:
-            # Exporters and runtimes raise what they like for an operation they don't know. The model itself is
-            # whole and stays so: the person is told, and gets no such file.
+            # Exporters and runtimes raise errors of any kind for an operation they do not support. The model itself is
+            # not affected: the run reports the error and goes on without this file.
             path.unlink(missing_ok=True)
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             exports.append(Export(name, None, f"{name}: this network can't be exported ({reason})"))
-            told[name] = {"failed": reason}
+            results[name] = {"failed": reason}
             continue
-        told[name] = agreement.facts()
+        results[name] = agreement.facts()
         if not agreement.holds:
             path.unlink()
-            exports.append(Export(name, None, f"{name}: not kept, since {tell_agreement(agreement)}"))
+            exports.append(Export(name, None, f"{name}: not kept, since {describe_agreement(agreement)}"))
             continue
-        told[name] |= {"bytes": path.stat().st_size, "milliseconds": time_network(runtime, reference.photos)}
-        exports.append(Export(name, path, f"{name}: {tell_agreement(agreement)}"))
+        results[name] |= {"bytes": path.stat().st_size, "milliseconds": time_network(runtime, reference.photos)}
+        exports.append(Export(name, path, f"{name}: {describe_agreement(agreement)}"))
     description = {
         **facts,
-        "formats": told,
+        "formats": results,
         "evidence": has_evidence(portable),
         "keras_milliseconds": time_network(reference.network, reference.photos),
         "versions": _read_versions(),
@@ -114,22 +114,22 @@ def _write(portable: Any, path: Path, *, image_size: int, facts: Mapping[str, An
     import keras
 
     blank: npt.NDArray[np.float32] = np.zeros((1, image_size, image_size, 3), np.float32)
-    portable(blank)  # the exporter asks for a network that was called once
+    portable(blank)  # the exporter needs a network that has been called once
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # Keras asks whether NumPy still has `object`, which is what NumPy warns of.
+        # Keras checks whether NumPy still has `object`, and NumPy warns about that.
         warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
         if path.suffix == ".onnx":
             portable.export(path, format="onnx", verbose=False)
             _describe_onnx(path, facts)
         else:
-            # One photo at a time: with any number of them, TensorFlow's converter writes a file that it can't read.
+            # One photo at a time: for any number of photos, TensorFlow's converter writes a file that it cannot read.
             one = keras.InputSpec(shape=blank.shape, dtype="float32", name="pixels")
             portable.export(path, format="litert", verbose=False, input_signature=[one])
 
 
 def _describe_onnx(path: Path, facts: Mapping[str, Any]) -> None:
-    """Write the facts into the file's metadata, and name the first axis; what is no text becomes JSON."""
+    """Write the facts into the file's metadata, as JSON if they are not text, and name the first axis."""
     import onnx
 
     model = onnx.load(path)
@@ -154,4 +154,4 @@ def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return None  # one of the two TensorFlows
+        return None  # only one of the two TensorFlow packages is installed

@@ -1,19 +1,19 @@
-"""The formats a network can be exported in, by the names people type: known without importing what writes them."""
+"""The export formats, by the names that users type; does not import the exporters."""
 
 from pawprint.base.errors import UserError
 
 FILES = {"onnx": "model.onnx", "litert": "model.tflite"}
-"""The file of each."""
+"""The file of each format."""
 
 
 def list_formats(text: str) -> tuple[str, ...]:
-    """Take apart what the parameter `export` says.
+    """Return the formats in the parameter `export`.
 
     >>> list_formats("onnx, litert"), list_formats("")
     (('onnx', 'litert'), ())
 
     Raises:
-        UserError: a format is not known.
+        UserError: a format is unknown.
     """
     formats = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in formats:
@@ -23,5 +23,5 @@ def list_formats(text: str) -> tuple[str, ...]:
 
 
 def check_formats(text: str) -> None:
-    """Refuse what `list_formats` refuses."""
+    """Check the parameter `export`; raises as `list_formats` does."""
     list_formats(text)

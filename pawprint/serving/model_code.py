@@ -1,6 +1,6 @@
-"""The file that MLflow runs to load a model ("models from code"): no pickle, so nothing hidden runs in loading.
+"""The file that MLflow runs to load a model ("models from code"), without a pickle that could hide code.
 
-MLflow asks that the model be set while this file is imported, which is why it is the one module that acts then.
+MLflow requires that the model is set while this file is imported, so this is the only module with effects on import.
 """
 
 import mlflow

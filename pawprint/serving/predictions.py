@@ -1,7 +1,7 @@
-"""What a model says of many photos: read once, answered in batches, written as they come; memory stays flat.
+"""Predict many photos: each is read once, answered in batches, and written as it comes, so that memory stays flat.
 
-Writes predictions.csv and predictions.parquet, a row a photo: `member`, then the columns of the served model's answer
-(`label`, `probability`, `probability_<class>` for each class, `error`).
+Writes predictions.csv and predictions.parquet, one row for each photo: `member`, then the columns of the served model's
+answer (`label`, `probability`, `probability_<class>` for each class, `error`).
 """
 
 import csv
@@ -27,12 +27,12 @@ from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.manifest import Manifest
 
 MOST_DOUBTFUL = 200
-"""Photos of each class that are remembered for the contact sheet."""
+"""Least certain photos of each class that are kept for the contact sheet."""
 MOST_ERRORS = 100
-"""Unreadable photos that are remembered by name; the tables name them all."""
-ROW_GROUP = 8192
+"""Unreadable photos whose names are kept; the tables name all of them."""
+ROW_GROUP = 8192  # rows written to Parquet at once
 NO_LOSS = (UNLABELLED, "system file")
-"""Reasons that no photo was lost for: one without a class is labelled here, and a system's own files are nobody's."""
+"""Reasons that mean no lost photo: photos without a class are predicted here, and system files are not photos."""
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Write = Callable[[Sequence[str], NDArray[np.float32], Sequence[str]], None]
@@ -40,7 +40,7 @@ Write = Callable[[Sequence[str], NDArray[np.float32], Sequence[str]], None]
 
 @dataclass(frozen=True)
 class Prediction:
-    """One photo and the model's answer: float32 [k] probabilities."""
+    """A photo and the model's answer: float32 [k] probabilities."""
 
     photo: Photo
     name: str
@@ -49,13 +49,13 @@ class Prediction:
 
 @dataclass
 class Outcome:
-    """What came of many photos.
+    """The result of predicting many photos.
 
     Attributes:
-        counts: photos of each predicted class, by its number.
-        doubtful: of each, those with the lowest top probability, the lowest first, `MOST_DOUBTFUL` at most.
-        num_unreadable: photos without an answer.
-        errors: the first of these, with the reason.
+        counts: the number of photos of each predicted class, by class number.
+        doubtful: for each class, the photos with the lowest top probability, lowest first, at most `MOST_DOUBTFUL`.
+        num_unreadable: the number of photos without an answer.
+        errors: the first of these photos, with the reason.
     """
 
     counts: Counter[int] = field(default_factory=Counter)
@@ -65,7 +65,7 @@ class Outcome:
 
 
 def count_left_out(manifest: Manifest) -> LeftOut:
-    """Return the files that were given and get no row in the tables, by reason: HEIC photos, documents, videos."""
+    """Return the files without a row in the tables, by reason: HEIC photos, documents, videos."""
     left_out = LeftOut()
     for reason, number in manifest.ignored.items():
         if reason not in NO_LOSS:
@@ -83,21 +83,21 @@ def predict_photos(
     folder: Path,
     decoding: Decoding = USUAL,
 ) -> Outcome:
-    """Label every photo of a collection.
+    """Predict every photo of a collection.
 
-    Photos are decoded in threads while the network works on those before. What cannot be read has its reason in the
-    tables; the others are answered all the same.
+    Photos are decoded in threads while the network works on earlier ones. An unreadable photo has its reason in the
+    tables, and does not affect the others.
 
     Args:
         collection: the photos.
-        answer: from pixels, uint8 [k, image_size, image_size, 3], to probabilities [k, classes].
-        class_names: in the order of the answers.
-        image_size: side in pixels that the network takes.
-        folder: where the tables go; they are whole when this returns.
+        answer: the network, from pixels, uint8 [k, image_size, image_size, 3], to probabilities [k, classes].
+        class_names: the classes, in the order of the answers.
+        image_size: side in pixels of the network's input.
+        folder: the folder for the tables, which are complete when this returns.
         decoding: how a photo becomes a square.
 
     Raises:
-        UserError: a photo that is kept by reference is gone, or no longer what it was.
+        UserError: a photo kept by reference is missing or has changed.
     """
     outcome = Outcome()
     heaps: dict[int, list[tuple[float, int, Prediction]]] = {}
@@ -117,7 +117,7 @@ def predict_photos(
                     outcome.errors += [(name, error)][: MOST_ERRORS - len(outcome.errors)]
                     continue
                 best = int(row.argmax())
-                # Equal probabilities: the first photos are kept, and predictions are never compared.
+                # With equal probabilities the first photos are kept; the counter keeps predictions from being compared.
                 entry = (-float(row[best]), -outcome.counts.total(), Prediction(photo, name, row))
                 outcome.counts[best] += 1
                 heap = heaps.setdefault(best, [])
@@ -134,10 +134,10 @@ def predict_photos(
 
 @contextmanager
 def open_tables(folder: Path, class_names: Sequence[str]) -> Iterator[Write]:
-    """Open predictions.csv and predictions.parquet, and yield what writes rows to both.
+    """Open predictions.csv and predictions.parquet, and yield a function that writes rows to both.
 
-    It takes names [n], probabilities [n, k] with NaN for a photo without an answer, and errors [n]. In the csv,
-    probabilities have nine significant digits, which give a float32 back exactly.
+    It takes names [n], probabilities [n, k] with NaN for photos without an answer, and errors [n]. In the csv,
+    probabilities have nine significant digits, enough to restore a float32 exactly.
     """
     columns = ["member", "label", "probability", *(f"probability_{name}" for name in class_names), "error"]
     text, number = pa.string(), pa.float64()

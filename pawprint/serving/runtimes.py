@@ -1,4 +1,4 @@
-"""Exported networks in the programs they are exported for: ONNX Runtime, and TensorFlow's interpreter for LiteRT."""
+"""Run exported networks in their target runtimes: ONNX Runtime, and TensorFlow's interpreter for LiteRT."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,17 +15,17 @@ Answers = Mapping[str, npt.NDArray[np.float32]]
 
 
 class Runtime:
-    """An exported network that is called with pixels and answers with probabilities.
+    """An exported network that takes pixels and returns probabilities.
 
     Attributes:
-        answer: from pixels, float32 [n, image_size, image_size, 3], to all that the network says, by name.
+        answer: from pixels, float32 [n, image_size, image_size, 3], to all outputs of the network, by name.
     """
 
     def __init__(self, answer: Callable[[Pixels], Answers]) -> None:
         self.answer = answer
 
     def __call__(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return the probabilities, float32 [n, k], of pixels 0 to 255 of whatever type."""
+        """Return the probabilities, float32 [n, k], for pixels 0 to 255 of any type."""
         return self.answer(pixels.astype(np.float32))[PROBABILITIES]
 
 
@@ -34,7 +34,7 @@ def load_export(path: Path, *, threads: int | None = None) -> Runtime:
 
     Args:
         path: the file.
-        threads: that it computes with; unless given, ONNX Runtime takes one a core, and LiteRT one.
+        threads: the number of threads; by default, ONNX Runtime uses one for each core, and LiteRT one.
     """
     return Runtime(_load_onnx(path, threads or 0) if path.suffix == ".onnx" else _load_litert(path, threads))
 
@@ -57,7 +57,7 @@ def _load_litert(path: Path, threads: int | None) -> Callable[[Pixels], Answers]
     import tensorflow as tf
 
     with warnings.catch_warnings():
-        # It is to move to a package of its own one day; the format stays, and the lock holds this TensorFlow.
+        # It will move to a package of its own; the format stays, and the lock pins this TensorFlow.
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
         runner: Any = tf.lite.Interpreter(str(path), num_threads=threads).get_signature_runner()
 

@@ -71,7 +71,7 @@ def test_negative_values_have_their_place() -> None:
 
 def test_floating_point_photos_need_a_range() -> None:
     data = encode(halves(0.25, 0.5, np.float32), "TIFF")
-    with pytest.raises(UnreadablePhoto, match="floating-point pixels have no agreed brightness"):
+    with pytest.raises(UnreadablePhoto, match="floating-point pixels have no standard range of brightness"):
         decode_photo(data, 16)
     assert greys(data, Decoding(floats=(0.0, 1.0))) == [64, 128]
 

@@ -151,7 +151,7 @@ def test_only_the_photos_that_are_asked_for_are_taken(tiny_photos: TinyPhotos, t
     photos = with_table(collect(tiny_photos(photos=30), tmp_path / "photos"), columns)
     description, rows = write(photos, tmp_path / "dataset", where="site=Oslo")
     assert {row["site"] for row in rows} == {"Oslo"}
-    assert (len(rows), description["notes"]) == (40, ["where=site=Oslo: 40 of 60 photos are taken"])
+    assert (len(rows), description["notes"]) == (40, ["where=site=Oslo: 40 of 60 photos are used"])
     assert len(write(photos, tmp_path / "others", where="site!=Oslo")[1]) == 20
 
 

@@ -158,7 +158,7 @@ def test_copies_under_two_labels_are_left_out_but_for_those_in_a_test_folder(
     }
     preprocess(write_photos(tmp_path / "source", photos), tmp_path / "dataset")
     reasons = {row["member"]: row["reason"] for row in read_rows(tmp_path / "dataset" / "quarantine.csv")}
-    two = "near duplicates stand under cats and dogs"
+    two = "near duplicates have the labels cats and dogs"
     # A mirrored picture may be meant as another thing, but may not be learned from where the test shows it.
     seen = "near duplicate of test/cats/5.jpg in test"
     assert reasons == {"train/cats/1.jpg": two, "train/dogs/wrong.jpg": two, "train/dogs/seen.jpg": seen}

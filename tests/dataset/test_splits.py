@@ -316,7 +316,7 @@ def test_a_copy_of_a_test_photo_is_not_trained_on() -> None:
 def test_a_photo_under_two_labels_is_left_out_with_both_names() -> None:
     kept, left_out = drop_duplicates([Candidate("a/1.jpg", "a", None, "d"), Candidate("b/1.jpg", "b", None, "d")])
     assert kept == []
-    assert {left.reason for left in left_out} == {"the same photo stands under a and b"}
+    assert {left.reason for left in left_out} == {"the same photo has the labels a and b"}
 
 
 def test_groups_are_test_as_often_as_single_photos() -> None:

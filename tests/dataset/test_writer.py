@@ -98,8 +98,8 @@ def test_duplicates_are_reported_and_left_out(tiny_photos: TinyPhotos, tmp_path:
         reasons = {row["member"]: row["reason"] for row in csv.DictReader(file)}
     assert reasons == {
         "cats/copy.jpg": "duplicate of cats/0001.jpg",
-        "cats/0002.jpg": "the same photo stands under cats and dogs",
-        "dogs/wrong.jpg": "the same photo stands under cats and dogs",
+        "cats/0002.jpg": "the same photo has the labels cats and dogs",
+        "dogs/wrong.jpg": "the same photo has the labels cats and dogs",
     }
 
 

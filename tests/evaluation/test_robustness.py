@@ -4,9 +4,9 @@ import pytest
 from pawprint.evaluation.corruptions import STRENGTHS, corrupt_photo
 from pawprint.evaluation.robustness import (
     choose_photos,
+    describe_robustness,
     measure_robustness,
     read_robustness,
-    tell_robustness,
     write_robustness,
 )
 
@@ -61,7 +61,7 @@ def test_a_judge_of_light_fails_in_the_dark_only(tmp_path):
     # 200 x 0.7 is still bright, 200 x 0.45 is not.
     assert [accuracy["darkness", level] for level in (1, 2, 3)] == [1.0, 0.5, 0.5]
     assert all(value == 1 for (kind, _), value in accuracy.items() if kind != "darkness")
-    assert tell_robustness(measured).endswith("50.0 % with medium darkness, which costs most")
-    assert "no corruption" in tell_robustness([one for one in measured if one.kind != "darkness"])
+    assert describe_robustness(measured).endswith("50.0 % with medium darkness, which costs most")
+    assert "no corruption" in describe_robustness([one for one in measured if one.kind != "darkness"])
     write_robustness(measured, tmp_path / "robustness.csv")
     assert read_robustness(tmp_path / "robustness.csv") == measured

@@ -7,11 +7,11 @@ from pawprint.evaluation.slices import (
     FEWEST,
     QUARTERS,
     Slice,
+    describe_worst,
     find_worst,
     measure_traits,
     read_slices,
     slice_accuracy,
-    tell_worst,
     wilson_interval,
     write_slices,
 )
@@ -88,9 +88,9 @@ def test_the_failing_quarter_is_found_and_small_slices_are_not_blamed():
     worst = find_worst(slices)
     assert worst is not None
     assert (worst.trait, worst.name, worst.correct, worst.start, worst.end) == ("brightness", "darkest", 0, 0.0, 49.0)
-    assert tell_worst(slices).startswith("Weakest of 5 slices: darkest quarter by brightness, 0.0 % of 50 photos")
+    assert describe_worst(slices).startswith("Weakest of 5 slices: darkest quarter by brightness, 0.0 % of 50 photos")
     assert find_worst([Slice("class", "cats", FEWEST - 1, 0)]) is None
-    assert "too few" in tell_worst([Slice("class", "cats", FEWEST - 1, 0)])
+    assert "too few" in describe_worst([Slice("class", "cats", FEWEST - 1, 0)])
 
 
 def test_slices_are_read_as_they_were_written(tmp_path):
@@ -122,7 +122,7 @@ def test_values_of_a_column_are_slices_with_their_intervals():
         ("flag", "0"): (100, 100),
         ("flag", "1"): (100, 50),
     }
-    assert tell_worst(slices[:2]).startswith("Weakest of 2 slices: camera compact, 50.0 % of 100 photos right")
+    assert describe_worst(slices[:2]).startswith("Weakest of 2 slices: camera compact, 50.0 % of 100 photos right")
 
 
 def test_a_column_of_numbers_is_cut_into_quarters():

@@ -58,5 +58,7 @@ def test_weights_that_cannot_be_had_are_said_in_one_line(monkeypatch):
 
     unreachable.__module__ = keras.applications.MobileNetV2.__module__
     monkeypatch.setattr(keras.applications, "MobileNetV2", unreachable)
-    with pytest.raises(UserError, match=r"keras:MobileNetV2 cannot be had at image_size=64: URL fetch failure.*None"):
+    with pytest.raises(
+        UserError, match=r"keras:MobileNetV2 cannot be loaded at image_size=64: URL fetch failure.*None"
+    ):
         build_model("keras:MobileNetV2", num_classes=2, image_size=64, seed=0)

@@ -125,7 +125,7 @@ def test_what_answers_otherwise_is_not_kept(tmp_path: Path, images, monkeypatch:
     monkeypatch.setattr(agreement, "MAX_DIFFERENCE", 0.0)
     exports = write_exports(ask(finish(tiny_model()), images), tmp_path, formats=["onnx"], facts=FACTS)
     assert exports[0].path is None
-    assert "not kept" in exports[0].told
+    assert "not kept" in exports[0].summary
     assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
 
 
@@ -137,7 +137,7 @@ def test_what_can_not_be_exported_is_told_and_costs_nothing_else(tmp_path: Path,
     network = keras.Model(pixels, keras.ops.softmax(unknown))
     exports = write_exports(ask(network, images), tmp_path, formats=["onnx"], facts=FACTS)
     assert exports[0].path is None
-    assert "can't be exported" in exports[0].told
+    assert "can't be exported" in exports[0].summary
     assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
 
 

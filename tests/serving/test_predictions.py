@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pawprint.archives.left_out import tell_left_out
+from pawprint.archives.left_out import format_left_out
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
 from pawprint.photos.collection import PhotoCollection, load_photos
@@ -178,7 +178,7 @@ def test_every_file_that_was_given_has_a_row_or_is_counted_with_its_reason(tmp_p
     assert [row["member"] for row in read_rows(tmp_path / "out")] == ["a.png", "b.png"]
     assert sorted(name for names in left_out.names.values() for name in names) == ["<u>.pdf", "IMG_1.MOV", "c.zip"]
     assert left_out.total() == 3
-    lines = tell_left_out(left_out, left_out.names)
+    lines = format_left_out(left_out, left_out.names)
     page = tmp_path / "sheet.html"
     write_contact_sheet(outcome, collection, page, class_names=CLASSES, model="m", source="s", left_out=lines)
     assert "1 × archive within the archive: c.zip" in page.read_text("utf-8")

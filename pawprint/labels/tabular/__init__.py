@@ -1,1 +1,1 @@
-"""Tables, index files and exports beside the photos, each turned into rows that name photos."""
+"""Read tables, index files and exports beside the photos as rows that name photos."""

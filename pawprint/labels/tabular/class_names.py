@@ -1,4 +1,4 @@
-"""Names of classes that a table gives by number: `labels.txt`, `classes.csv`, `class_names.json`, a dataset card."""
+"""Find the names of numbered classes: `labels.txt`, `classes.csv`, `class_names.json`, a dataset card."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from pawprint.labels.tabular.matching import has_photo_suffix
 from pawprint.labels.tabular.records import load_json
 from pawprint.labels.tabular.text import decode_text
 
-MOST_FILES = 50
+MOST_FILES = 50  # that are searched for class names
 
 Names = dict[str, str]
 
@@ -24,12 +24,12 @@ Names = dict[str, str]
 def find_class_names(
     labels: Collection[str], companions: Collection[str], read: Callable[[str], bytes]
 ) -> tuple[Names, str] | None:
-    """Return the name of each numbered class and the file that says so, or None where none does for all.
+    """Return the name of each numbered class and the file with the names, or None if no file names all classes.
 
     Args:
         labels: The classes: whole numbers, as text.
         companions: Files that may hold the names.
-        read: Return a file's bytes.
+        read: Returns the bytes of a file.
     """
     if not labels or not all(INTEGER.fullmatch(label) for label in labels):
         return None
@@ -53,14 +53,14 @@ def _fit(names: Names, labels: Collection[str]) -> Names | None:
     if not set(numbers.values()) <= names.keys():
         return None
     fitting = {label: names[number] for label, number in numbers.items()}
-    # A file that lists a thousand numbers says nothing of a set of ten, unless it names little more than these.
-    # Nor does one that gives each number a picture, as Meta.csv of the traffic signs does.
+    # A list of a thousand numbers does not fit a set of ten classes, unless it names few more than these. Nor does a
+    # list that gives each number a picture, as Meta.csv of the traffic signs does.
     distinct = len(set(fitting.values())) == len(fitting) and not any(map(has_photo_suffix, fitting.values()))
     return fitting if distinct and len(names) <= 4 * len(labels) + 10 else None
 
 
 def parse_class_names(suffix: str, text: str) -> Iterator[Names]:
-    r"""Give each way in which a file names numbers.
+    r"""Yield each possible reading of a file as names of numbers.
 
     >>> list(parse_class_names(".txt", "cat\ndog"))
     [{'0': 'cat', '1': 'dog'}, {'1': 'cat', '2': 'dog'}]
@@ -128,7 +128,7 @@ def _load_yaml(text: str, *, front_matter: bool) -> Any:
         if found is None:
             return None
         text = found[1]
-    # Anchors may be nested so that a few lines stand for a billion: no list of names needs them.
+    # Nested anchors can make a few lines expand to a billion; no list of names needs anchors.
     if re.search(r"[&*]\w+", text):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What columns are called, in lower case and the singular."""
+"""Words in the names of columns, in lower case and singular."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -6,7 +6,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 LABEL_WORDS = _words("label target groundtruth gt annotation choice answer y")
-"""What is called so says that it is the label …"""
+"""Words that name a column as the label …"""
 
 CLASS_WORDS = _words(
     """
@@ -18,7 +18,7 @@ CLASS_WORDS = _words(
     scene landmark object product brand make model artist dish food cuisine
     """
 )
-"""… or what kind of thing a photo shows …"""
+"""… or as the kind of thing a photo shows …"""
 
 ATTRIBUTE_WORDS = _words(
     """
@@ -27,7 +27,7 @@ ATTRIBUTE_WORDS = _words(
     source origin dataset reader annotator grader verified fold round batch month weekday year hour quality daynight
     """
 )
-"""… or something of it beside that …"""
+"""… or as another property of it …"""
 
 OTHER_WORDS = _words(
     """
@@ -39,7 +39,7 @@ OTHER_WORDS = _words(
     video clip confidence score probability prob weight votes likes price
     """
 )
-"""… or nothing that photos could be sorted by."""
+"""… or as nothing that photos could be classified by."""
 
 GROUP_WORDS = _words(
     """
@@ -48,14 +48,14 @@ GROUP_WORDS = _words(
     plate batch nest colony plant tree specimen object writer author speaker photographer owner hospital
     """
 )
-"""What several photos may be of, which then must not stand on two sides of a split."""
+"""Words for what several photos may show: a person, a place. These photos must be in the same split."""
 
 NAMING_WORDS = _words("id index idx name code no num number true final")
-"""What a label's column may be called besides: `class_id` is the label as much as `class` is."""
+"""Words that may be added to the name of the label's column: `class_id` is a label as much as `class` is."""
 
 PHOTO_WORDS = _words("image img photo picture file")
 
 BESIDE_WORDS = _words("age dx confirm date time bbox box user is has")
-"""Words before the last that make a column say something else: `dx_type` is how the diagnosis was made."""
+"""Words before the last that change the meaning of a column: `dx_type` is how the diagnosis was made."""
 
 ALL_WORDS = LABEL_WORDS | CLASS_WORDS | ATTRIBUTE_WORDS | OTHER_WORDS | GROUP_WORDS

@@ -1,4 +1,4 @@
-"""Parquet files that hold a table, without the photos themselves."""
+"""Read tables from Parquet files that contain no photos."""
 
 import io
 import json
@@ -10,10 +10,10 @@ from pawprint.labels.tabular.sheet import Sheet, make_sheet
 
 
 def read_parquet(member: str, data: bytes) -> Sheet:
-    """Return the table in a Parquet file; numbered classes that its schema names get their names.
+    """Return the table in a Parquet file; numbered classes get their names if its schema has them.
 
     Raises:
-        TableError: It is broken, or larger than what is read.
+        TableError: The file is broken, or exceeds the limits.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -38,14 +38,14 @@ def read_parquet(member: str, data: bytes) -> Sheet:
 
 
 def is_cell(kind: Any) -> bool:
-    """Return whether a column's values fit into a table's cells: all but bytes and structs."""
+    """Return whether a column's values fit into a table's cells: all types except bytes and structs."""
     import pyarrow as pa
 
     return not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_nested(kind))
 
 
 def find_class_labels(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Return the names of each column of numbered classes that Hugging Face's `datasets` wrote into a schema.
+    """Return the class names of each column that Hugging Face's `datasets` has marked as classes in a schema.
 
     >>> features = b'{"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}'
     >>> find_class_labels({b"huggingface": b'{"info": {"features": ' + features + b"}}"})
@@ -65,5 +65,5 @@ def find_class_labels(metadata: dict[bytes, bytes] | None) -> dict[str, list[str
 def name_class(value: Any, names: list[str] | None) -> str:
     """Return a value as text, or the name of a numbered class."""
     if names and isinstance(value, int) and -1 <= value < len(names):
-        return names[value] if value >= 0 else ""  # -1: without a label
+        return names[value] if value >= 0 else ""  # -1 means no label
     return as_text(value)

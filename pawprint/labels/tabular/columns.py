@@ -1,4 +1,4 @@
-"""Which column of a roster is the label, by what it is called and what it holds."""
+"""Rank the columns of a roster as the label, by their names and their values."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -23,12 +23,12 @@ MEASURE = re.compile(r"[-+]?(\d+\.\d*|\d*\.\d+|\d+)(e[-+]?\d+)?", re.IGNORECASE)
 INTEGER = re.compile(r"[-+]?\d{1,15}(\.0+)?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
 SEPARATORS = ("|", ";", ",", " ")
-"""What stands between several labels in one cell."""
+"""Separators of several labels in one cell."""
 LOOKS_LIKE_DATA = re.compile(r"[\[{].*[\]}]|.*://.*|(\S+ ){8,}.*", re.DOTALL)
 
 
 class Rank(IntEnum):
-    """How much speaks for a column being the label."""
+    """How likely a column is to be the label."""
 
     NO = 0
     ATTRIBUTE = 1
@@ -39,15 +39,15 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column beside the name.
+    """A column other than the one with the photos' names.
 
     Attributes:
-        position: In the roster's header.
+        position: Its index in the roster's header.
         name: Its name.
-        distinct: How many different values it has.
-        rank: How much speaks for it.
+        distinct: Number of different values.
+        rank: How likely it is to be the label.
         numeric: Whether all its values are whole numbers.
-        reason: Why its values cannot be classes, where its name speaks for it.
+        reason: Why its values cannot be classes, though its name is that of a label; else "".
     """
 
     position: int
@@ -59,7 +59,7 @@ class Column:
 
 
 def name_words(name: str) -> list[str]:
-    """Return the words of a column's name, in lower case and the singular.
+    """Return the words of a column's name, in lower case and singular.
 
     >>> name_words("ClassId"), name_words("dx_type"), name_words("Roi.X1"), name_words("labels")
     (['class', 'id'], ['dx', 'type'], ['roi', 'x1'], ['label'])
@@ -70,7 +70,7 @@ def name_words(name: str) -> list[str]:
 
 
 def rank_name(name: str) -> Rank:
-    """Return how much a column's name speaks for it.
+    """Return how likely a column is to be the label by its name.
 
     >>> [int(rank_name(name)) for name in ("label", "ClassId", "Label name", "dx", "dx_type", "sex", "age", "petal")]
     [4, 3, 4, 3, 1, 1, 0, 2]
@@ -94,14 +94,14 @@ def rank_name(name: str) -> Rank:
 
 
 def _kept_words(name: str) -> list[str]:
-    """Return the words that tell: `class_id`, `label index`, `breed_name` are the label as much as `class` is."""
+    """Return the words with a meaning: `class_id`, `label index`, `breed_name` are labels as much as `class` is."""
     return [word for word in name_words(name) if word not in NAMING_WORDS]
 
 
 def weigh_columns(roster: Roster) -> list[Column]:
-    """Return what speaks for each column but those that name the photo and its split."""
+    """Rank each column except those with the photo's name and its split."""
     beside = [at for at in range(len(roster.header)) if at not in {roster.name_column, roster.split_column}]
-    # Of `Image,Id` the second names what is seen: there is nothing else that could.
+    # In `Image,Id` the second column must be the label: there is no other.
     alone = len(beside) == 1
     return [
         _weigh(
@@ -114,11 +114,11 @@ def weigh_columns(roster: Roster) -> list[Column]:
     ]
 
 
-def _weigh(position: int, spoken: str, name: str, cells: Sequence[str]) -> Column:
+def _weigh(position: int, words: str, name: str, cells: Sequence[str]) -> Column:
     values = [cell for cell in cells if cell]
     distinct = set(values)
     numeric = bool(distinct) and all(INTEGER.fullmatch(value) for value in distinct)
-    rank = rank_name(spoken)
+    rank = rank_name(words)
     reason = _reason_no_classes(values, distinct)
     if several := find_several(distinct):
         reason = f"it gives a photo several labels at once ({several!r}), and a classifier here gives one"
@@ -132,7 +132,7 @@ def _weigh(position: int, spoken: str, name: str, cells: Sequence[str]) -> Colum
 
 
 def _reason_no_classes(values: Sequence[str], distinct: set[str]) -> str:
-    """Return why a column's values cannot be classes, whatever it is called, or "" where they can."""
+    """Return why a column's values cannot be classes, whatever its name, or "" if they can."""
     if len(distinct) < 2:
         return "it has one value only" if distinct else "it is empty"
     measured = [value for value in distinct if MEASURE.fullmatch(value)]
@@ -150,7 +150,7 @@ def _reason_no_classes(values: Sequence[str], distinct: set[str]) -> str:
 
 
 def find_several(distinct: Collection[str]) -> str | None:
-    """Return a value that is other values put together, as lists of labels are written, or None.
+    """Return a value that combines other values, like a list of labels, or None.
 
     >>> find_several({"Mass", "Effusion", "Effusion|Mass", "No Finding"}), find_several({"scab", "rust", "scab rust"})
     ('Effusion|Mass', 'scab rust')
@@ -163,14 +163,14 @@ def find_several(distinct: Collection[str]) -> str | None:
             for value in lists:
                 parts = [part.strip() for part in value.split(separator)]
                 known = [part in distinct for part in parts]
-                # A bar stands in no name of a class; a space or a comma may.
+                # A class name never contains a bar; it may contain a space or a comma.
                 if len(set(parts)) > 1 and (any(known) if separator == "|" else all(known)):
                     return value
     return None
 
 
 def _is_shaped_like_classes(values: Sequence[str], distinct: set[str], numeric: bool) -> bool:
-    """Return whether a column without a telling name has few values, each often; numbers that count from 0 or 1."""
+    """Return whether a column of any name has few, frequent values, or numbers that count from 0 or 1."""
     if len(distinct) > max(2, len(values) / 2):
         return False
     if not numeric:
@@ -180,7 +180,7 @@ def _is_shaped_like_classes(values: Sequence[str], distinct: set[str], numeric: 
 
 
 def find_groups(roster: Roster, label: int | None) -> tuple[str, ...]:
-    """Return the columns whose values name what several photos are of: patients, lesions, sessions."""
+    """Return the columns that name what several photos show: patients, lesions, sessions."""
     by_photo = {row.photo: row.cells for row in roster.rows}
     groups = []
     for position, name in enumerate(roster.header):

@@ -1,4 +1,4 @@
-"""The readings of a roster: one for each column that may be the label, or why none is."""
+"""Decide which column of a roster is the label: one reading for each candidate, or the reason why there is none."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from pawprint.labels.tabular.roster import Roster
 
 @dataclass(frozen=True)
 class Choice:
-    """What gives the label: a column, or columns of which one holds a 1.
+    """Where the label is: in one column, or in one-hot columns.
 
     Attributes:
-        column: Position of the column; None for one-hot columns.
+        column: Index of the column; None for one-hot columns.
         one_hot: The one-hot columns.
     """
 
@@ -24,7 +24,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Decision:
-    """The columns that may be the label, all as likely, and why others that seemed so are none."""
+    """The candidates for the label, all equally likely, and why other columns are none."""
 
     choices: tuple[Choice, ...]
     remarks: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ def decide_label(roster: Roster) -> Decision:
         return Decision((Choice(one_hot=one_hot),))
     if one_hot is not None and not one_hot.is_single and best < Rank.CLASS:
         return Decision((), (_explain_several(roster, one_hot),))
-    # Where a column is called the label and holds none, another that might be classes would be a guess.
+    # If a column is named as the label but holds no classes, any other column would be a guess.
     if named and not (best < Rank.CLASS and any(column.reason for column in columns)):
         kept = _without_doubles(roster, named, columns)
         return Decision(tuple(Choice(column=column.position) for column in kept))
@@ -65,7 +65,7 @@ def _explain_several(roster: Roster, one_hot: OneHot) -> str:
 
 
 def _without_doubles(roster: Roster, named: list[Column], columns: list[Column]) -> list[Column]:
-    """Return the columns without those that say the same as another: of a number and its name, the name."""
+    """Return the columns without duplicates: of a number and its name, the name stays."""
     kept: list[Column] = []
     for column in sorted(named, key=lambda column: (column.numeric, column.position)):
         if not any(_say_the_same(roster, column, other) for other in kept):
@@ -78,7 +78,7 @@ def _without_doubles(roster: Roster, named: list[Column], columns: list[Column])
 
 
 def _finest_number(roster: Roster, columns: list[Column]) -> list[Column]:
-    """Return the one `class` among numbers where it tells all others, as CLASS-ID does SPECIES and BREED ID."""
+    """Return the numeric `class` column that determines all others, as CLASS-ID does SPECIES and BREED ID."""
     classes = [column for column in columns if name_words(column.name)[:1] == ["class"]]
     if len(classes) != 1 or not all(column.numeric for column in columns):
         return columns
@@ -94,7 +94,7 @@ def _say_the_same(roster: Roster, first: Column, second: Column) -> bool:
 
 
 def pairs_up(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Return whether each value stands with one other only, both ways.
+    """Return whether each value occurs with only one other value, in both directions.
 
     >>> pairs_up([("0", "cat"), ("1", "dog"), ("0", "cat")]), pairs_up([("0", "cat"), ("1", "cat")])
     (True, False)

@@ -1,6 +1,6 @@
-"""Text with a row a line: which sign stands between the cells, and whether the first line names the columns.
+"""Read text tables: find the separator of the cells, and whether the first line is a header.
 
-Both are decided by the photos: cells are cut right where one column of them names photos.
+The photos decide both: the right separator is the one that yields a column of photo names.
 """
 
 import csv
@@ -17,7 +17,7 @@ from pawprint.labels.tabular.sheet import Sheet, make_sheet
 
 Cutter = Callable[[str], Iterator[list[str]]]
 EVIDENCE_TEXT = 2**18
-"""Characters from which the sign between the cells is told."""
+"""Characters of a text that are examined to find the separator."""
 
 
 def _cut_csv(delimiter: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Cutter:
@@ -38,16 +38,16 @@ CUTTERS: tuple[Cutter, ...] = (
     *(_cut_csv(delimiter) for delimiter in ",;\t|"),
     *(_cut_csv(delimiter, csv.QUOTE_NONE) for delimiter in ",;\t"),
     _cut_lines(str.split),
-    _cut_lines(lambda line: line.rsplit(None, 1)),  # names may hold spaces
+    _cut_lines(lambda line: line.rsplit(None, 1)),  # names may contain spaces
     _cut_lines(lambda line: line.split(None, 1)),
 )
 
 
 def read_delimited(member: str, text: str, names: PhotoNames) -> Sheet | None:
-    """Return the table in a text, or None where no column of it names photos, however it is cut.
+    """Return the table in a text, or None if no separator yields a column of photo names.
 
     Raises:
-        TableError: Larger than what is read, or broken.
+        TableError: The table exceeds the limits, or is broken.
     """
     text, comments = _without_comments(text)
     sample = _sample(text)
@@ -60,18 +60,18 @@ def read_delimited(member: str, text: str, names: PhotoNames) -> Sheet | None:
 
 
 def read_rows(member: str, rows: Iterable[list[str]], names: PhotoNames, comments: Sequence[list[str]] = ()) -> Sheet:
-    """Return the sheet of rows of which the first may be a header."""
+    """Return the sheet of some rows, the first of which may be a header."""
     found = iter(rows)
     first = [row for row in islice(found, 3) if any(cell.strip() for cell in row)]
     if len(first) > 1 and len(first[0]) == 1 < len(first[1]) and first[0][0].strip().isdigit():
-        del first[0]  # a line with the number of rows, as in CelebA and DeepFashion
+        del first[0]  # the number of rows, as in CelebA and DeepFashion
     header = None
     if first and is_header(first[0], names):
         header = first.pop(0)
         if first and len(header) == len(first[0]) - 1:
             header = ["image", *header]
     elif first:
-        # Oxford's pets: "#Image CLASS-ID SPECIES BREED ID" over four columns.
+        # Oxford's pets: "#Image CLASS-ID SPECIES BREED ID" above four columns.
         fitting = (words for words in comments if len(words) - len(first[0]) in {0, 1})
         header = next(fitting, None)
         if header is not None and len(header) > len(first[0]):
@@ -80,11 +80,11 @@ def read_rows(member: str, rows: Iterable[list[str]], names: PhotoNames, comment
 
 
 def is_header(first: list[str], names: PhotoNames) -> bool:
-    """Return whether a line names columns: no cell of it names a photo or is a number, as cells below it do."""
+    """Return whether a line is a header: unlike the rows below, no cell names a photo or is a number."""
     cells = [cell.strip() for cell in first]
     if not any(cells[1:]) or any(len(cell) > LONGEST_CELL or has_photo_suffix(cell) for cell in cells):
         return False
-    # Columns may be called 0, 1, 2 as pandas does, or 1 to 9 for nine classes; any other number is a cell's.
+    # Columns may be named 0, 1, 2 as in pandas, or 1 to 9 for nine classes; any other number is a value.
     numbers = [cell for cell in cells if _is_number(cell)]
     if numbers and (len(numbers) < 2 or numbers != [str(int(numbers[0] == "1") + at) for at in range(len(numbers))]):
         return False
@@ -92,7 +92,7 @@ def is_header(first: list[str], names: PhotoNames) -> bool:
 
 
 def _weigh(cut: Cutter, sample: str, names: PhotoNames) -> tuple[float, ...] | None:
-    """Return how well a way to cut explains a text, or None where it names no photo or leaves one column."""
+    """Return a score of how well a separator fits a text, or None if it yields no photo names or only one column."""
     try:
         rows = list(islice(_guarded(cut(sample)), EVIDENCE_ROWS))
     except TableError:
@@ -110,7 +110,7 @@ def _weigh(cut: Cutter, sample: str, names: PhotoNames) -> tuple[float, ...] | N
 
 
 def _sample(text: str) -> str:
-    """Return whole lines from all over a text, since photos may have been kept for any part of it."""
+    """Return whole lines from all parts of a text, since only some parts may name photos of this listing."""
     if len(text) <= EVIDENCE_TEXT:
         return text
     size = EVIDENCE_TEXT // 16
@@ -129,7 +129,7 @@ def _guarded(rows: Iterator[list[str]]) -> Iterator[list[str]]:
 
 
 def _without_comments(text: str) -> tuple[str, list[list[str]]]:
-    """Return a text without its first lines that begin with #, and their words: one may name the columns."""
+    """Return a text without the `#` lines at its start, and the words of these lines: one may be the header."""
     comments = []
     while text.startswith("#"):
         line, _, text = text.partition("\n")

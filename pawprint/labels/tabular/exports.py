@@ -1,4 +1,4 @@
-"""What labelling tools write: Label Studio's tasks, COCO's images and annotations, as tables of photos and classes."""
+"""Read exports of labelling tools: Label Studio's tasks, COCO's images and annotations, Vertex AI's lines."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ IMAGE_KEYS = ("image", "img", "photo", "picture", "url")
 
 
 def find_exports(member: str, content: Any) -> Iterator[Sheet]:
-    """Give the table in a JSON value that a labelling tool wrote, if it did."""
+    """Yield the tables in a JSON value if a labelling tool wrote it."""
     if is_coco(content):
         yield _read_coco(member, content)
     elif is_label_studio(content):
@@ -20,7 +20,7 @@ def find_exports(member: str, content: Any) -> Iterator[Sheet]:
 
 
 def is_coco(content: Any) -> bool:
-    """Return whether a JSON value is in COCO's form."""
+    """Return whether a JSON value has COCO's format."""
     return isinstance(content, dict) and all(
         isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
     )
@@ -48,7 +48,7 @@ def has_boxes(content: Any) -> bool:
 
 
 def _read_coco(member: str, content: dict[str, Any]) -> Sheet:
-    """Return a row for each image and category: that of its boxes, where these are all of one."""
+    """Return a row for each image and each category of its annotations."""
     names = {
         as_text(item["id"]): as_text(item["name"])
         for item in content["categories"]
@@ -75,7 +75,7 @@ def _read_coco(member: str, content: dict[str, Any]) -> Sheet:
 
 
 def _read_tasks(member: str, tasks: list[dict[str, Any]]) -> Iterator[Sheet]:
-    """Give a table for the choices of Label Studio's tasks; of several questions each is a column."""
+    """Yield one table for the choices in Label Studio's tasks, with a column for each question."""
     questions = list(
         dict.fromkeys(
             as_text(result.get("from_name")) for task in tasks for result in _results(task) if _choices(result)
@@ -92,7 +92,7 @@ def _read_tasks(member: str, tasks: list[dict[str, Any]]) -> Iterator[Sheet]:
             [choice for result in results if as_text(result.get("from_name")) == name for choice in _choices(result)]
             for name in questions
         ]
-        # More than one choice: a row for each, which tells that the photo has several labels.
+        # Several choices make several rows, which marks the photo as having several labels.
         rows += [
             [as_text(image), *(given[min(at, len(given) - 1)] if given else "" for given in marks)]
             for at in range(max(1, *map(len, marks)))
@@ -115,7 +115,7 @@ def _choices(result: dict[str, Any]) -> list[str]:
 
 
 def _read_payloads(member: str, items: list[dict[str, Any]]) -> Iterator[Sheet]:
-    """Give the table of Vertex AI's lines: `imageGcsUri` with `classificationAnnotation`."""
+    """Yield the table in Vertex AI's lines: `imageGcsUri` with `classificationAnnotation`."""
     rows = []
     for item in items:
         payload = item.get("imagePayload")

@@ -1,4 +1,4 @@
-"""Every roster of a listing: tables, index files and exports that name its photos."""
+"""Collect the rosters of a listing: all tables, index files and exports that name its photos."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ CLEARLY_TABLES = frozenset({".csv", ".tsv", ".jsonl", ".parquet"})
 
 
 def is_form(member: str) -> bool:
-    """Return whether a table is a form to fill in, whose labels mean nothing.
+    """Return whether a table is a form to fill in, such as a sample submission, whose labels mean nothing.
 
     >>> is_form("sample_submission.csv"), is_form("train.csv")
     (True, False)
@@ -29,13 +29,13 @@ def is_form(member: str) -> bool:
 def gather_sheets(
     listing: Listing, members: Sequence[str], names: PhotoNames, fail: Callable[[str, TableError], None]
 ) -> Iterator[Sheet]:
-    """Give each table in some files.
+    """Yield each table in some files.
 
     Args:
-        listing: What the source holds.
+        listing: The content of the source.
         members: The files.
-        names: The listing's photos.
-        fail: What to do about one that cannot be read.
+        names: The photos of the listing.
+        fail: Called with a file that cannot be read, and the error.
     """
     for member in members:
         if member.lower().endswith(".mat"):
@@ -52,7 +52,7 @@ def gather_sheets(
 
 
 def gather_rosters(listing: Listing, names: PhotoNames, remarks: list[str]) -> list[Roster]:
-    """Return the rosters of a listing; why a table cannot be read goes into the remarks."""
+    """Return the rosters of a listing; add to the remarks why a table cannot be read."""
 
     def fail(member: str, error: TableError) -> None:
         if PurePosixPath(member).suffix.lower() in CLEARLY_TABLES:
@@ -62,7 +62,7 @@ def gather_rosters(listing: Listing, names: PhotoNames, remarks: list[str]) -> l
     sheets = gather_sheets(listing, tables, names, fail)
     rosters = [roster for sheet in sheets if (roster := find_roster(sheet, names)) is not None]
     known = {member for roster in rosters for member in roster.members}
-    # A list of names alone tells a split, where its own name does.
+    # A list that contains only names can mean a split, if the file's name says which.
     for member in tables:
         listed = None if member in known else read_name_list(member, listing.read, names)
         if listed is not None and (roster := find_roster(listed, names)) is not None:
@@ -71,9 +71,9 @@ def gather_rosters(listing: Listing, names: PhotoNames, remarks: list[str]) -> l
 
 
 def _with_headers(rosters: Sequence[Roster]) -> list[Roster]:
-    """Return rosters of which those that repeat rows of another have its header: they are the lists of its splits.
+    """Return the rosters; one without a header whose rows repeat another's is a list of its split, and gets its header.
 
-    So Oxford's `trainval.txt` and `test.txt`, without names of columns, repeat rows of `list.txt`.
+    For example, Oxford's `trainval.txt` and `test.txt`, without a header, repeat rows of `list.txt`.
     """
     headed = [roster for roster in rosters if roster.named]
     found = []

@@ -1,4 +1,4 @@
-"""Index files that say of each photo, by a number, its class and its split: CUB's, NABirds', Flowers 102's."""
+"""Read index files that give each photo's class and split by a number: CUB, NABirds, Flowers 102."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +14,16 @@ from pawprint.labels.tabular.text import decode_text
 
 LABEL_FILE = re.compile(r".*(class|label|categor|species|breed|target).*", re.IGNORECASE)
 SPLIT_FILE = re.compile(r".*(split|is_?train|train_?test|eval|partition).*", re.IGNORECASE)
-MOST_MATS = 20
+MOST_MATS = 20  # MATLAB files that are read
 
 
 def join_by_id(sheet: Sheet, companions: Sequence[str], read: Callable[[str], bytes]) -> Sheet | None:
-    """Return a table of ids and names of photos with the classes and splits that other files give the ids, or None.
+    """Return a table of ids and photo names, joined with the classes and splits of other files by id, or None.
 
     Args:
-        sheet: `images.txt`: two columns, of which the first is an id.
+        sheet: `images.txt`, with two columns, the first an id.
         companions: All files beside the photos.
-        read: Return a file's bytes.
+        read: Returns the bytes of a file.
     """
     if sheet.named or len(sheet.header) != 2 or not sheet.rows:
         return None
@@ -45,7 +45,7 @@ def join_by_id(sheet: Sheet, companions: Sequence[str], read: Callable[[str], by
     if "class" not in columns:
         return None
     if "split" in columns and set(columns["split"].values()) <= {"0", "1"}:
-        # In all sets of this kind 1 means that the photo is for training.
+        # In all known sets of this kind, 1 means that the photo is for training.
         columns["split"] = {key: "train" if value == "1" else "test" for key, value in columns["split"].items()}
     rows = ([*row, *(values.get(row[0], "") for values in columns.values())] for row in sheet.rows)
     return make_sheet(sheet.member, ["id", "image", *columns], rows)
@@ -60,7 +60,7 @@ def _read_pairs(member: str, read: Callable[[str], bytes]) -> dict[str, str]:
 
 
 def find_mat_tables(companions: Sequence[str], read: Callable[[str], bytes], names: PhotoNames) -> Iterator[Sheet]:
-    """Give the table in MATLAB files that hold a class for each photo, by the number in its name (Flowers 102)."""
+    """Yield the table in MATLAB files with a class for each photo, by the number in its name (Flowers 102)."""
     numbered = _number_photos(names.photos)
     vectors: dict[str, tuple[str, list[int]]] = {}
     for member in [member for member in companions if member.lower().endswith(".mat")][:MOST_MATS]:
@@ -91,7 +91,7 @@ MAT_SPLITS = {"trnid": "train", "trainid": "train", "valid": "validation", "vali
 
 
 def _number_photos(photos: Sequence[str]) -> dict[int, str]:
-    """Return the photos by the number that their names end with, where each has its own."""
+    """Return the photos by the number at the end of their names, if the numbers are unique."""
     numbered: dict[int, str] = {}
     for photo in photos:
         found = re.search(r"(\d{1,9})$", cut_suffix(split_path(photo)[-1])[0])

@@ -1,4 +1,4 @@
-"""Which photo a cell of a table means."""
+"""Find the photo that a cell of a table names."""
 
 import re
 import unicodedata
@@ -11,20 +11,20 @@ from pawprint.labels.tabular.split_words import find_split
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://[^/]*/", re.IGNORECASE)
 UPLOADED = re.compile(r"[0-9a-f]{8}-")
-"""What Label Studio puts before the name of a file that it was given."""
-# Photos of a published set often stand in another format than its table names.
+"""The prefix that Label Studio adds to the name of an uploaded file."""
+# A published set often holds its photos in another format than its table says.
 STRANGE_SUFFIXES = frozenset({*PHOTO_SUFFIXES, ".dcm", ".dicom", ".heic", ".jpeg2000", ".svs", ".nii"})
 LONGEST_NAME_CELL = 1024
 MOST_ALIKE = 1000
-"""Photos of one name among which the folders are compared: of more, only a whole path tells which is meant."""
+"""Most photos of one name whose folders are compared with a cell; with more, only the whole path is looked up."""
 
 
 class AmbiguousNameError(Exception):
-    """A cell may mean more than one photo."""
+    """A cell may name more than one photo."""
 
 
 def split_path(text: str) -> tuple[str, ...]:
-    r"""Return the parts of a path or an address, without what stands before the first folder.
+    r"""Return the parts of a path or an address, without anything before the first folder.
 
     >>> split_path("gs://bucket/cats/1.jpg"), split_path("C:\\cats\\1.jpg"), split_path("./1.jpg")
     (('cats', '1.jpg'), ('C:', 'cats', '1.jpg'), ('1.jpg',))
@@ -36,7 +36,7 @@ def split_path(text: str) -> tuple[str, ...]:
 
 
 def has_photo_suffix(text: str) -> bool:
-    """Return whether a cell looks like the name of a photo's file."""
+    """Return whether a cell looks like a photo's file name."""
     return cut_suffix(text.strip())[1] in STRANGE_SUFFIXES
 
 
@@ -51,7 +51,7 @@ def cut_suffix(name: str) -> tuple[str, str]:
 
 
 class PhotoNames:
-    """The photos of a listing, to be found by what tables call them."""
+    """The photos of a listing, found by the names that tables use for them."""
 
     def __init__(self, photos: Iterable[str]) -> None:
         self.photos = tuple(photos)
@@ -76,7 +76,7 @@ class PhotoNames:
                 self._by_number[int(stem)].append(photo)
 
     def may_mean(self, cell: str) -> bool:
-        """Return whether a cell may mean a photo, or one of several."""
+        """Return whether a cell may name a photo, or one of several."""
         parts = split_path(cell) if 0 < len(cell) <= LONGEST_NAME_CELL else ()
         try:
             return bool(parts and self._find_named(parts[-1].casefold())) or self.find(cell) is not None
@@ -84,16 +84,16 @@ class PhotoNames:
             return True
 
     def find(self, cell: str, *, near: Sequence[str] = (), split: str | None = None, whole: bool = False) -> str | None:
-        """Return the photo that a cell means, by the longest tail of its path that a photo shares.
+        """Return the photo a cell names: the one that shares the longest end of its path.
 
         Args:
-            cell: A name with or without folders and suffix, an address, a path of another machine.
-            near: Folders of the table: of several photos, the one that lies nearest is meant.
-            split: The split that the row tells: else the one in a folder of that split.
-            whole: Whether a photo in another folder than the cell says is another photo.
+            cell: A name with or without folders and suffix, an address, or a path on another machine.
+            near: Folders of the table: of several photos, the nearest one is meant.
+            split: The split in the row: of several photos, those in a folder of that split are preferred.
+            whole: Whether a photo in another folder than the cell names does not match.
 
         Raises:
-            AmbiguousNameError: Several photos fit as well.
+            AmbiguousNameError: Several photos match equally well.
         """
         if not cell or len(cell) > LONGEST_NAME_CELL:
             return None
@@ -103,7 +103,7 @@ class PhotoNames:
             parts = split_path(unquote(cell))
             candidates, agreeing = self._candidates(parts, near)
         if not candidates and "?" in cell:
-            # Label Studio's `/data/local-files/?d=cats/1.jpg`; elsewhere a query says nothing of the name.
+            # Label Studio's `/data/local-files/?d=cats/1.jpg`; in other addresses a query is not part of the name.
             before, _, query = unquote(cell).partition("?")
             parts = split_path(query.removeprefix("d=") if query.startswith("d=") else before)
             candidates, agreeing = self._candidates(parts, near)
@@ -116,7 +116,7 @@ class PhotoNames:
         return candidates[0] if candidates else None
 
     def _candidates(self, parts: tuple[str, ...], near: Sequence[str]) -> tuple[list[str], int]:
-        """Return the photos that a path may mean, and how many of its folders they agree with."""
+        """Return the photos a path may mean, and the number of folders that match."""
         if not parts:
             return [], 0
         for path in (_fold((*near, *parts)), _fold(parts)):
@@ -134,12 +134,12 @@ class PhotoNames:
         return [photo for photo, tail in zip(found, tails, strict=True) if tail == longest], longest
 
     def _find_named(self, name: str) -> list[str]:
-        """Return the photos of a name, with or without its suffix or with another, wherever they lie."""
+        """Return the photos of a name in any folder: with its suffix, without it, or with another one."""
         found = self._by_name.get(name) or self._by_stem.get(name)
         if not found and cut_suffix(name)[1] in STRANGE_SUFFIXES:
             found = self._by_stem.get(cut_suffix(name)[0])
         if not found and name.isascii() and name.isdigit() and len(name) < 18:
-            # Zeros before a number are lost where a table passed through a spreadsheet.
+            # A spreadsheet drops the zeros at the start of a number.
             found = self._by_number.get(int(name))
         if not found and (uploaded := UPLOADED.match(name)):
             found = self._by_name.get(name[uploaded.end() :])

@@ -1,7 +1,7 @@
-"""Vectors of whole numbers in MATLAB's files (version 5), and nothing else of what such files can hold.
+"""Read vectors of whole numbers from MATLAB files (version 5), and nothing else in them.
 
-scipy reads them; before, each part is unpacked within bounds and looked at, since a part can claim any size, hold
-parts within parts without end, or be a pickled function.
+scipy reads them. Before that, each part is unpacked within limits and checked: a part can claim any size, nest other
+parts endlessly, or be a pickled function.
 """
 
 import io
@@ -15,14 +15,14 @@ MOST_BYTES = 2**26
 """Bytes of all parts together, unpacked."""
 COMPRESSED, MATRIX = 15, 14
 NUMERIC_CLASSES = range(6, 16)
-"""mxDOUBLE_CLASS to mxUINT64_CLASS."""
+"""From mxDOUBLE_CLASS to mxUINT64_CLASS."""
 
 
 def read_vectors(data: bytes) -> dict[str, list[int]]:
     """Return the vectors of whole numbers in a file, by name.
 
     Raises:
-        TableError: It is no such file, or it holds more than is read.
+        TableError: The file has another format, or exceeds the limits.
     """
     import numpy as np
     from scipy.io import loadmat
@@ -32,7 +32,7 @@ def read_vectors(data: bytes) -> dict[str, list[int]]:
     plain = data[:128] + b"".join(_numeric_parts(data[128:]))
     try:
         arrays = loadmat(io.BytesIO(plain))
-    except Exception as error:  # scipy raises whatever its reader stumbles over
+    except Exception as error:  # scipy raises many types of error over broken files
         raise TableError(f"it is a damaged MATLAB file ({error})") from error
     vectors = {}
     for name, array in arrays.items():
@@ -55,7 +55,7 @@ def read_vectors(data: bytes) -> dict[str, list[int]]:
 
 
 def _numeric_parts(data: bytes) -> Iterator[bytes]:
-    """Give each part that is a numeric array, unpacked."""
+    """Yield each part that is a numeric array, unpacked."""
     left = MOST_BYTES
     while len(data) >= 8:
         kind, size = struct.unpack("<II", data[:8])
@@ -79,7 +79,7 @@ def _numeric_parts(data: bytes) -> Iterator[bytes]:
 
 
 def _is_numeric(part: bytes) -> bool:
-    """Return whether a part is one numeric array: its flags come first, and its size is that of the part."""
+    """Return whether a part is exactly one numeric array: its flags come first, and its size is that of the part."""
     if len(part) < 24:
         return False
     kind, size, flags_kind, flags_size, flags = struct.unpack("<IIIII", part[:20])

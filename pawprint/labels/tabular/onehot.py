@@ -1,4 +1,4 @@
-"""Tables with a column for each class and one 1 in each row."""
+"""Recognise one-hot tables: a column for each class, and a single 1 in each row."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from pawprint.labels.tabular.roster import Roster
 ONES = frozenset({"1", "1.0", "true", "yes"})
 ZEROS = frozenset({"0", "0.0", "false", "no", "-1", "-1.0", ""})
 STRAY_SHARE = 0.05
-"""Share of the rows that may have no 1, or several: more of them are no accident."""
+"""Share of the rows that may have no 1, or several; a larger share is not an accident."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class OneHot:
     """Columns of which each stands for a class.
 
     Attributes:
-        positions: The columns.
-        single: Photos with a single 1, by the position of their column.
-        several: Photos with more than one.
-        none: Photos with none.
+        positions: The indexes of the columns.
+        single: Photos with exactly one 1, and the index of its column.
+        several: Photos with more than one 1.
+        none: Photos without a 1.
     """
 
     positions: tuple[int, ...]
@@ -29,12 +29,12 @@ class OneHot:
 
     @property
     def is_single(self) -> bool:
-        """Whether the columns exclude each other: one class a photo."""
+        """Whether the columns exclude each other: each photo has one class."""
         return len(self.several) <= STRAY_SHARE * (len(self.single) + len(self.several))
 
 
 def find_one_hot(roster: Roster) -> OneHot | None:
-    """Return the columns of a roster that hold only 0 and 1, where at least two do and 1 occurs in each of two."""
+    """Return the columns that hold only 0 and 1, if there are at least two and 1 occurs in two or more of them."""
     by_photo = {row.photo: row.cells for row in roster.rows}
     if not by_photo:
         return None
@@ -49,7 +49,7 @@ def find_one_hot(roster: Roster) -> OneHot | None:
         return None
     found = _count(by_photo, positions)
     if not found.is_single:
-        # Columns of something else may hold 0 and 1 too: is_duplicate, sex.
+        # Other columns may hold 0 and 1 too: is_duplicate, sex.
         plain = [at for at in positions if not roster.named or rank_name(roster.header[at]) >= Rank.POSSIBLE]
         other = _count(by_photo, plain)
         found = other if len(plain) > 1 and other.is_single else found

@@ -1,4 +1,4 @@
-"""A roster and the column that is its label, as a reading."""
+"""Turn a roster and its label column into a reading."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from pawprint.labels.tabular.split_words import find_split
 
 @dataclass(frozen=True)
 class _Classes:
-    """The class of each photo by a table, and the photos that have none, by reason."""
+    """The class of each photo in a table, and the photos without a class, by reason."""
 
     labels: dict[str, str]
     without: dict[str, list[str]]
@@ -30,7 +30,7 @@ class _Classes:
 
 
 def build_reading(roster: Roster, choice: Choice, listing: Listing) -> Reading | str:
-    """Return the reading that a column or one-hot columns give, or why they give none."""
+    """Return the reading by a label column or by one-hot columns, or the reason why they give none."""
     classes = _classes_of_one_hot(roster, choice) if choice.one_hot else _classes_of_column(roster, choice)
     if isinstance(classes, str):
         return classes
@@ -73,7 +73,7 @@ def build_reading(roster: Roster, choice: Choice, listing: Listing) -> Reading |
 
 
 def describe_photos(roster: Roster) -> Reading:
-    """Return what a roster without a label says of its photos: their class is ""."""
+    """Return a reading of a roster without a label: only its columns count, and each photo's class is ""."""
     other = _other_columns(roster, Choice()) if roster.named else []
     first = {row.photo: row for row in reversed(roster.rows)}
     return Reading(
@@ -128,7 +128,7 @@ def _judge_classes(
 
 
 def _merge_spellings(roster: Roster, choice: Choice, labels: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Say which classes are spelt in two ways: outer space and Unicode's form are no difference, case is one."""
+    """Join the spellings of classes: outer spaces and Unicode variants never make two classes, upper case does."""
     counts = Counter(labels.values())
     notes = []
     if choice.column is not None:
@@ -147,21 +147,21 @@ def _merge_spellings(roster: Roster, choice: Choice, labels: dict[str, str]) -> 
     for group in folded.values():
         notes += [
             f"classes {one!r} ({counts[one]:,}) and {other!r} ({counts[other]:,}) differ only in their spelling "
-            "and stay two; mend the table if they are one"
+            "and stay two classes; correct the table if they are the same"
             for one, other in pairwise(group)
         ]
     return {photo: label[:LONGEST_CELL] for photo, label in labels.items()}, notes[:20]
 
 
 def _name_numbers(labels: dict[str, str], listing: Listing) -> tuple[dict[str, str], str | None]:
-    """Return the classes by name where they are numbers and something names them, and what does."""
+    """Return the classes with their numbers replaced by names, if something gives the names, and what gives them."""
     numbers = set(labels.values())
     if not numbers or not all(INTEGER.fullmatch(number) for number in numbers):
         return labels, None
     if (found := find_class_names(numbers, listing.companions, listing.read)) is not None:
         names, member = found
         return {photo: names[number] for photo, number in labels.items()}, member
-    # Oxford's pets, say: number 1 is what `Abyssinian_12.jpg` and its like have.
+    # In Oxford's pets, for example, number 1 is the class of the photos named like `Abyssinian_12.jpg`.
     prefixes = {photo: prefix_label(photo) for photo in labels}
     if all(prefixes.values()) and pairs_up((labels[photo], str(prefix)) for photo, prefix in prefixes.items()):
         return {photo: str(prefix) for photo, prefix in prefixes.items()}, "the photos' names"
@@ -173,7 +173,7 @@ def _name_numbers(labels: dict[str, str], listing: Listing) -> tuple[dict[str, s
 
 
 def _complete_by_folder(rest: Iterable[str], classes: Collection[str]) -> dict[str, str]:
-    """Return the class of photos without a row that lie in a folder named as a class of the table."""
+    """Return the class of photos without a row that lie in a folder named like one of the table's classes."""
     found = {}
     for photo in rest:
         folders = split_path(photo)[:-1]
@@ -183,7 +183,7 @@ def _complete_by_folder(rest: Iterable[str], classes: Collection[str]) -> dict[s
 
 
 def find_splits(rosters: Iterable[Roster]) -> dict[str, str]:
-    """Return the split of each photo by any table that tells one, where none tells another."""
+    """Return the split of each photo, from all tables that give one; a photo given two splits has none."""
     found: dict[str, set[str]] = defaultdict(set)
     for roster in rosters:
         for row in roster.rows:
@@ -193,13 +193,13 @@ def find_splits(rosters: Iterable[Roster]) -> dict[str, str]:
 
 
 def settle_splits(reading: Reading, splits: Mapping[str, str]) -> Reading:
-    """Return a reading whose photos have the split that their row, else another table, else their folder names.
+    """Return a reading with the split of each photo: that of its row, else of another table, else of its folders.
 
-    Where all are of one split, since only these have labels, they have none: the split is then made from them.
+    If all photos have one split, because only that split has labels, the splits are dropped and made anew.
 
     Args:
         reading: Its photos have the splits of their rows.
-        splits: What any table says.
+        splits: The splits given by any table.
     """
     given = any(photo.split for photo in reading.photos)
     settled = [

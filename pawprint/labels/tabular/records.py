@@ -1,4 +1,4 @@
-"""JSON and JSON lines as tables: a list of records, of pairs, or an object that gives each name its label."""
+"""Read JSON and JSON lines as tables: a list of records or of pairs, or an object from names to labels."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,10 +10,10 @@ from pawprint.labels.tabular.sheet import Sheet, make_sheet
 
 
 def load_json(text: str) -> Any:
-    """Return what a JSON text holds.
+    """Return the value of a JSON text.
 
     Raises:
-        TableError: It is no JSON, or nested deeper than is read.
+        TableError: The text is not JSON, or nested too deep.
     """
     try:
         return json.loads(text)
@@ -24,10 +24,10 @@ def load_json(text: str) -> Any:
 
 
 def load_lines(text: str) -> list[Any]:
-    """Return what JSON lines hold.
+    """Return the values of JSON lines.
 
     Raises:
-        TableError: A line is no JSON, or there are more than are read.
+        TableError: A line is not JSON, or there are too many lines.
     """
     lines = [line for line in islice(text.splitlines(), MAX_ROWS + 1) if line.strip()]
     if len(lines) > MAX_ROWS:
@@ -36,10 +36,10 @@ def load_lines(text: str) -> list[Any]:
 
 
 def find_records(member: str, content: Any) -> Iterator[Sheet]:
-    """Give each table in a JSON value: itself, or what an object at its top holds.
+    """Yield each table in a JSON value: the value itself, or the values of a top-level object.
 
     Raises:
-        TableError: Larger than what is read.
+        TableError: The table exceeds the limits.
     """
     if (sheet := _sheet(member, content)) is not None:
         yield sheet
@@ -82,7 +82,7 @@ def _of_objects(member: str, objects: Iterable[dict[str, Any]]) -> Sheet:
 
 
 def _flatten(item: dict[str, Any]) -> dict[str, str]:
-    """Return an object's values as text, those of objects within it under both names."""
+    """Return the values of an object as text; those of a nested object are named `outer.inner`."""
     flat: dict[str, str] = {}
     for name, value in item.items():
         if isinstance(value, dict):
@@ -93,7 +93,7 @@ def _flatten(item: dict[str, Any]) -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """Return a value of JSON or Parquet as a table's cell would hold it.
+    """Return a JSON or Parquet value as a table's cell.
 
     >>> as_text(3.0), as_text(True), as_text(None), as_text(["cat"]), as_text(["cat", "dog"])
     ('3', 'true', '', 'cat', '["cat", "dog"]')
@@ -105,7 +105,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        # A list of one label is a label.
+        # A list with one label is a label.
         return as_text(value[0]) if len(value) == 1 else json.dumps(value, default=str, ensure_ascii=False)
     if isinstance(value, dict):
         return json.dumps(value, default=str, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Rows that name photos: the column that does, and the tables that continue each other as one roster."""
+"""Rosters: rows that name photos. Find the column with the names, and join tables that continue each other."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ NAME_COLUMNS = re.compile(
     r"(file|image|img|photo|picture|pic)?[_ ]?(name|path|file|id)?s?|file.?path|relative.?path|url|uri", re.IGNORECASE
 )
 GOOD_SHARE = 0.5
-"""Share of a table's rows, or of the photos, that a column must name to be the one that names photos."""
+"""The column with the photos' names must name at least this share of the table's rows, or of the photos."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Row:
     Attributes:
         photo: The photo's member.
         cells: All cells of the row.
-        split: What the row's split column or its table's name tells.
+        split: The split in the row's split column, or in the table's name.
         member: The table.
     """
 
@@ -37,18 +37,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Roster:
-    """Rows of one or more tables of the same columns.
+    """Rows of one or more tables with the same columns.
 
     Attributes:
         members: The tables.
         header: Names of the columns.
-        named: Whether the tables name them.
-        name_column: Position of the column that names the photos.
-        split_column: Position of the one that names the splits, if any.
-        rows: Those that name a photo.
+        named: Whether the tables have a header.
+        name_column: Index of the column that names the photos.
+        split_column: Index of the column that names the splits, if any.
+        rows: Rows that name a photo.
         missing: Names in rows without a photo.
         unclear: Names in rows that may mean several photos.
-        spaced: How many cells had outer space, by column and by what is left of the cell.
+        spaced: Number of cells with outer spaces, by column and by the cell without them.
     """
 
     members: tuple[str, ...]
@@ -63,7 +63,7 @@ class Roster:
 
     @property
     def photos(self) -> set[str]:
-        """The photos that rows name."""
+        """The photos that the rows name."""
         return {row.photo for row in self.rows}
 
     def column(self, position: int) -> list[str]:
@@ -72,12 +72,12 @@ class Roster:
 
 
 def find_roster(sheet: Sheet, names: PhotoNames, name_column: int | None = None) -> Roster | None:
-    """Return the rows of a table that name photos, or None where no column does so often enough.
+    """Return the rows of a table that name photos, or None if no column names enough of them.
 
     Args:
         sheet: The table.
         names: The photos.
-        name_column: The column that names them, where a person says so.
+        name_column: The column with the names, if the user gives it.
     """
     near = split_path(sheet.member)[:-1]
     if name_column is None:
@@ -120,7 +120,7 @@ def _is_good_share(roster: Roster, rows: int, photos: int) -> bool:
 
 
 def _find_name_column(sheet: Sheet, names: PhotoNames, near: Sequence[str]) -> int | None:
-    """Return the column that names the most different photos; of equals the one that is called so."""
+    """Return the column that names the most photos; among equals, the one with a name for it."""
     step = max(1, len(sheet.rows) // EVIDENCE_ROWS)
     sample = sheet.rows[::step]
     best: tuple[tuple[float, ...], int] | None = None
@@ -142,7 +142,7 @@ def _find_name_column(sheet: Sheet, names: PhotoNames, near: Sequence[str]) -> i
 
 
 def _names_repeat(cells: Iterable[str]) -> bool:
-    """Return whether the same file name stands in several folders, so that the folder tells which is meant."""
+    """Return whether the same file name occurs in several folders, so that only the folder shows which is meant."""
     folders: dict[str, tuple[str, ...]] = {}
     for cell in cells:
         parts = split_path(cell)
@@ -154,7 +154,7 @@ def _names_repeat(cells: Iterable[str]) -> bool:
 def find_split_column(
     header: Sequence[str], rows: Sequence[tuple[str, ...]], *, skip: int
 ) -> tuple[int | None, dict[str, str | None]]:
-    """Return the column that names the split of each row, and what its values stand for."""
+    """Return the column that names the split of each row, and the split of each of its values."""
     for position, name in enumerate(header):
         values = {row[position] for row in rows[:: max(1, len(rows) // EVIDENCE_ROWS)]} if position != skip else set()
         if not 1 < len(values) <= 12:
@@ -166,7 +166,7 @@ def find_split_column(
 
 
 def join_rosters(rosters: Sequence[Roster]) -> list[Roster]:
-    """Return rosters with those that continue each other as one: the same columns, other photos.
+    """Join rosters that continue each other: the same columns, different photos.
 
     `train.csv` and `test.csv`, `_classes.csv` in each split's folder, `GT-00000.csv` in each class folder.
     """

@@ -1,4 +1,4 @@
-"""A table as it was read: a header and rows of text, all of one width."""
+"""A sheet: the header and the rows of a table as text, all of the same width."""
 
 import re
 from collections import Counter
@@ -14,11 +14,11 @@ class Sheet:
     """A table.
 
     Attributes:
-        member: Its file.
-        header: Names of its columns: "1", "2", … where the file names none.
-        rows: Its cells, without outer space.
-        named: Whether the file names its columns.
-        spaced: How many cells had outer space, by column and by what is left of the cell.
+        member: The file.
+        header: Names of the columns; "1", "2", … if the file has no header.
+        rows: The cells, without outer spaces.
+        named: Whether the file has a header.
+        spaced: Number of cells with outer spaces, by column and by the cell without them.
     """
 
     member: str
@@ -28,15 +28,15 @@ class Sheet:
     spaced: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def column(self, position: int) -> Iterator[str]:
-        """Give the cells of one column."""
+        """Yield the cells of one column."""
         return (row[position] for row in self.rows)
 
 
 def make_sheet(member: str, header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> Sheet:
-    """Return the sheet of some rows, each brought to one width: short ones are filled up with "".
+    """Return the sheet of some rows, all of the same width: short rows are filled with "".
 
     Raises:
-        TableError: More rows, columns or cells than are read.
+        TableError: There are too many rows, columns or cells.
     """
     kept: list[tuple[str, ...]] = []
     spaced: Counter[tuple[int, str]] = Counter()
@@ -60,7 +60,7 @@ def make_sheet(member: str, header: Sequence[str] | None, rows: Iterable[Sequenc
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names of columns that are each given once.
+    """Return the names of columns, with a number added to repeated ones.
 
     >>> _distinct([" a", "b", "a", ""])
     ('a', 'b', 'a.2', '4')

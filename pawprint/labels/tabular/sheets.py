@@ -1,4 +1,4 @@
-"""The tables among the files beside the photos."""
+"""Read the tables among the files beside the photos."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
@@ -18,7 +18,7 @@ from pawprint.labels.tabular.text import decode_text
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt", ".data", ".lst", ".list", ".dat", ""})
 TABLE_SUFFIXES = TEXT_SUFFIXES | {".json", ".jsonl", ".ndjson", ".parquet", ".mat"}
 MOST_TABLES = 2000
-"""Tables that are read: one for each of a thousand class folders, and its split. Each photo's own text is none."""
+"""Tables that are read: two (one for each split) in a thousand class folders. A text per photo is no table."""
 
 
 def likely_tables(companions: Sequence[str], photos: Sequence[str]) -> list[str]:
@@ -34,10 +34,10 @@ def likely_tables(companions: Sequence[str], photos: Sequence[str]) -> list[str]
 
 
 def read_sheets(member: str, read: Callable[[str], bytes], names: PhotoNames) -> Iterator[Sheet]:
-    """Give each table in a file.
+    """Yield each table in a file.
 
     Raises:
-        TableError: It is broken, or larger than what is read.
+        TableError: The file is broken, or exceeds the limits.
     """
     try:
         data = read(member)
@@ -65,9 +65,9 @@ def _of_json(member: str, content: Any) -> Iterator[Sheet]:
 
 
 def read_name_list(member: str, read: Callable[[str], bytes], names: PhotoNames) -> Sheet | None:
-    """Return a file that names a photo a line and nothing else, as lists of a split do, or None.
+    """Return the table of a file that only lists photos, one in each line, as lists of a split do; or None.
 
-    What such a list tells is its own name: `test.txt`.
+    The split of such a list is in its own name: `test.txt`.
     """
     path = PurePosixPath(member)
     if path.suffix.lower() not in TEXT_SUFFIXES or find_split(path.name) is None:

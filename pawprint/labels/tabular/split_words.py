@@ -1,4 +1,4 @@
-"""Splits, as makers spell them in the names of files and folders and in the cells of a table."""
+"""Find the split that the name of a file, a folder or a cell means."""
 
 import re
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 
 
 def find_split(name: str) -> str | None:
-    """Return the split that a name speaks of, or None where it speaks of none or of two.
+    """Return the split that a name means, or None if it means none or two.
 
     >>> find_split("Training_set.csv"), find_split("seg_test"), find_split("PublicTest"), find_split("contest.csv")
     ('train', 'test', 'test', None)
@@ -30,16 +30,16 @@ def find_split(name: str) -> str | None:
         for split, spellings in (("train", TRAIN), ("validation", VALIDATION), ("test", TEST))
         if words & spellings
     ]
-    if found == ["train", "validation"]:  # train_val: what is not for the test
+    if found == ["train", "validation"]:  # train_val: everything that is not for the test
         return "train"
     return found[0] if len(found) == 1 else None
 
 
 def read_split_column(name: str, values: Iterable[str]) -> dict[str, str | None] | None:
-    """Return the split that each value of a column stands for, or None where the column tells no splits.
+    """Return the split that each value of a column means, or None if the column holds no splits.
 
     Args:
-        name: The column's.
+        name: The name of the column.
         values: Its distinct values.
 
     >>> read_split_column("set", ["TRAIN", "TEST", "UNASSIGNED"])
@@ -53,10 +53,10 @@ def read_split_column(name: str, values: Iterable[str]) -> dict[str, str | None]
         other = "train" if FLAGS[name] != "train" else "test"
         return {value: FLAGS[name] if value.casefold() in YES else other for value in distinct}
     if SPLIT_COLUMNS.fullmatch(name) and set(distinct) in ({"0", "1"}, {"0", "1", "2"}):
-        # CelebA's order, and that of the sets which follow it.
+        # CelebA's order, and that of the sets that follow it.
         return dict(zip("012", ("train", "validation" if "2" in distinct else "test", "test"), strict=True))
     splits = {value: find_split(value) for value in distinct}
     if any(splits[value] is None and value.strip().casefold() not in NO_SPLIT for value in distinct):
         return None
-    # "valid" and "invalid", or "test" alone, may be classes as well.
+    # "valid" and "invalid", or "test" alone, may also be classes.
     return splits if "train" in splits.values() and len(set(splits.values()) - {None}) > 1 else None

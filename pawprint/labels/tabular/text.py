@@ -1,4 +1,4 @@
-"""The text of a table, whatever program wrote it."""
+"""Decode the text of a table from any program."""
 
 import codecs
 import re
@@ -8,7 +8,7 @@ from pawprint.labels.tabular.limits import LARGEST_TABLE, TableError
 
 CELLS = re.compile(rb"[^,;\t\r\n\"\d/]+")
 MOST_WEIGHED = 2**20
-"""Bytes that are looked at to tell the code page."""
+"""Bytes that are examined to find the code page."""
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -19,13 +19,13 @@ MARKS = (
 
 
 def decode_text(data: bytes) -> str:
-    r"""Decode a table: by its mark, as UTF-8, as UTF-16 without a mark, else in the code page that it reads best in.
+    r"""Decode a table: by its byte-order mark, as UTF-8, as UTF-16 without a mark, else in the most probable code page.
 
     >>> decode_text("bär".encode("cp1252")), decode_text("\ufeffbär".encode("utf-16-le"))
     ('bär', 'bär')
 
     Raises:
-        TableError: It is no text.
+        TableError: The file is not text.
     """
     if len(data) > LARGEST_TABLE:
         raise TableError(f"it takes {len(data):,} bytes, at most {LARGEST_TABLE:,} are read")
@@ -36,7 +36,7 @@ def decode_text(data: bytes) -> str:
             except UnicodeDecodeError as error:
                 raise TableError(f"it is no {encoding} text ({error.reason})") from error
     sample = data[:4096]
-    if sample.count(0) > len(sample) // 3:  # every other byte of ASCII in UTF-16
+    if sample.count(0) > len(sample) // 3:  # in UTF-16, every other byte of an ASCII text is zero
         try:
             return data.decode("utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be")
         except UnicodeDecodeError as error:
