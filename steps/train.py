@@ -20,6 +20,7 @@ from pawprint.console.help import step_command
 from pawprint.models.adjustment import adjust_recipe, resolve_adjustments
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Recipe
+from pawprint.training.task import TrainingTask
 
 if TYPE_CHECKING:
     from pawprint.dataset.reader import Dataset, Split
@@ -120,14 +121,16 @@ def train(
         else:
             checkpoints.open(cache_location() / "checkpoints", start.key, anew=start.anew)
             training = learn(
-                architecture=architecture,
-                train=photos,
-                validation=validation,
-                class_names=data.class_names,
-                image_size=data.image_size,
-                **used,
+                TrainingTask(
+                    architecture=architecture,
+                    recipe=recipe,
+                    train=photos,
+                    validation=validation,
+                    class_names=data.class_names,
+                    image_size=data.image_size,
+                    **used,
+                ),
                 checkpoints=checkpoints,
-                recipe=recipe,
                 on_epoch=report_epoch,
             )
             model_digest = _write_training(training, files, model_files, architecture, data)
