@@ -1,10 +1,9 @@
 """Exports held against their model once more, where test photos are read."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from pawprint.base.files import write_json
 from pawprint.serving.agreement import Agreement, Reference, tell_agreement
 from pawprint.serving.formats import FILES
 from pawprint.serving.runtimes import load_export
@@ -27,16 +26,11 @@ def check_exports(reference: Reference, folder: Path, report: Path) -> dict[str,
     checks = {
         name: reference.compare(load_export(folder / file)) for name, file in FILES.items() if (folder / file).is_file()
     }
-    write_description({name: agreement.facts() for name, agreement in checks.items()}, report / DESCRIPTION)
+    facts = {name: agreement.facts() for name, agreement in checks.items()}
+    write_json(facts, report / DESCRIPTION, sort_keys=True)
     return checks
 
 
 def tell_checks(checks: Mapping[str, Agreement]) -> str:
     """Say in a line how exports agreed with their model."""
     return "; ".join(f"{name}: {tell_agreement(agreement)}" for name, agreement in checks.items())
-
-
-def write_description(content: Mapping[str, Any], path: Path) -> None:
-    """Write JSON, the same bytes for the same content."""
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(f"{text}\n", encoding="utf-8")

@@ -14,9 +14,9 @@ from mlflow.utils import name_utils
 
 from pawprint.base.cache import cache_folder
 from pawprint.base.errors import UserError
+from pawprint.base.files import local_path
 from pawprint.base.secrets import drop_userinfo, hide_secrets
 from pawprint.base.space import explain_full_disk
-from pawprint.tracking.artifacts import local_path
 from pawprint.tracking.environment import describe_surroundings
 from pawprint.tracking.heartbeat import give_signs_of_life
 from pawprint.tracking.locks import wait_for_other_writers
