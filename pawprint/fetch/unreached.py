@@ -1,20 +1,19 @@
 """Addresses that main could not reach a moment ago: the download that it starts then need not wait for them again.
 
-Kept in the environment, which a step inherits from main, and nobody else does.
+Handed on from main to its steps, and to nobody else.
 """
 
 import hashlib
-import json
-import os
 import time
 
-VARIABLE = "PAWPRINT_UNREACHED"
+from pawprint.base.handover import hand_on, read_handed_on
+
 LASTS_SECONDS = 60.0
 
 
 def note_unreached(url: str, reason: str) -> None:
     """Hand on to the processes that this one starts that an address can't be had, and why."""
-    os.environ[VARIABLE] = json.dumps({**_read(), _name(url): [time.time(), reason]})
+    hand_on(unreached={**_read(), _name(url): [time.time(), reason]})
 
 
 def find_unreached(url: str) -> str | None:
@@ -28,5 +27,5 @@ def _name(url: str) -> str:
 
 
 def _read() -> dict[str, tuple[float, str]]:
-    content: dict[str, tuple[float, str]] = json.loads(os.environ.get(VARIABLE) or "{}")
-    return content
+    unreached: dict[str, tuple[float, str]] = read_handed_on("unreached") or {}
+    return unreached
