@@ -150,6 +150,7 @@ def _train(
     from pawprint.photos.collection import load_photos
     from pawprint.photos.sources import fetch_photos
     from pawprint.training.loop import train_network
+    from pawprint.training.task import TrainingTask
 
     recipe = recipe_for(name)
     with tempfile.TemporaryDirectory() as folder:
@@ -168,8 +169,9 @@ def _train(
         if train is None:
             raise SystemExit(f"{photos} has no training photos")
         when_ready()
-        return train_network(
+        task = TrainingTask(
             architecture=name,
+            recipe=recipe,
             train=train,
             validation=data.split("test") if judged else None,
             class_names=data.class_names,
@@ -179,8 +181,8 @@ def _train(
             patience=0,
             seed=0,
             image_size=data.image_size,
-            on_epoch=on_epoch,
         )
+        return train_network(task, on_epoch=on_epoch)
 
 
 def _count(batches: Any) -> int:

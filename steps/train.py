@@ -181,6 +181,7 @@ def _learn(lesson: Lesson, spool: "Spool", checkpoints: "Checkpoints") -> "Train
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_head
     from pawprint.training.loop import train_network
+    from pawprint.training.task import TrainingTask
 
     def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
         told = {name: value for name, value in metrics.items() if name != "epoch"}
@@ -191,16 +192,15 @@ def _learn(lesson: Lesson, spool: "Spool", checkpoints: "Checkpoints") -> "Train
     learn: Callable[..., Training] = train_network
     if lesson.recipe.frozen:
         learn = partial(train_head, features=FeatureStore(cache_folder() / "features", lesson.data.digest))
-    return learn(
+    task = TrainingTask(
+        recipe=lesson.recipe,
         train=lesson.photos,
         validation=lesson.validation,
         class_names=lesson.data.class_names,
         image_size=lesson.data.image_size,
         **lesson.used,
-        checkpoints=checkpoints,
-        recipe=lesson.recipe,
-        on_epoch=report_epoch,
     )
+    return learn(task, checkpoints=checkpoints, on_epoch=report_epoch)
 
 
 def _tell_figures(metrics: Mapping[str, float]) -> str:

@@ -1,8 +1,15 @@
-"""The project folder, the digest of a file, and times as the manifests write them."""
+"""The project folder, files written whole, JSON, digests, and times as the manifests write them."""
 
 import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 PROJECT = Path(__file__).parents[2]
 """The folder with MLproject: a checkout, or MLflow's own clone."""
@@ -12,6 +19,38 @@ def hash_file(path: Path) -> str:
     """Return the hexadecimal sha256 of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def write_beside(path: Path) -> Iterator[Path]:
+    """Yield a path beside a file to write to, which becomes the file once all went well: nobody sees half of it.
+
+    Each call has a name of its own, so that several processes can write the same file at once.
+    """
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(content: Mapping[str, Any], path: Path, **options: Any) -> None:
+    """Write JSON for people too: indented, every character as it is. The options are those of `json.dumps`."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, **options) + "\n", encoding="utf-8")
+
+
+def local_path(location: str) -> Path | None:
+    """Return where a path or a `file:` URI is on this machine, or None for a location that is elsewhere.
+
+    >>> local_path("file:///data/my%20photos.zip").as_posix(), local_path("s3://bucket/photos.zip")
+    ('/data/my photos.zip', None)
+    """
+    parsed = urlsplit(location)
+    if parsed.scheme == "file":
+        return Path(url2pathname(parsed.path))
+    # A drive letter on Windows parses as a scheme of one letter.
+    return Path(location) if len(parsed.scheme) <= 1 else None
 
 
 def now() -> str:

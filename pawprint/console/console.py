@@ -14,11 +14,9 @@ import click
 from PIL import Image
 
 from pawprint.base.errors import ChoiceError, SecretError, UserError, one_line
+from pawprint.base.handover import hand_on, read_handed_on
 from pawprint.base.secrets import hide_secrets
 from pawprint.console.tee import read_console, tee_console
-
-CONSOLE_VARIABLE = "PAWPRINT_CONSOLE"
-"""Where main leaves the file to which its steps add what they say."""
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -33,7 +31,7 @@ def run_command(command: click.Command, *, keep_console: bool = False) -> None:
         keep_console: under `mlflow run`, what a person saw becomes an artifact of the run, however it ended; the steps
             that this one starts add their lines.
     """
-    run_id, path = os.environ.get("MLFLOW_RUN_ID"), os.environ.get(CONSOLE_VARIABLE)
+    run_id, path = os.environ.get("MLFLOW_RUN_ID"), read_handed_on("console")
     if path:
         sys.exit(_run_kept(command, Path(path)))
     if not keep_console or not run_id:
@@ -45,7 +43,7 @@ def run_command(command: click.Command, *, keep_console: bool = False) -> None:
     with use_scratch(), tempfile.TemporaryDirectory(prefix="pawprint-") as folder:
         kept = Path(folder, "console.txt")
         kept.touch()
-        os.environ[CONSOLE_VARIABLE] = str(kept)
+        hand_on(console=str(kept))
         code = _run_kept(command, kept)
         _log_console(run_id, kept)
     sys.exit(code)

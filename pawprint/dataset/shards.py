@@ -7,6 +7,7 @@ no cost.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tokenize import TokenError
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,16 @@ def write_shards(
                 file.write(pixels.read(row).tobytes())
         yield name, size
         start += size
+
+
+class Images(Protocol):
+    """Photos of one size that are read when asked for: of a dataset, or any array."""
+
+    def __len__(self) -> int:
+        """Return the number of photos."""
+
+    def __getitem__(self, places: npt.NDArray[np.int64] | slice, /) -> npt.NDArray[np.uint8]:
+        """Return the photos at these places, uint8 `[k, side, side, 3]`."""
 
 
 class ShardedImages:

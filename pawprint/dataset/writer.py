@@ -5,7 +5,6 @@ ones. Neither photos nor pixels are held in memory, so memory does not grow with
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pawprint.archives.zips import UnreadableMemberError
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, write_json
 from pawprint.base.machine import count_cores
 from pawprint.dataset.belongings import find_belongings, needs_exif
 from pawprint.dataset.brightness import may_be_deep
@@ -195,7 +194,7 @@ def write_dataset(
             *describe_near_duplicates(selection, kept, near_duplicates),
         ],
     }
-    (folder / "dataset.json").write_text(json.dumps(description, indent=2), "utf-8")
+    write_json(description, folder / "dataset.json")
     return description
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 from tqdm import tqdm
 
+from pawprint.base.files import write_beside
 from pawprint.base.machine import count_cores
 from pawprint.drawn.animals import POSES, draw_animal
 from pawprint.drawn.colours import choose
@@ -74,28 +75,21 @@ def write_drawings(path: Path, *, photos: int, seed: int, workers: int | None = 
         for number in range(1, count + 1)
     ]
     digits = max(4, len(str((photos + 1) // 2)))
-    beside = path.with_name(path.name + ".part")
-    try:
-        with ExitStack() as stack:
-            pictures: Iterable[bytes]
-            if workers == 1:
-                pictures = map(draw_photo, drawings)
-            else:
-                # Spawned, not forked: a fork would copy locks held by the caller's threads (MLflow's, TensorFlow's).
-                pool = stack.enter_context(
-                    ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-                )
-                pictures = pool.map(draw_photo, drawings, chunksize=16)
-            archive = stack.enter_context(zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED))
-            progress = tqdm(pictures, total=photos, desc="drawing photos", unit="photo", disable=None)
-            for drawing, picture in zip(drawings, progress, strict=True):
-                entry = zipfile.ZipInfo(f"{drawing.kind}s/{drawing.kind}.{drawing.number:0{digits}}.jpg", ZIP_DATE)
-                # Set explicitly: the defaults differ by platform, or would leave files that nobody may read.
-                entry.create_system, entry.external_attr = 3, 0o644 << 16
-                archive.writestr(entry, picture)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with write_beside(path) as beside, ExitStack() as stack:
+        pictures: Iterable[bytes]
+        if workers == 1:
+            pictures = map(draw_photo, drawings)
+        else:
+            # Spawned, not forked: the caller may have threads (MLflow's, TensorFlow's) whose locks a fork copies.
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")))
+            pictures = pool.map(draw_photo, drawings, chunksize=16)
+        archive = stack.enter_context(zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED))
+        progress = tqdm(pictures, total=photos, desc="drawing photos", unit="photo", disable=None)
+        for drawing, picture in zip(drawings, progress, strict=True):
+            entry = zipfile.ZipInfo(f"{drawing.kind}s/{drawing.kind}.{drawing.number:0{digits}}.jpg", ZIP_DATE)
+            # Set explicitly: the defaults differ by platform, or would leave files that nobody may read.
+            entry.create_system, entry.external_attr = 3, 0o644 << 16
+            archive.writestr(entry, picture)
 
 
 def draw_photo(drawing: Drawing) -> bytes:

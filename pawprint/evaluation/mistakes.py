@@ -3,23 +3,16 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from pawprint.dataset.shards import Images
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.style import GREEN, RED, SOFT, draw_figure, percent, shorten
 
 MOST_MISTAKES = 16
 MOST_CLOSE_CALLS = 8
-
-
-class Images(Protocol):
-    """Photos that are read only when they are needed."""
-
-    def __getitem__(self, places: Integers, /) -> np.ndarray:
-        """Return the photos at `places` ([m] int64), uint8 [m, side, side, 3]."""
 
 
 def write_mistakes(

@@ -6,21 +6,21 @@ suspicious_labels.csv and, if there are validation photos, validation_prediction
 """
 
 import csv
-import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pawprint.base.files import write_json
+from pawprint.dataset.shards import Images
 from pawprint.evaluation.calibration import write_calibration
 from pawprint.evaluation.confusion import write_confusion_matrix
 from pawprint.evaluation.curves import write_precision_recall, write_roc
 from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts
 from pawprint.evaluation.metrics import check_predictions, compute_metrics, defined_metrics
-from pawprint.evaluation.mistakes import Images, write_mistakes
+from pawprint.evaluation.mistakes import write_mistakes
 
 
 def evaluate_predictions(
@@ -61,7 +61,7 @@ def evaluate_predictions(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
         draft = Path(beside) / folder.name
         draft.mkdir()
-        write_metrics(document, draft / "metrics.json")
+        write_json(document, draft / "metrics.json", allow_nan=False)
         write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv")
         write_confusion_matrix(document["confusion_matrix"], class_names, draft / "confusion_matrix.png")
         write_roc(numbers, values, class_names, draft / "roc.png")
@@ -80,11 +80,6 @@ def evaluate_predictions(
             folder.rmdir()
         draft.rename(folder)
     return defined_metrics(document)
-
-
-def write_metrics(document: Mapping[str, Any], path: Path) -> None:
-    """Write the result of `compute_metrics` as JSON; the same values give the same bytes."""
-    path.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_predictions(

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pawprint.dataset.shards import Images
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.corruptions import LEVELS, STRENGTHS, corrupt_photo
-from pawprint.evaluation.mistakes import Images
 from pawprint.evaluation.slices import wilson_interval
 
 MOST_PHOTOS, FEWEST_PHOTOS = 200, 50

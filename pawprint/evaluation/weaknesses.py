@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pawprint.dataset.reader import Split
+from pawprint.dataset.shards import Images
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.column_slices import slice_columns
 from pawprint.evaluation.explanations import (
@@ -22,7 +23,6 @@ from pawprint.evaluation.explanations import (
     map_activations,
     occlude,
 )
-from pawprint.evaluation.mistakes import Images
 from pawprint.evaluation.robustness import (
     FEWEST_PHOTOS,
     MOST_WORK,

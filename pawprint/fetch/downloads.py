@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from pawprint.base.cache import cache_folder
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, write_beside
 
 LOG = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def find_download(url: str) -> Download | None:
 
 
 def write_record(url: str, download: Download) -> None:
-    """Write the record of a download: to a temporary file that is then renamed."""
+    """Write the record of a download, whole or not at all."""
     shown = urlunsplit((*urlsplit(url)[:3], "", ""))  # the query of an address may contain a secret
     facts = {
         "url": shown,
@@ -52,10 +52,8 @@ def write_record(url: str, download: Download) -> None:
         "retrieved_at": download.retrieved_at,
         "version": download.version,
     }
-    record = _record(download.path)
-    beside = record.with_suffix(".json.new")
-    beside.write_text(json.dumps(facts))
-    beside.replace(record)
+    with write_beside(_record(download.path)) as beside:
+        beside.write_text(json.dumps(facts))
 
 
 def _record(path: Path) -> Path:

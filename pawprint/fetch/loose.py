@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pawprint.archives.left_out import LeftOut
 from pawprint.archives.packing import pack_files
-from pawprint.base.files import hash_file, now
+from pawprint.base.files import hash_file, now, write_beside
 from pawprint.base.space import check_space
 from pawprint.fetch.buckets import ERRORS, read_object, refuse
 from pawprint.fetch.download import fetch_url, read_version
@@ -197,19 +197,18 @@ class _Count:
 
 def _fetch_object(url: str, store: Any, one: LooseObject, path: Path, came: _Count) -> None:
     name = url + one.name
-    beside = path.with_suffix(".new")
     try:
         pieces = read_object(name, store, one.key, one.mark)
     except ERRORS as error:
         raise refuse(name, error, BrokeOffError) from error
-    with beside.open("wb") as file:
-        for piece in pieces:
-            file.write(piece)
-            came.add(len(piece))
-        size = file.tell()
-    if size != one.size:
-        raise BrokeOffError(f"{name} broke off after {size} of {one.size} bytes")
-    beside.replace(path)
+    with write_beside(path) as beside:
+        with beside.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+                came.add(len(piece))
+            size = file.tell()
+        if size != one.size:
+            raise BrokeOffError(f"{name} broke off after {size} of {one.size} bytes")
 
 
 def _take_out(objects: tuple[LooseObject, ...], folder: Path) -> Iterator[tuple[str, Path]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pawprint.base.files import write_beside
 from pawprint.fetch.errors import BrokeOffError
 from pawprint.fetch.streams import Resume, Stream
 
@@ -159,6 +160,5 @@ def matches(path: Path, digest: tuple[str, str]) -> bool:
 
 
 def _write_note(path: Path, content: dict[str, object]) -> None:
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(json.dumps(content), "utf-8")
-    beside.replace(path)
+    with write_beside(path) as beside:
+        beside.write_text(json.dumps(content), "utf-8")

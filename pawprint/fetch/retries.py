@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying
-
+from pawprint.base.retries import retry
 from pawprint.fetch.errors import BrokeOffError, BusyError, SilentError
 
 LOG = logging.getLogger(__name__)
@@ -46,9 +45,7 @@ def keep_trying(
         UnreachableError: The error of the last try. Other exceptions pass through.
     """
     patience = _Patience(reached, busy_seconds)
-    return Retrying(
-        retry=patience.is_worth_another_try, wait=patience.pause, before_sleep=_warn, reraise=True, sleep=time.sleep
-    )(attempt)
+    return retry(attempt, is_passing=patience.is_worth_another_try, wait=lambda _: patience.pause, warn=_warn)
 
 
 class _Patience:
@@ -61,31 +58,23 @@ class _Patience:
         self._before = reached()
         self._since = time.monotonic()
         self._began = False
+        self.pause = 0.0
 
-    def is_worth_another_try(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        if error is None:
-            return False
+    def is_worth_another_try(self, error: BaseException) -> bool:
         came = self._reached() - self._before
         self._began = self._began or came > 0
         if came >= LEAST_PROGRESS:
             self._fruitless, self._before, self._since = 0, self._reached(), time.monotonic()
         self._fruitless += 1
+        self.pause = PAUSE_SECONDS * 2.0 ** (self._fruitless - 1)
         if isinstance(error, BusyError):
-            return time.monotonic() - self._since + self._pause_after(error) <= self._busy_seconds
+            if error.wait_seconds is not None:
+                self.pause = max(error.wait_seconds, PAUSE_SECONDS)
+            return time.monotonic() - self._since + self.pause <= self._busy_seconds
         return self._fruitless < FRUITLESS_TRIES and (
             isinstance(error, BrokeOffError) or (self._began and isinstance(error, SilentError))
         )
 
-    def pause(self, state: RetryCallState) -> float:
-        return self._pause_after(state.outcome.exception() if state.outcome else None)
 
-    def _pause_after(self, error: BaseException | None) -> float:
-        growing = PAUSE_SECONDS * 2.0 ** (self._fruitless - 1)
-        asked = error.wait_seconds if isinstance(error, BusyError) else None
-        return growing if asked is None else max(asked, PAUSE_SECONDS)
-
-
-def _warn(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    LOG.warning("photos: %s; trying again in %.0f s", error, state.upcoming_sleep)
+def _warn(error: BaseException, pause: float) -> None:
+    LOG.warning("photos: %s; trying again in %.0f s", error, pause)

@@ -1,21 +1,20 @@
 """Addresses that main could not reach a moment ago, so that the download step it starts does not wait again.
 
-They are kept in the environment, which only the steps started by main inherit.
+They are handed on from main to its steps, and to nobody else.
 """
 
 import hashlib
-import json
-import os
 import time
 
-VARIABLE = "PAWPRINT_UNREACHED"
+from pawprint.base.handover import hand_on, read_handed_on
+
 REMEMBERED_SECONDS = 60.0
 """Seconds for which an address counts as unreachable without being tried again."""
 
 
 def note_unreached(url: str, reason: str) -> None:
-    """Record, for the processes this one starts, that an address cannot be reached, and why."""
-    os.environ[VARIABLE] = json.dumps({**_read(), _name(url): [time.time(), reason]})
+    """Record, for the processes that this one starts, that an address cannot be reached, and why."""
+    hand_on(unreached={**_read(), _name(url): [time.time(), reason]})
 
 
 def find_unreached(url: str) -> str | None:
@@ -29,5 +28,5 @@ def _name(url: str) -> str:
 
 
 def _read() -> dict[str, tuple[float, str]]:
-    content: dict[str, tuple[float, str]] = json.loads(os.environ.get(VARIABLE) or "{}")
-    return content
+    unreached: dict[str, tuple[float, str]] = read_handed_on("unreached") or {}
+    return unreached

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,20 +10,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from pawprint.base.errors import UserError
+from pawprint.dataset.shards import Images
 from pawprint.models.network_file import UnsafeNetworkError, load_network_file
 
 BATCH = 64
 
 Answer = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """From pixels 0 to 255, `[k, side, side, 3]` of the network's own side, to probabilities, `[k, classes]`."""
-
-
-class Images(Protocol):
-    """Photos that are read by slices: uint8 `[k, side, side, 3]`."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, indices: slice) -> npt.NDArray[np.uint8]: ...
 
 
 def load_network(path: Path) -> Any:

@@ -17,10 +17,11 @@ import difflib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pawprint.archives.members import ARCHIVE_SUFFIXES, SPLITS
 from pawprint.base.errors import SecretError, UserError
+from pawprint.base.files import local_path
 from pawprint.base.secrets import find_secret
 from pawprint.photos.registered import REGISTERED
 
@@ -102,17 +103,15 @@ def parse_source(source: str) -> list[Alternative]:
     return alternatives
 
 
-def local_path(text: str) -> Path:
-    """Return the path of a place of kind "path", with `~` and `file://` resolved.
+def expand_path(text: str) -> Path:
+    """Return the path that a place of kind "path" names, with `~` and `file://` resolved.
 
-    >>> local_path("file:///data/my%20photos.zip").as_posix()
+    >>> expand_path("file:///data/my%20photos.zip").as_posix()
     '/data/my photos.zip'
     """
     if text.startswith("file://"):
-        url = urlsplit(text)
-        host = url.netloc if url.netloc.startswith("~") else ""
-        # `file://~/pets` and `file:///~/pets` both mean the home folder.
-        text = re.sub("^/~", "~", host + unquote(url.path))
+        # `file://~/pets` and `file:///~/pets` both mean the home.
+        text = re.sub("^/~", "~", str(local_path(text.replace("file://~", "file:///~", 1))))
     return Path(text).expanduser()
 
 
@@ -225,7 +224,7 @@ def _parse_path(text: str, split: str | None) -> Place:
 
 def _path_exists(text: str) -> bool:
     try:
-        return local_path(text).exists()
+        return expand_path(text).exists()
     except (OSError, ValueError, RuntimeError):  # the name is too long, has a NUL, or an unknown user's home
         return False
 

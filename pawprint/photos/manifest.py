@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from pawprint.base.errors import UserError
+from pawprint.base.files import write_beside, write_json
 
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 2
@@ -95,10 +96,9 @@ def combine_digests(archives: tuple[Archive, ...]) -> str:
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Write `manifest.json` into a folder: to a temporary file that is then renamed."""
-    beside = folder / f"{FILE_NAME}.partial"
-    beside.write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(folder / FILE_NAME)
+    """Write `manifest.json` into a folder, whole or not at all."""
+    with write_beside(folder / FILE_NAME) as beside:
+        write_json(asdict(manifest), beside)
 
 
 def load_manifest(folder: Path) -> Manifest:

@@ -13,7 +13,7 @@ from pawprint.base.errors import UserError
 from pawprint.base.files import now, written_at
 from pawprint.fetch.errors import UnreachableError
 from pawprint.labels.readings import Reading
-from pawprint.photos.grammar import Place, drawn_counts, local_path
+from pawprint.photos.grammar import Place, drawn_counts, expand_path
 from pawprint.photos.manifest import Archive, Manifest, load_manifest
 from pawprint.photos.received import Received
 from pawprint.photos.shards import source_kind
@@ -59,7 +59,7 @@ def receive_path(place: Place) -> Received:
         UserError: The path is not a folder, zip or tar, or cannot be read.
     """
     try:
-        path = local_path(place.text)
+        path = expand_path(place.text)
         if not path.exists():
             stands_for = f" ({path})" if "~" in place.text else ""
             raise UnreachableError(f"source {place.text!r}{stands_for} does not exist{_suggest_fix(path)}")

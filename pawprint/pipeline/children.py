@@ -2,7 +2,6 @@
 
 import atexit
 import functools
-import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -15,9 +14,9 @@ from mlflow.exceptions import ExecutionException, MlflowException
 from mlflow.projects.submitted_run import LocalSubmittedRun
 
 from pawprint.base.errors import UserError
+from pawprint.base.handover import handing_on
 from pawprint.tracking.active import active_run
-from pawprint.tracking.processes import PARENT_VARIABLE, name_this_process
-from pawprint.tracking.runs import KEY_VARIABLE, NAME_VARIABLE
+from pawprint.tracking.processes import name_this_process
 from pawprint.tracking.server import is_reachable, tell_server
 from pawprint.tracking.tags import ERROR_TAG, INTERRUPTED
 
@@ -116,10 +115,7 @@ def _launch(
 ) -> LocalSubmittedRun:
     # MLflow hands it on to the child, where it would outvote the experiment id.
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
-    os.environ[KEY_VARIABLE] = json.dumps(dict(tags or {}))
-    os.environ[NAME_VARIABLE] = run_name
-    os.environ[PARENT_VARIABLE] = name_this_process()
-    try:
+    with handing_on(tags=dict(tags or {}), name=run_name, starter=name_this_process()):
         submitted: LocalSubmittedRun = mlflow.projects.run(
             uri=".",
             entry_point=entry_point,
@@ -130,8 +126,6 @@ def _launch(
             synchronous=synchronous,
             storage_dir=_storage().name,
         )
-    finally:
-        del os.environ[KEY_VARIABLE], os.environ[NAME_VARIABLE], os.environ[PARENT_VARIABLE]
     return submitted
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pawprint.models.prediction import Images, answer_photos, predict_probabilities
+from pawprint.dataset.shards import Images
+from pawprint.models.prediction import answer_photos, predict_probabilities
 
 NUM_PHOTOS = 200  # compared at most
 MAX_DIFFERENCE = 1e-4

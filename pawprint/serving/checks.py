@@ -1,10 +1,9 @@
 """Compare exports with their model once more, on the test photos."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from pawprint.base.files import write_json
 from pawprint.serving.agreement import Agreement, Reference, describe_agreement
 from pawprint.serving.formats import FILES
 from pawprint.serving.runtimes import load_export
@@ -27,16 +26,11 @@ def check_exports(reference: Reference, folder: Path, report: Path) -> dict[str,
     checks = {
         name: reference.compare(load_export(folder / file)) for name, file in FILES.items() if (folder / file).is_file()
     }
-    write_description({name: agreement.facts() for name, agreement in checks.items()}, report / DESCRIPTION)
+    facts = {name: agreement.facts() for name, agreement in checks.items()}
+    write_json(facts, report / DESCRIPTION, sort_keys=True)
     return checks
 
 
 def describe_checks(checks: Mapping[str, Agreement]) -> str:
     """Return on one line how the exports agree with their model."""
     return "; ".join(f"{name}: {describe_agreement(agreement)}" for name, agreement in checks.items())
-
-
-def write_description(content: Mapping[str, Any], path: Path) -> None:
-    """Write JSON; the same content gives the same bytes."""
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(f"{text}\n", encoding="utf-8")

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.base.files import write_json
 from pawprint.models.portable import build_portable_network, has_evidence
 from pawprint.serving.agreement import Reference, describe_agreement, time_network
-from pawprint.serving.checks import DESCRIPTION, write_description
+from pawprint.serving.checks import DESCRIPTION
 from pawprint.serving.demo_page import NoPage, write_demo
 from pawprint.serving.formats import FILES
 from pawprint.serving.runtimes import load_export
@@ -106,7 +107,7 @@ def write_exports(
         "keras_milliseconds": time_network(reference.network, reference.photos),
         "versions": _read_versions(),
     }
-    write_description(description, folder / DESCRIPTION)
+    write_json(description, folder / DESCRIPTION, sort_keys=True)
     return exports
 
 

@@ -4,14 +4,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pawprint.base.errors import UserError
+from pawprint.base.files import local_path
 from pawprint.tracking.downloads import NothingThereError, fetch
 from pawprint.tracking.server import tell_server
 
@@ -78,33 +78,20 @@ def locate(uri: str, expected: str) -> str:
                 raise UserError(f"{uri!r} is incomplete: expected {expected}")
             return f"{client.get_run(run_id).info.artifact_uri}/{path}"
         if scheme == "models":
-            return _locate_model(client, rest.strip("/"))
+            return _locate_model(client, uri)
     except MlflowException as error:
         raise UserError(f"{uri} is not known at {tell_server()} ({error}); expected {expected}") from error
     raise UserError(f"{uri!r} is no URI that passes between steps; expected {expected}")
 
 
-def _locate_model(client: MlflowClient, name: str) -> str:
-    if name.startswith("m-") and "/" not in name and "@" not in name:
-        location: str = client.get_logged_model(name).artifact_location
+def _locate_model(client: MlflowClient, uri: str) -> str:
+    version = _find_version(client, uri)
+    if version is None:
+        location: str = client.get_logged_model(uri.removeprefix("models:/").strip("/")).artifact_location
         return location
-    if "@" in name:
-        registered, alias = name.rsplit("@", 1)
-        version = client.get_model_version_by_alias(registered, alias).version
-    else:
-        registered, _, version = name.partition("/")
-    uri: str = client.get_model_version_download_uri(registered, version)
+    source: str = client.get_model_version_download_uri(version.name, version.version)
     # A registered version may point at a logged model or a run instead of at the bytes.
-    return locate(uri, name) if uri.startswith(("models:/", "runs:/")) else uri
-
-
-def local_path(location: str) -> Path | None:
-    """Returns where a location is on this machine, or None for one that is elsewhere."""
-    parsed = urlparse(location)
-    if parsed.scheme == "file":
-        return Path(url2pathname(parsed.path))
-    # A drive letter on Windows parses as a scheme of one letter.
-    return Path(location) if len(parsed.scheme) <= 1 else None
+    return locate(source, uri) if source.startswith(("models:/", "runs:/")) else source
 
 
 def find_model_id(client: MlflowClient, uri: str) -> str:
@@ -114,19 +101,25 @@ def find_model_id(client: MlflowClient, uri: str) -> str:
         UserError: the version was registered from something that is no logged model.
         MlflowException: it is not known.
     """
-    name = uri.removeprefix("models:/").strip("/")
-    if name.startswith("m-") and "/" not in name and "@" not in name:
-        return name
-    if "@" in name:
-        version = client.get_model_version_by_alias(*name.rsplit("@", 1))
-    else:
-        version = client.get_model_version(*name.partition("/")[::2])
+    version = _find_version(client, uri)
+    if version is None:
+        return uri.removeprefix("models:/").strip("/")
     # MLflow leaves model_id empty in some versions; the source says it too.
     source = str(version.source or "")
     found = str(version.model_id or (source.removeprefix("models:/") if source.startswith("models:/m-") else ""))
     if not found:
         raise UserError(f"{uri} was registered from {source}, which is no logged model; register one of train's")
     return found
+
+
+def _find_version(client: MlflowClient, uri: str) -> ModelVersion | None:
+    """Return the registered version that a URI names, or None where it names a logged model."""
+    name = uri.removeprefix("models:/").strip("/")
+    if "@" in name:
+        return client.get_model_version_by_alias(*name.rsplit("@", 1))
+    if name.startswith("m-") and "/" not in name:
+        return None
+    return client.get_model_version(*name.partition("/")[::2])
 
 
 def find_model(trained: Run) -> str:

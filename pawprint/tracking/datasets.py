@@ -17,6 +17,7 @@ from mlflow.data.dataset import Dataset
 from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.dataset_source_registry import register_dataset_source
 from mlflow.data.schema import TensorDatasetSchema
+from mlflow.entities import Dataset as DatasetEntity
 from mlflow.entities import DatasetInput, InputTag, LoggedModelInput
 from mlflow.exceptions import MlflowException
 from mlflow.types import Schema, TensorSpec
@@ -219,7 +220,7 @@ def log_dataset_of(dataset: str) -> None:
 
 def as_input(dataset: Dataset, context: str) -> DatasetInput:
     """Return a dataset as the input of a run, with what the run uses it for."""
-    return DatasetInput(dataset._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, context)])
+    return DatasetInput(DatasetEntity(**dataset.to_dict()), [InputTag(MLFLOW_DATASET_CONTEXT, context)])
 
 
 def log_inputs(run_id: str, datasets: Sequence[DatasetInput], models: Sequence[LoggedModelInput] = ()) -> None:

@@ -22,10 +22,10 @@ from mlflow.exceptions import MlflowException
 
 from pawprint.base.cache import cache_folder
 from pawprint.base.errors import UserError
+from pawprint.base.files import write_json
 from pawprint.base.space import explain_full_disk
 from pawprint.tracking.descriptions import describe_run, link
 from pawprint.tracking.digests import log_folder
-from pawprint.tracking.model_files import write_json
 from pawprint.tracking.models import LoggedPhotoModel, log_model_files
 from pawprint.tracking.processes import describe_process, tell_end
 from pawprint.tracking.server import be_brief, is_reachable, tell_server, wait_seconds

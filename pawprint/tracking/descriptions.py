@@ -9,16 +9,15 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.labels.summary import format_counts
-from pawprint.tracking.tags import NOTE_TAG, get_tag
+from pawprint.tracking.tags import MOST_CHARACTERS, NOTE_TAG, get_tag
 
-_MAX_NOTE = 8000
 MOST_CLASSES = 20
 """Classes that have a column each in a table of counts."""
 
 
 def describe_run(*paragraphs: str) -> None:
     """Set the description of the active run; empty paragraphs are left out."""
-    mlflow.set_tag(NOTE_TAG, "\n\n".join(part for part in paragraphs if part)[:_MAX_NOTE])
+    mlflow.set_tag(NOTE_TAG, "\n\n".join(part for part in paragraphs if part)[:MOST_CHARACTERS])
 
 
 def link(uri: str) -> str:

@@ -16,9 +16,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, local_path
 from pawprint.tracking.active import active_run
-from pawprint.tracking.artifacts import local_path, locate, open_location
+from pawprint.tracking.artifacts import locate, open_location
 from pawprint.tracking.downloads import NothingThereError, list_sizes
 from pawprint.tracking.tags import PREFIX, get_group, set_tags
 from pawprint.tracking.uploads import store_folder, store_text

@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from mlflow.exceptions import MlflowException
 from requests import RequestException
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import stop_after_delay, wait_exponential_jitter
 
 from pawprint.base.errors import UserError, one_line
+from pawprint.base.retries import retry
 from pawprint.base.space import FULL, explain_full_disk
 from pawprint.tracking.server import is_refusal, wait_seconds
 
@@ -43,13 +44,13 @@ def keep_trying(attempt: Callable[[], Result], doing: str) -> Result:
     Raises:
         Exception: its own last one, where waiting has not helped or would not.
     """
-    return Retrying(
-        retry=retry_if_exception(is_passing),
+    return retry(
+        attempt,
+        is_passing=is_passing,
         wait=wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
         stop=stop_after_delay(wait_seconds()),
-        before_sleep=lambda state: _tell(doing, state),
-        reraise=True,
-    )(attempt)
+        warn=lambda error, _: logger.warning("%s failed (%s); trying again", doing, tell_error(error)[:300]),
+    )
 
 
 def is_passing(error: BaseException) -> bool:
@@ -114,8 +115,3 @@ def explain_store(error: BaseException) -> str | None:
 def tell_error(error: BaseException | None) -> str:
     """Return what an error says, on one line; of MLflow's list of files that failed, why the last one did."""
     return one_line(error).rpartition("##### ")[2]
-
-
-def _tell(doing: str, state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    logger.warning("%s failed (%s); trying again", doing, tell_error(error)[:300])

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from pawprint.base.errors import UserError
-from pawprint.base.files import PROJECT, hash_file
+from pawprint.base.files import PROJECT, hash_file, write_json
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 
 SCHEMA_VERSION = 1
@@ -76,10 +76,11 @@ def write_model_files(
         "dataset_digest": dataset_digest,
         "decoding": decoding.describe(),
     }
-    write_json(description, folder / "model.json")
+    write_json(description, folder / "model.json", sort_keys=True)
     files = {name: hash_file(folder / name) for name in ("model.json", "network.keras")}
     digest = overall_digest(files)
-    write_json({"schema_version": SCHEMA_VERSION, "files": files, "digest": digest}, folder / "digests.json")
+    digests = {"schema_version": SCHEMA_VERSION, "files": files, "digest": digest}
+    write_json(digests, folder / "digests.json", sort_keys=True)
     return digest
 
 
@@ -174,8 +175,3 @@ def draw_example() -> bytes:
 def overall_digest(files: dict[str, str]) -> str:
     """Digest the names and digests of several files, independent of their order."""
     return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode()).hexdigest()
-
-
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write JSON with sorted keys, the same bytes for the same content."""
-    path.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

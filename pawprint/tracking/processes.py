@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-PARENT_VARIABLE = "PAWPRINT_STARTED_BY"
-"""Where main leaves which process it is, for the steps that it starts."""
+from pawprint.base.handover import take_handed_on
+
 _POLL_SECONDS = 1.0
 
 
@@ -76,11 +76,11 @@ def find_start(pid: int) -> str | None:
 
 @contextmanager
 def end_with_starter() -> Iterator[None]:
-    """End this process as by SIGTERM when the one named in `PARENT_VARIABLE` has ended, however that happened.
+    """End this process as by SIGTERM when the one that handed itself on as `starter` has ended, however that happened.
 
     A process that is killed cannot end those it has started, and a shell may stand between the two.
     """
-    pid, _, started = os.environ.pop(PARENT_VARIABLE, "").partition(":")
+    pid, _, started = (take_handed_on("starter") or "").partition(":")
     if not pid:
         yield
         return
@@ -101,7 +101,7 @@ def end_with_starter() -> Iterator[None]:
 
 
 def name_this_process() -> str:
-    """Return what `PARENT_VARIABLE` takes."""
+    """Return what this process hands on as `starter`."""
     return f"{os.getpid()}:{find_start(os.getpid())}"
 
 

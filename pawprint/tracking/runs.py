@@ -1,6 +1,5 @@
 """A step as an MLflow run: started once, tagged with what it ran on, and with its error if it fails."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +13,10 @@ from mlflow.utils import name_utils
 
 from pawprint.base.cache import cache_folder
 from pawprint.base.errors import UserError
+from pawprint.base.files import local_path
+from pawprint.base.handover import read_handed_on, take_handed_on
 from pawprint.base.secrets import drop_userinfo, hide_secrets
 from pawprint.base.space import explain_full_disk
-from pawprint.tracking.artifacts import local_path
 from pawprint.tracking.environment import describe_surroundings
 from pawprint.tracking.heartbeat import give_signs_of_life
 from pawprint.tracking.locks import wait_for_other_writers
@@ -52,11 +52,6 @@ CONSOLE = "logs/console.txt"
 """Where main and tune keep what a person saw."""
 LAST_WAIT_SECONDS = 20
 """That the store may be away while this is written."""
-KEY_VARIABLE = "PAWPRINT_STEP_TAGS"
-"""Where main leaves the tags by which a step's run will be found again, as JSON."""
-
-NAME_VARIABLE = "PAWPRINT_STEP_NAME"
-"""Where main leaves the name of a step's run."""
 
 
 @contextmanager
@@ -78,7 +73,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
     be_patient()
     be_discreet()
     wait_for_other_writers()
-    if KEY_VARIABLE not in os.environ:  # main has asked already
+    if read_handed_on("tags") is None:  # else main has asked already
         check_server()
     run = mlflow.start_run(log_system_metrics=system_metrics)
     try:
@@ -88,7 +83,7 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
             _name_run(run)
             _hide_source_secrets(run)
             surroundings = describe_surroundings()
-            set_tags(environment=surroundings, **json.loads(os.environ.pop(KEY_VARIABLE, "{}")))
+            set_tags(environment=surroundings, **(take_handed_on("tags") or {}))
             if PARENT_TAG not in run.data.tags:
                 _log_uncommitted(read_uncommitted(), run, surroundings)
                 mark_own_orphans(run.info.experiment_id)
@@ -134,7 +129,7 @@ def _name_run(run: Run) -> None:
 
     MLflow makes up a name for a run whose launcher was told none.
     """
-    name = os.environ.pop(NAME_VARIABLE, None)
+    name = take_handed_on("name")
     client = MlflowClient()
     if name is None and _is_made_up(client.get_run(run.info.run_id).info.run_name):
         name = run.data.tags.get(ENTRY_POINT_TAG)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import mlflow
 from mlflow.entities import Run
+from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
@@ -21,9 +22,8 @@ ENTRY_POINT_TAG = "mlflow.project.entryPoint"
 NOTE_TAG = "mlflow.note.content"
 """Where MLflow's page takes a run's description from."""
 
-MOST_CHARACTERS = 8000
+MOST_CHARACTERS = MAX_TAG_VAL_LENGTH
 """What MLflow's stores have room for in a tag."""
-
 
 ENVIRONMENT = "environment"
 """The tag that holds what a run ran on, where nobody filters by it."""

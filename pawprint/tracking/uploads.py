@@ -13,9 +13,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from tqdm import tqdm
 
 from pawprint.base.errors import UserError
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, local_path
 from pawprint.base.space import check_space
-from pawprint.tracking.artifacts import local_path
 from pawprint.tracking.errors import NotWholeError, is_of_a_store, is_passing, keep_trying, tell_error
 
 

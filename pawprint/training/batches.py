@@ -13,21 +13,13 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pawprint.dataset.shards import Images
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 NUM_DRAWS = 12
 """Random numbers that a photo gets each time it is shown."""
-
-
-class Images(Protocol):
-    """Photos by position: a memory-mapped dataset, or any array."""
-
-    def __len__(self) -> int:
-        """Return the number of photos."""
-
-    def __getitem__(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """Return the photos at these positions, uint8 [k, side, side, 3]."""
 
 
 class Split(Protocol):

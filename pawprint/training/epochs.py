@@ -15,6 +15,7 @@ from pawprint.base.errors import UserError
 from pawprint.models.recipe import Recipe
 from pawprint.training.checkpoint_file import Checkpoint
 from pawprint.training.checkpoints import Checkpoints
+from pawprint.training.task import TrainingTask
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +53,8 @@ class Learned:
 
 
 def run_epochs(
+    task: TrainingTask,
     *,
-    epochs: int,
-    patience: int,
-    recipe: Recipe,
     learn: Callable[[int], Learned],
     judge: Callable[[int], npt.NDArray[np.float64]] | None,
     weights: Callable[[], list[npt.NDArray[Any]]],
@@ -66,9 +65,7 @@ def run_epochs(
     """Train and judge epoch after epoch, from the first one or from where `checkpoints` has it.
 
     Args:
-        epochs: at least 1.
-        patience: epochs without improvement until it stops; 0 never stops early.
-        recipe: what better means.
+        task: its recipe says what better means.
         learn: trains one epoch, whose number it is given, from 1.
         judge: returns summed loss, right answers and number of photos of the validation, float64 [3]; None
             takes the last epoch.
@@ -85,21 +82,23 @@ def run_epochs(
     Raises:
         UserError: patience without validation photos, or a loss that is no longer a number.
     """
-    if judge is None and patience > 0:
-        raise UserError(f"patience={patience} needs validation photos; set patience=0 or validation_fraction above 0")
+    if judge is None and task.patience > 0:
+        raise UserError(
+            f"patience={task.patience} needs validation photos; set patience=0 or validation_fraction above 0"
+        )
     history: list[dict[str, float]] = []
     timestamps: list[int] = []
     best_epoch, best_weights = 0, []
     shapes = {name: [tuple(variable.shape) for variable in group] for name, group in state.items()}
     if checkpoints and (kept := checkpoints.load(shapes)):
-        logger.info("going on after epoch %d of %d, which an earlier run had reached", len(kept.history), epochs)
+        logger.info("going on after epoch %d of %d, which an earlier run had reached", len(kept.history), task.epochs)
         history, timestamps, best_epoch = kept.history, kept.timestamps_ms, kept.best_epoch
         best_weights = list(kept.arrays["best"])
         _restore(state, kept)
         for epoch, (earlier, timestamp) in enumerate(zip(history, timestamps, strict=True), 1):
             on_epoch(epoch, dict(earlier), timestamp_ms=timestamp)
-    for epoch in range(len(history) + 1, epochs + 1):
-        if patience and history and len(history) - best_epoch >= patience:
+    for epoch in range(len(history) + 1, task.epochs + 1):
+        if task.patience and history and len(history) - best_epoch >= task.patience:
             break
         started = time.perf_counter()
         learned = learn(epoch)
@@ -115,7 +114,7 @@ def run_epochs(
         entry = {name: value if name == "epoch" else float(value) for name, value in entry.items()}
         history.append(entry)
         timestamps.append(time.time_ns() // 1_000_000)
-        if judge is None or not best_epoch or is_better(entry, history[best_epoch - 1], recipe):
+        if judge is None or not best_epoch or is_better(entry, history[best_epoch - 1], task.recipe):
             best_epoch, best_weights = epoch, weights()
         if checkpoints:
             arrays = {name: [variable.numpy() for variable in group] for name, group in state.items()}

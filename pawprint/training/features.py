@@ -2,8 +2,6 @@
 
 import hashlib
 import logging
-import os
-import tempfile
 import time
 import zipfile
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
+from pawprint.base.files import write_beside
 from pawprint.training.batches import Split
 
 logger = logging.getLogger(__name__)
@@ -92,11 +91,5 @@ def compute_features(backbone: keras.Model, split: Split) -> npt.NDArray[np.floa
 
 def _write(path: Path, features: npt.NDArray[np.float32]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, features=features)
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    with write_beside(path) as beside, beside.open("wb") as file:
+        np.savez(file, features=features)

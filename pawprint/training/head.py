@@ -1,6 +1,6 @@
 """Train the last layer of a pretrained network on the features that the frozen rest gives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -8,33 +8,23 @@ import numpy.typing as npt
 import scipy.special
 import tensorflow as tf
 
-from pawprint.models.architectures import build_model, recipe_for
+from pawprint.models.architectures import build_model
 from pawprint.models.inference import build_inference_network
-from pawprint.models.recipe import Recipe
-from pawprint.training.batches import Split, num_batches
+from pawprint.training.batches import num_batches
 from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.features import FeatureStore
 from pawprint.training.schedule import learning_rate_at
 from pawprint.training.steps import build_optimizer
+from pawprint.training.task import TrainingTask
 
 
 def train_head(
+    task: TrainingTask,
     *,
-    architecture: str,
-    train: Split,
-    validation: Split | None,
-    class_names: Sequence[str],
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    patience: int,
-    seed: int,
-    image_size: int,
-    on_epoch: Callable[..., None],
     features: FeatureStore,
-    recipe: Recipe | None = None,
+    on_epoch: Callable[..., None],
     checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Train the last layer of an architecture that comes pretrained: a multinomial logistic regression.
@@ -42,20 +32,9 @@ def train_head(
     Each epoch shows each photo or, one time in two, its mirror image.
 
     Args:
-        architecture: a name in `ARCHITECTURES` whose recipe is `frozen`.
-        train: the training photos.
-        validation: the photos that choose the epoch and stop the training; None takes the last epoch.
-        class_names: 2 or more, in the order of the labels.
-        epochs: at least 1.
-        batch_size: photos in a step.
-        learning_rate: the highest one.
-        patience: epochs without improvement until training stops; 0 never stops early.
-        seed: 0 or more.
-        image_size: side in pixels of the photos.
-        on_epoch: called after each epoch with its number, its entry of the history and `timestamp_ms`, see
-            `run_epochs`.
+        task: of an architecture whose recipe is `frozen`.
         features: where the features of the photos are kept.
-        recipe: what the architecture declares unless given.
+        on_epoch: called after each epoch, see `run_epochs`.
         checkpoints: where the training is kept after each epoch, and goes on from; None keeps it nowhere.
 
     Returns:
@@ -65,17 +44,17 @@ def train_head(
     Raises:
         UserError: patience without validation photos, or a loss that is no longer a number.
     """
-    recipe = recipe or recipe_for(architecture)
+    recipe, train, validation, num_classes = task.recipe, task.train, task.validation, len(task.class_names)
     tf.config.experimental.enable_op_determinism()
-    model = build_model(architecture, num_classes=len(class_names), image_size=image_size, seed=seed)
+    model = build_model(task.architecture, num_classes=num_classes, image_size=task.image_size, seed=task.seed)
     head = model.layers[-1]
-    backbone = keras.Model(model.input, head.input, name=architecture)
+    backbone = keras.Model(model.input, head.input, name=task.architecture)
     shown = features.load(backbone, train, name="train")
     images_per_second = features.images_per_second
     if validation is not None:
         judged = features.load(backbone, validation, name="validation")[:, : 2 if recipe.flip_average else 1]
 
-    weights = class_weights(train.labels, len(class_names))
+    weights = class_weights(train.labels, num_classes)
     optimizer = build_optimizer(head, recipe)
 
     @tf.function(reduce_retracing=True)
@@ -89,15 +68,16 @@ def train_head(
         return tf.stack([tf.reduce_sum(losses), right])
 
     num_photos = len(train.labels)
-    num_steps = num_batches(num_photos, batch_size=batch_size, passes=1)
+    num_steps = num_batches(num_photos, batch_size=task.batch_size, passes=1)
 
     def learn(epoch: int) -> Learned:
-        generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+        generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([task.seed, epoch])))
         order, mirrored = generator.permutation(num_photos), generator.integers(0, 2, num_photos)
         sums, rate = np.zeros(2), 0.0
         for number in range(num_steps):
-            chosen = order[number * batch_size : (number + 1) * batch_size]
-            rate = learning_rate_at((epoch - 1 + number / num_steps) / epochs, peak=learning_rate, recipe=recipe)
+            chosen = order[number * task.batch_size : (number + 1) * task.batch_size]
+            done = (epoch - 1 + number / num_steps) / task.epochs
+            rate = learning_rate_at(done, peak=task.learning_rate, recipe=recipe)
             optimizer.learning_rate.assign(rate)
             sums += step_on(tf.constant(shown[chosen, mirrored[chosen]]), tf.constant(train.labels[chosen])).numpy()
         return Learned(np.append(sums, num_photos), rate)
@@ -110,9 +90,7 @@ def train_head(
         return np.array([losses.sum(), (probabilities.argmax(axis=1) == labels).sum(), len(labels)])
 
     history, best_epoch, best_weights = run_epochs(
-        epochs=epochs,
-        patience=patience,
-        recipe=recipe,
+        task,
         learn=learn,
         judge=None if validation is None else lambda _: judge(judged, validation.labels),
         weights=head.get_weights,
@@ -123,9 +101,9 @@ def train_head(
     head.set_weights(best_weights)
     network = build_inference_network(
         model,
-        image_size=image_size,
-        side=image_size,
-        num_classes=len(class_names),
+        image_size=task.image_size,
+        side=task.image_size,
+        num_classes=num_classes,
         flip_average=recipe.flip_average,
     )
     return Training(

@@ -22,12 +22,21 @@ class Muon(keras.optimizers.AdamW):
     size of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training"), so that both share one learning rate.
     """
 
+    def build(self, variables: Any) -> None:
+        """Make the variables that the optimizer needs for those of the model; called by Keras."""
+        super().build(variables)
+        self.momentums = {
+            variable.value.ref(): self.add_variable_from_reference(variable, "muon")
+            for variable in variables
+            if len(variable.shape) == 4
+        }
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable; called by Keras for each."""
         if len(variable.shape) != 4:
             super().update_step(gradient, variable, learning_rate)
             return
-        momentum = self._momentums[self._get_variable_index(variable)]
+        momentum = self.momentums[variable.ref()]
         self.assign(momentum, momentum * MOMENTUM + gradient)
         direction = tf.reshape(gradient + MOMENTUM * momentum, [-1, variable.shape[-1]])
         step = 0.2 * max(direction.shape) ** 0.5 * orthogonalise(direction)

@@ -1,4 +1,7 @@
-"""What a search tells in pictures: which values did well, how much each counts, how the best got better."""
+"""What a search tells in pictures: which values did well, how much each counts, how the best got better.
+
+optuna.visualization.matplotlib was tried: it cuts long labels off, and its axes of parameters cannot be logarithmic.
+"""
 
 import csv
 import math

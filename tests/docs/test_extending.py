@@ -23,13 +23,15 @@ import types
 import numpy as np
 from pawprint.models.architectures import recipe_for
 from pawprint.training.loop import train_network
+from pawprint.training.task import TrainingTask
 photos = types.SimpleNamespace(
     images=np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3), np.uint8), labels=np.arange(8) % 2
 )
-training = train_network(
+task = TrainingTask(
     train=photos, validation=photos, architecture="separable", recipe=recipe_for("separable"), class_names=["a", "b"],
-    epochs=1, batch_size=8, learning_rate=0.003, patience=0, seed=0, image_size=32, on_epoch=lambda *_, **__: None,
+    epochs=1, batch_size=8, learning_rate=0.003, patience=0, seed=0, image_size=32,
 )
+training = train_network(task, on_epoch=lambda *_, **__: None)
 print(training.network.predict(photos.images, verbose=0).sum(axis=1))
 """
 

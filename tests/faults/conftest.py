@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmarks.processes import free_port
-from pawprint.fetch import retries, unreached
+from pawprint.base import handover
+from pawprint.fetch import retries
 from tests.faults.senders import Sender, sending
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("PAWPRINT_CACHE", str(folder))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setenv(unreached.VARIABLE, "")
+    monkeypatch.setenv(handover.VARIABLE, "")
     monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
     return folder

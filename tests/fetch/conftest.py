@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pawprint.base import handover
 from pawprint.fetch import kaggle as kaggle_api
-from pawprint.fetch import retries, unreached
+from pawprint.fetch import retries
 from tests.servers import Answer, answering, give
 
 KAGGLE = ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR")
@@ -25,7 +26,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     for name in (*KAGGLE, "XDG_CONFIG_HOME", "MLFLOW_TRACKING_URI", "NETRC"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(unreached.VARIABLE, "")
+    monkeypatch.setenv(handover.VARIABLE, "")
     monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(retries, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(retries, "BUSY_SECONDS_BEFORE_OTHERS", 0.1)

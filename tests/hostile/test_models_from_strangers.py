@@ -18,12 +18,12 @@ from mlflow.exceptions import MlflowException
 
 from benchmarks.untrained import log_network
 from pawprint.base.errors import UserError
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, write_json
 from pawprint.models.architectures import ARCHITECTURES, build_model
 from pawprint.models.network_file import UnsafeNetworkError, check_network_file, load_network_file
 from pawprint.models.prediction import load_network
 from pawprint.serving.classifier import PhotoClassifier
-from pawprint.tracking.model_files import overall_digest, write_json, write_model_files
+from pawprint.tracking.model_files import overall_digest, write_model_files
 from pawprint.tracking.models import open_photo_model
 from tests.stores import make_store
 

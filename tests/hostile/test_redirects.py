@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from pawprint.base import handover
 from pawprint.base.errors import SecretError, UserError
 from pawprint.base.secrets import find_secret, hide_secrets
-from pawprint.fetch import http, retries, unreached
+from pawprint.fetch import http, retries
 from pawprint.fetch.download import fetch_url
 from pawprint.fetch.errors import UnreachableError
 from pawprint.fetch.sessions import MOST_REDIRECTS, check_next
@@ -29,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setenv(unreached.VARIABLE, "")
+    monkeypatch.setenv(handover.VARIABLE, "")
     monkeypatch.delenv("NETRC", raising=False)
     monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
     return tmp_path

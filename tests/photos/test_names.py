@@ -7,7 +7,7 @@ import pytest
 
 from pawprint.base.errors import UserError
 from pawprint.base.secrets import find_secret, hide_secrets
-from pawprint.photos.grammar import local_path
+from pawprint.photos.grammar import expand_path
 from pawprint.photos.sources import check_source
 from tests.labels.labelling import label_members
 
@@ -33,7 +33,7 @@ def test_a_tilde_is_the_home_in_every_way_to_write_a_path(
     home = tiny_photos(name="pets").parent
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
-    assert local_path(text) == home / "pets"
+    assert expand_path(text) == home / "pets"
     check_source(text)
 
 

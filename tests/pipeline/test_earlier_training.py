@@ -9,11 +9,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, write_json
 from pawprint.pipeline.earlier_training import take_training
 from pawprint.report.graph import find_learning
 from pawprint.tracking.digests import log_folder, log_model_folder
-from pawprint.tracking.model_files import overall_digest, write_json
+from pawprint.tracking.model_files import overall_digest
 from pawprint.tracking.spool import Spool
 from pawprint.tracking.tags import set_tags
 from pawprint.training.history import write_history

@@ -7,10 +7,11 @@ import mlflow
 import pytest
 from mlflow.entities import Run
 
+from pawprint.base.handover import VARIABLE
 from pawprint.pipeline.chain import Chain
 from pawprint.pipeline.resuming import Start, find_start, training_key
 from pawprint.tracking.digests import log_files
-from pawprint.tracking.runs import KEY_VARIABLE, start_step
+from pawprint.tracking.runs import start_step
 from pawprint.tracking.tags import set_tags
 
 PARAMETERS = {"architecture": "baseline", "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "patience": 0, "seed": 0}
@@ -29,7 +30,7 @@ def train_under_main(cache: str, monkeypatch: pytest.MonkeyPatch, *, export: str
     def child(name: str, words: dict[str, object], *, run_name: str, tags: dict[str, str]) -> Run:
         assert (name, run_name) == ("train", "train")
         given = {name: type(value)(str(words[name])) for name, value in PARAMETERS.items()}  # through a command line
-        monkeypatch.setenv(KEY_VARIABLE, json.dumps(tags))
+        monkeypatch.setenv(VARIABLE, json.dumps({"tags": tags}))
         mlflow.end_run()
         with start_step() as run:
             mlflow.set_tag("mlflow.parentRunId", "main")

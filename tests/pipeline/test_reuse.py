@@ -8,10 +8,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pawprint.base.handover import VARIABLE
 from pawprint.pipeline.cache_keys import CacheKey
 from pawprint.pipeline.reuse import explain_difference, find_reusable, key_tags, log_reuse
 from pawprint.tracking.digests import find_damage, log_files, log_folder
-from pawprint.tracking.runs import KEY_VARIABLE, start_step
+from pawprint.tracking.runs import start_step
 from pawprint.tracking.tags import get_tag
 
 KEY = CacheKey("k" * 64, {"parameter epochs": "3"})
@@ -22,7 +23,7 @@ def made(monkeypatch: pytest.MonkeyPatch, folder: Path, key: CacheKey = KEY) -> 
     inner = folder / "made"
     (inner / "deep").mkdir(parents=True, exist_ok=True)
     (inner / "deep" / "a.txt").write_text("alpha")
-    monkeypatch.setenv(KEY_VARIABLE, json.dumps(key_tags(key)))
+    monkeypatch.setenv(VARIABLE, json.dumps({"tags": key_tags(key)}))
     with start_step() as run:
         mlflow.set_tag("mlflow.project.entryPoint", "train")
         mlflow.log_metrics({"loss": 0.5}, step=1)

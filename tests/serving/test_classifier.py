@@ -13,11 +13,11 @@ import pytest
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from pawprint.base.files import hash_file
+from pawprint.base.files import hash_file, write_json
 from pawprint.dataset.decode import decode_photo
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 from pawprint.serving.classifier import PhotoClassifier, photo_bytes
-from pawprint.tracking.model_files import draw_example, overall_digest, read_model_files, write_json, write_model_files
+from pawprint.tracking.model_files import draw_example, overall_digest, read_model_files, write_model_files
 
 # Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

@@ -17,11 +17,12 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pawprint.base.handover import VARIABLE
 from pawprint.report.__main__ import lineage
 from pawprint.tracking import heartbeat, processes
 from pawprint.tracking.heartbeat import give_signs_of_life
 from pawprint.tracking.orphans import HOUR_MS, find_all_orphans
-from pawprint.tracking.processes import PARENT_VARIABLE, describe_process, end_with_starter, find_start
+from pawprint.tracking.processes import describe_process, end_with_starter, find_start
 from pawprint.tracking.runs import start_step
 
 Leave = Callable[..., str]
@@ -198,7 +199,7 @@ run_command(step)
 @pytest.mark.slow
 def test_a_step_ends_with_the_process_that_started_it() -> None:
     with subprocess.Popen(["sleep", "60"]) as starter:
-        variable = {PARENT_VARIABLE: f"{starter.pid}:{find_start(starter.pid)}"}
+        variable = {VARIABLE: json.dumps({"starter": f"{starter.pid}:{find_start(starter.pid)}"})}
         with subprocess.Popen(
             [sys.executable, "-c", STEP, str(Path(__file__).parents[2])],
             env=os.environ | variable,
@@ -214,7 +215,7 @@ def test_a_step_ends_with_the_process_that_started_it() -> None:
 
 
 def test_a_step_that_a_person_started_watches_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PARENT_VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     before = threading.active_count()
     with end_with_starter():
         assert threading.active_count() == before

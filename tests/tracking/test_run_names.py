@@ -1,11 +1,13 @@
 """A run has its step's name from the start, whatever becomes of it."""
 
+import json
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from pawprint.tracking.runs import NAME_VARIABLE, start_step
+from pawprint.base.handover import VARIABLE
+from pawprint.tracking.runs import start_step
 from pawprint.tracking.tags import ENTRY_POINT_TAG
 
 
@@ -15,7 +17,7 @@ def test_it_is_named_while_it_runs(store: Path, monkeypatch: pytest.MonkeyPatch,
     assert launched.run_name not in {given, name}
     monkeypatch.setenv("MLFLOW_RUN_ID", launched.run_id)
     if given:
-        monkeypatch.setenv(NAME_VARIABLE, given)
+        monkeypatch.setenv(VARIABLE, json.dumps({"name": given}))
     with start_step():
         assert MlflowClient().get_run(launched.run_id).info.run_name == name
 

@@ -15,6 +15,7 @@ from pawprint.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.models.architectures import recipe_for
 from pawprint.training.features import FeatureStore
 from pawprint.training.head import train_head
+from pawprint.training.task import TrainingTask
 
 pytestmark = pytest.mark.slow
 SIDE = 160
@@ -36,8 +37,9 @@ def draw(counts, *, seed):
 @pytest.mark.parametrize("counts", [(20, 20), (60, 20)], ids=["twenty each", "three to one"])
 def test_few_photos_are_learned_better_than_by_guessing(counts, tmp_path):
     recipe = recipe_for("efficientnet_lite0")
-    training = train_head(
+    task = TrainingTask(
         architecture="efficientnet_lite0",
+        recipe=recipe,
         train=draw(counts, seed=1),
         validation=draw((10, 10), seed=2),
         class_names=KINDS,
@@ -47,9 +49,8 @@ def test_few_photos_are_learned_better_than_by_guessing(counts, tmp_path):
         patience=0,
         seed=0,
         image_size=SIDE,
-        on_epoch=lambda *_, **__: None,
-        features=FeatureStore(tmp_path, "drawn"),
     )
+    training = train_head(task, features=FeatureStore(tmp_path, "drawn"), on_epoch=lambda *_, **__: None)
     others = draw((60, 60), seed=3)
     right = training.network.predict(others.images, verbose=0).argmax(axis=1) == others.labels
     assert np.isfinite([entry["train_loss"] for entry in training.history]).all()

@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 
 from pawprint.base.errors import UserError
+from pawprint.models.architectures import recipe_for
 from pawprint.training import features as features_module
 from pawprint.training.features import FeatureStore
 from pawprint.training.head import train_head
+from pawprint.training.task import TrainingTask
 
 
 @pytest.fixture
@@ -35,8 +37,9 @@ def tiny_lite0(monkeypatch):
     return "efficientnet_lite0"
 
 
-def train(architecture, photos, validation, store, **changes):
-    arguments = {
+def train(architecture, photos, validation, store, on_epoch=lambda *_, **__: None, **changes):
+    asked = {
+        "recipe": recipe_for(architecture),
         "class_names": ["a", "b"],
         "epochs": 6,
         "batch_size": 8,
@@ -44,9 +47,9 @@ def train(architecture, photos, validation, store, **changes):
         "patience": 0,
         "seed": 0,
         "image_size": 40,
-        "on_epoch": lambda *_, **__: None,
     } | changes
-    return train_head(architecture=architecture, train=photos, validation=validation, features=store, **arguments)
+    task = TrainingTask(architecture=architecture, train=photos, validation=validation, **asked)
+    return train_head(task, features=store, on_epoch=on_epoch)
 
 
 def test_features_of_the_photo_and_its_mirror_image(store, backbone, make_split):

@@ -12,10 +12,11 @@ from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.recipe import Stage
 from pawprint.training.epochs import Learned, is_better, run_epochs
 from pawprint.training.loop import train_network
+from pawprint.training.task import TrainingTask
 
 
-def train(split, validation=None, *, recipe, **changes):
-    arguments = {
+def task_of(split, validation=None, *, recipe, **changes):
+    asked = {
         "architecture": "cnn",
         "class_names": [str(label) for label in np.unique(split.labels)],
         "epochs": 2,
@@ -24,9 +25,12 @@ def train(split, validation=None, *, recipe, **changes):
         "patience": 0,
         "seed": 0,
         "image_size": split.images.shape[1],
-        "on_epoch": lambda *_, **__: None,
     } | changes
-    return train_network(train=split, validation=validation, recipe=recipe, **arguments)
+    return TrainingTask(train=split, validation=validation, recipe=recipe, **asked)
+
+
+def train(*photos, on_epoch=lambda *_, **__: None, **asked):
+    return train_network(task_of(*photos, **asked), on_epoch=on_epoch)
 
 
 def without_times(history):
@@ -115,13 +119,11 @@ def test_patience_without_validation_is_refused(small_cnn, make_split):
 
 
 @pytest.mark.parametrize(("patience", "epochs_run"), [(0, 6), (2, 4)])
-def test_patience_stops_a_training_that_does_not_improve(patience, epochs_run):
+def test_patience_stops_a_training_that_does_not_improve(make_split, patience, epochs_run):
     """Of epochs that are told: each is judged worse but for the second."""
     losses = {1: 9.0, 2: 5.0}
     history, best_epoch, weights = run_epochs(
-        epochs=6,
-        patience=patience,
-        recipe=recipe_for("cnn"),
+        task_of(make_split(2), recipe=recipe_for("cnn"), epochs=6, patience=patience),
         learn=lambda _: Learned(np.array([9.0, 5.0, 10.0]), 0.1),
         judge=lambda epoch: np.array([losses.get(epoch, 7.0), 5.0, 10.0]),
         weights=lambda: ["of the best"],

@@ -14,6 +14,7 @@ from pawprint.models.recipe import Stage
 from pawprint.training.features import FeatureStore
 from pawprint.training.head import train_head
 from pawprint.training.loop import train_network
+from pawprint.training.task import TrainingTask
 from tests.training.checkpoint_examples import KEY, opened
 
 
@@ -25,38 +26,42 @@ def without_times(history):
 def trainings(small_cnn, make_split, monkeypatch, tmp_path):
     """By name, a training as a function of what it is told each epoch and its checkpoints."""
     quick = dataclasses.replace(small_cnn, stages=(Stage(0.0, 1.0, 1),))
-    common = {
-        "class_names": ["a", "b"],
-        "epochs": 4,
-        "batch_size": 8,
-        "learning_rate": 0.005,
-        "patience": 3,
-        "seed": 0,
-        "image_size": 32,
-        "train": make_split(28, side=32),
-        "validation": make_split(10, side=32, seed=1),
-    }
+    common = TrainingTask(
+        architecture="cnn",
+        recipe=quick,
+        train=make_split(28, side=32),
+        validation=make_split(10, side=32, seed=1),
+        class_names=["a", "b"],
+        image_size=32,
+        epochs=4,
+        batch_size=8,
+        learning_rate=0.005,
+        patience=3,
+        seed=0,
+    )
 
     def tiny(*, num_classes, image_size):
         pixels = keras.Input((None, None, 3))
         x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3)(keras.layers.Rescaling(1 / 128)(pixels)))
         return keras.Model(pixels, keras.layers.Dense(num_classes)(x))
 
+    def train(architecture, recipe, on_epoch, checkpoints, *, learn=train_network, **changes):
+        task = dataclasses.replace(common, architecture=architecture, recipe=recipe, **changes)
+        return learn(task, on_epoch=on_epoch, checkpoints=checkpoints)
+
     def head(**changes):
         monkeypatch.setattr("pawprint.models.efficientnet_lite0.build", tiny)
-        features = FeatureStore(tmp_path / "features", "d1")
-        return train_head(architecture="efficientnet_lite0", features=features, **common | changes)
+        learn = partial(train_head, features=FeatureStore(tmp_path / "features", "d1"))
+        return train("efficientnet_lite0", recipe_for("efficientnet_lite0"), learn=learn, **changes)
 
     def in_bfloat16(**changes):
         monkeypatch.setattr("pawprint.training.loop.multiplies_bfloat16", lambda: True)
-        return train_network(architecture="cnn", recipe=dataclasses.replace(quick, bfloat16=True), **common | changes)
+        return train("cnn", dataclasses.replace(quick, bfloat16=True), **changes)
 
     return {
         "cnn in bfloat16": in_bfloat16,
-        "cnn": lambda **changes: train_network(architecture="cnn", recipe=quick, **common | changes),
-        "baseline": lambda **changes: train_network(
-            architecture="baseline", recipe=recipe_for("baseline"), **common | changes
-        ),
+        "cnn": partial(train, "cnn", quick),
+        "baseline": partial(train, "baseline", recipe_for("baseline")),
         "head": head,
     }
 
