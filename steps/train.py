@@ -58,14 +58,23 @@ def train(
     """Train a network on a dataset."""
     import_tensorflow_quietly()
 
-    from pawprint.base.cache import cache_folder, cache_location
+    from pawprint.base.cache import cache_folder
     from pawprint.base.space import check_space
     from pawprint.dataset.reader import load_dataset
     from pawprint.pipeline.earlier_training import take_training
     from pawprint.pipeline.resuming import find_start
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.datasets import find_photos, log_splits
-    from pawprint.tracking.deliveries import EXPORT, FILES, MODEL, FinishedTraining, log_training, open_spool
+    from pawprint.tracking.deliveries import (
+        EXPORT,
+        FILES,
+        MODEL,
+        FinishedTraining,
+        log_training,
+        open_results,
+        send_metrics,
+        settle,
+    )
     from pawprint.tracking.descriptions import code, link
     from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.training.checkpoints import Checkpoints
@@ -75,12 +84,13 @@ def train(
 
     recipe, adjusted = _adjust(architecture, weight_decay=weight_decay, augmentation=augmentation, width=width)
     with (
-        Checkpoints() as checkpoints,  # the last to end: the run is finished when they are removed
+        Checkpoints(settle) as checkpoints,  # the last to end: the run is finished when they are removed
         start_step(system_metrics=True) as run,
-        open_spool(run.info.run_id) as spool,
+        open_results() as results,
+        send_metrics(run.info.run_id, checkpoints) as sender,
         open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
-        check_space("a training", dict.fromkeys((spool.folder, *artifact_folder(run)), MODEL_ROOM))
+        check_space("a training", dict.fromkeys((results, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder)
         photos, validation = data.split("train"), data.split("validation")
         if photos is None:
@@ -98,8 +108,7 @@ def train(
         dataset_link = link(dataset)
 
         def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
-            told = {name: value for name, value in metrics.items() if name != "epoch"}
-            spool.log(told, step=epoch, timestamp_ms=timestamp_ms)
+            sender.log_epoch(metrics, timestamp_ms)
             click.echo(f"epoch {epoch:>3}/{epochs}  {_tell_figures(metrics)}")
 
         # A pretrained network only learns its last layer, from features that are computed once.
@@ -113,12 +122,14 @@ def train(
         }
         parameters = {"architecture": architecture, **used, **adjusted}
         start = find_start(run, parameters, data.digest, export=export)
-        files, model_files = spool.folder / FILES, spool.folder / MODEL
-        earlier = take_training(start.learned, spool, files=files, model=model_files) if start.learned else None
+        # What is taken whole needs no checkpoints.
+        checkpoints.open(cache_folder() / "checkpoints", None if start.learned else start.key, anew=start.anew)
+        earlier = start.learned and take_training(start.learned, sender, files=results / FILES, model=results / MODEL)
         if earlier:
-            training, model_digest = _open_training(earlier, model_files), earlier.model_digest
+            training, model_digest = _open_training(earlier, results / MODEL), earlier.model_digest
         else:
-            checkpoints.open(cache_location() / "checkpoints", start.key, anew=start.anew)
+            if start.learned:
+                checkpoints.open(cache_folder() / "checkpoints", start.key)
             training = learn(
                 architecture=architecture,
                 train=photos,
@@ -130,8 +141,8 @@ def train(
                 recipe=recipe,
                 on_epoch=report_epoch,
             )
-            model_digest = _write_training(training, files, model_files, architecture, data)
-            spool.log(_summarize(training))
+            model_digest = _write_training(training, results / FILES, results / MODEL, architecture, data)
+            sender.log(_summarize(training))
         facts = {
             "class_names": list(data.class_names),
             "image_size": data.image_size,
@@ -140,12 +151,11 @@ def train(
             "dataset_digest": data.digest,
             "decoding": data.decoding.describe(),
         }
-        exported = _write_exports(
-            training.network, spool.folder / EXPORT, export, photos=validation or photos, facts=facts
-        )
+        exported = _write_exports(training.network, results / EXPORT, export, photos=validation or photos, facts=facts)
         best = training.history[training.best_epoch - 1]
         model = log_training(
-            spool,
+            sender,
+            results,
             FinishedTraining(
                 run_id=run.info.run_id,
                 parameters=parameters,

@@ -12,8 +12,8 @@ from mlflow.exceptions import MlflowException
 from pawprint.base.errors import UserError
 from pawprint.tracking.artifacts import find_model
 from pawprint.tracking.digests import fetch_files
+from pawprint.tracking.metrics import MetricSender
 from pawprint.tracking.models import fetch_model_files
-from pawprint.tracking.spool import Spool
 from pawprint.tracking.tags import get_tag
 from pawprint.training.history import read_history
 
@@ -37,12 +37,12 @@ class EarlierTraining:
     best_epoch: int
 
 
-def take_training(learned: Run, spool: Spool, *, files: Path, model: Path) -> EarlierTraining | None:
+def take_training(learned: Run, sender: MetricSender, *, files: Path, model: Path) -> EarlierTraining | None:
     """Take what a finished training has left, each file held against its digest.
 
     Args:
         learned: its run.
-        spool: of this run; it gets the metrics, with the times at which they were measured.
+        sender: of this run; it gets the metrics, with the times at which they were measured.
         files: a folder that gets history.csv and curves.png.
         model: a folder that gets the model's files.
 
@@ -57,7 +57,7 @@ def take_training(learned: Run, spool: Spool, *, files: Path, model: Path) -> Ea
         logger.warning("warning: run %s has trained the same, but its model can't be taken: %s", _id(learned), error)
         return None
     for (timestamp_ms, step), values in sorted(metrics.items()):
-        spool.log(values, step=step, timestamp_ms=timestamp_ms)
+        sender.log(values, step=step, timestamp_ms=timestamp_ms)
     return EarlierTraining(
         # What was taken itself is not where it was learned.
         run_id=get_tag(learned, "learned_in") or _id(learned),
