@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -115,19 +115,7 @@ class Checkpoints:
         Args:
             shapes: of the arrays in each group that it must have.
         """
-        if self._folder is None:
-            return None
-        for path in reversed(_list(self._folder)):
-            try:
-                found = read_checkpoint(path)
-                if _shapes_of(found, shapes) != {name: list(group) for name, group in shapes.items()}:
-                    raise DamagedCheckpointError("it is of another network")
-                return found
-            except DamagedCheckpointError as error:
-                logger.warning("warning: the checkpoint %s is damaged (%s); the one before it is used", path, error)
-            except OSError as error:
-                logger.warning("warning: the checkpoint %s cannot be read (%s)", path, error.strerror)
-        return self._seen
+        return (_read_newest(self._folder, shapes) or self._seen) if self._folder else None
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint, and only the one before it beside; a training does not end because this fails."""
@@ -164,7 +152,7 @@ class Checkpoints:
         except (FileNotFoundError, ValueError, TypeError):  # it was told, or this is no file of ours
             return
         if self._settle:
-            self._settle(owner, _newest(path))
+            self._settle(owner, _read_newest(path, {}))
             (path / OWNER).unlink()
             if path.name == owner.run_id:  # nobody goes on with it
                 shutil.rmtree(path)
@@ -193,13 +181,24 @@ class Checkpoints:
         self._warned = True
 
 
-def _shapes_of(checkpoint: Checkpoint, names: Iterable[str]) -> dict[str, list[tuple[int, ...]]]:
-    return {name: [array.shape for array in checkpoint.arrays.get(name, ())] for name in names}
-
-
 def _list(folder: Path) -> list[Path]:
     """Return the folder's checkpoints, the oldest first."""
     return sorted(folder.glob(f"*{_SUFFIX}"))
+
+
+def _read_newest(folder: Path, shapes: Mapping[str, Sequence[tuple[int, ...]]]) -> Checkpoint | None:
+    """Return a folder's newest checkpoint that is whole and has arrays of these shapes, or None; say what is not."""
+    for path in reversed(_list(folder)):
+        try:
+            found = read_checkpoint(path)
+            if any([array.shape for array in found.arrays.get(name, ())] != list(shapes[name]) for name in shapes):
+                raise DamagedCheckpointError("it is of another network")
+            return found
+        except DamagedCheckpointError as error:
+            logger.warning("warning: the checkpoint %s is damaged (%s); the one before it is used", path, error)
+        except OSError as error:
+            logger.warning("warning: the checkpoint %s cannot be read (%s)", path, error.strerror)
+    return None
 
 
 def _lock_of(folder: Path) -> filelock.FileLock:
@@ -208,14 +207,6 @@ def _lock_of(folder: Path) -> filelock.FileLock:
     Only the kernel's own lock will do: one that is a mere file outlives a process that was killed.
     """
     return filelock.FileLock(folder.with_suffix(".lock"), fallback_to_soft=False)
-
-
-def _newest(folder: Path) -> Checkpoint | None:
-    """Return the newest checkpoint of a folder that is whole, or None."""
-    for path in reversed(_list(folder)):
-        with suppress(DamagedCheckpointError, OSError):
-            return read_checkpoint(path)
-    return None
 
 
 def _remove(folder: Path, lock: filelock.BaseFileLock) -> None:
