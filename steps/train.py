@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from pawprint.dataset.reader import Dataset, Split
     from pawprint.pipeline.resuming import Start
+    from pawprint.tracking.metrics import MetricSender
     from pawprint.tracking.models import LoggedPhotoModel
-    from pawprint.tracking.spool import Spool
     from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.epochs import Training
 
@@ -88,19 +88,20 @@ def train(given: TrainParameters) -> None:
     from pawprint.pipeline.resuming import find_start
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.datasets import find_photos, log_splits
-    from pawprint.tracking.deliveries import open_spool
+    from pawprint.tracking.deliveries import open_results, send_metrics, settle
     from pawprint.tracking.descriptions import link
     from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.training.checkpoints import Checkpoints
 
     recipe, adjusted = _adjust(given.learning)
     with (
-        Checkpoints() as checkpoints,  # the last to end: the run is finished when they are removed
+        Checkpoints(settle) as checkpoints,  # the last to end: the run is finished when they are removed
         start_step(system_metrics=True) as run,
-        open_spool(run.info.run_id) as spool,
+        open_results() as results,
+        send_metrics(run.info.run_id, checkpoints) as sender,
         open_artifact(given.dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
     ):
-        check_space("a training", dict.fromkeys((spool.folder, *artifact_folder(run)), MODEL_ROOM))
+        check_space("a training", dict.fromkeys((results, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder)
         photos, validation = data.split("train"), data.split("validation")
         if photos is None:
@@ -118,9 +119,9 @@ def train(given: TrainParameters) -> None:
         dataset_link = link(given.dataset)
         lesson = Lesson(data, photos, validation, recipe, _resolve_auto(given, recipe, validation), adjusted)
         start = find_start(run, lesson.parameters, data.digest, export=given.export)
-        learned = _take_or_learn(lesson, start, spool, checkpoints)
-        exported = _write_exports(lesson, learned, spool.folder, given.export)
-        model = _log_training(lesson, learned, run, spool, start.key, notes=(dataset_link, exported))
+        learned = _take_or_learn(lesson, start, sender, checkpoints, results)
+        exported = _write_exports(lesson, learned, results, given.export)
+        model = _log_training(lesson, learned, run, sender, results, start.key, notes=(dataset_link, exported))
     click.echo(f"model: {model.uri} (epoch {learned.training.best_epoch} of {len(learned.training.history)})")
 
 
@@ -146,7 +147,7 @@ def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | N
 
 
 def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
-    """Says what will make the training slow, or its result worse."""
+    """Say what will make the training slow, or its result worse."""
     from pawprint.training.devices import unused_gpu
     from pawprint.training.few_photos import few_photos
 
@@ -154,28 +155,33 @@ def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _take_or_learn(lesson: Lesson, start: "Start", spool: "Spool", checkpoints: "Checkpoints") -> Learned:
-    """Take what an earlier run has learned from the same, or learn it; the files and the metrics go into the spool."""
-    from pawprint.base.cache import cache_location
+def _take_or_learn(
+    lesson: Lesson, start: "Start", sender: "MetricSender", checkpoints: "Checkpoints", results: Path
+) -> Learned:
+    """Take what an earlier run has learned from the same, or learn it; the files go into the folder of results."""
+    from pawprint.base.cache import cache_folder
     from pawprint.models.prediction import load_network
     from pawprint.pipeline.earlier_training import take_training
     from pawprint.tracking.deliveries import FILES, MODEL
     from pawprint.training.epochs import Training
 
-    files, model_files = spool.folder / FILES, spool.folder / MODEL
-    earlier = take_training(start.learned, spool, files=files, model=model_files) if start.learned else None
+    files, model_files = results / FILES, results / MODEL
+    # What is taken whole needs no checkpoints.
+    checkpoints.open(cache_folder() / "checkpoints", None if start.learned else start.key, anew=start.anew)
+    earlier = start.learned and take_training(start.learned, sender, files=files, model=model_files)
     if earlier:
         click.echo(f"run {earlier.run_id} has learned the same: its model is taken, and nothing is trained again")
         network = load_network(model_files / "network.keras")
         return Learned(Training(network, earlier.history, earlier.best_epoch), earlier.model_digest, earlier.run_id)
-    checkpoints.open(cache_location() / "checkpoints", start.key, anew=start.anew)
-    training = _learn(lesson, spool, checkpoints)
+    if start.learned:
+        checkpoints.open(cache_folder() / "checkpoints", start.key)
+    training = _learn(lesson, sender, checkpoints)
     model_digest = _write_training(lesson, training, files, model_files)
-    spool.log(_summarize(training))
+    sender.log(_summarize(training))
     return Learned(training, model_digest)
 
 
-def _learn(lesson: Lesson, spool: "Spool", checkpoints: "Checkpoints") -> "Training":
+def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -> "Training":
     """Train the network; each epoch is said, and its metrics are logged, as it ends."""
     from pawprint.base.cache import cache_folder
     from pawprint.training.features import FeatureStore
@@ -184,9 +190,8 @@ def _learn(lesson: Lesson, spool: "Spool", checkpoints: "Checkpoints") -> "Train
     from pawprint.training.task import TrainingTask
 
     def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
-        told = {name: value for name, value in metrics.items() if name != "epoch"}
-        spool.log(told, step=epoch, timestamp_ms=timestamp_ms)
-        click.echo(f"epoch {epoch:>3}/{lesson.used['epochs']}  {_tell_figures(metrics)}")
+        sender.log_epoch(metrics, timestamp_ms)
+        click.echo(f"epoch {epoch:>3}/{lesson.used['epochs']}  {_format_metrics(metrics)}")
 
     # A pretrained network only learns its last layer, from features that are computed once.
     learn: Callable[..., Training] = train_network
@@ -203,7 +208,7 @@ def _learn(lesson: Lesson, spool: "Spool", checkpoints: "Checkpoints") -> "Train
     return learn(task, checkpoints=checkpoints, on_epoch=report_epoch)
 
 
-def _tell_figures(metrics: Mapping[str, float]) -> str:
+def _format_metrics(metrics: Mapping[str, float]) -> str:
     return "  ".join(
         f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
     )
@@ -230,7 +235,7 @@ def _write_training(lesson: Lesson, training: "Training", files: Path, model: Pa
 
 
 def _summarize(training: "Training") -> dict[str, float]:
-    """Returns the metrics of the training as a whole; a speed that could not be told is left out."""
+    """Return the metrics of the training as a whole; a speed that could not be measured is left out."""
     from pawprint.training.devices import matrix_product_rate
 
     metrics: dict[str, float] = {"best_epoch": training.best_epoch}
@@ -241,7 +246,7 @@ def _summarize(training: "Training") -> dict[str, float]:
     return metrics
 
 
-def _write_exports(lesson: Lesson, learned: Learned, spool: Path, export: str) -> str:
+def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str) -> str:
     """Write the network in other formats, each held against it on photos that are none of the test; say what came."""
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import export_network
@@ -251,7 +256,7 @@ def _write_exports(lesson: Lesson, learned: Learned, spool: Path, export: str) -
     formats, data = list_formats(export), lesson.data
     if not formats:
         return ""
-    folder = spool / EXPORT
+    folder = results / EXPORT
     folder.mkdir(exist_ok=True)
     facts = {
         "class_names": list(data.class_names),
@@ -269,15 +274,23 @@ def _write_exports(lesson: Lesson, learned: Learned, spool: Path, export: str) -
 
 
 def _log_training(
-    lesson: Lesson, learned: Learned, run: "Run", spool: "Spool", key: str | None, *, notes: tuple[str, str]
+    lesson: Lesson,
+    learned: Learned,
+    run: "Run",
+    sender: "MetricSender",
+    results: Path,
+    key: str | None,
+    *,
+    notes: tuple[str, str],
 ) -> "LoggedPhotoModel":
-    """Log what the spool holds, at once or when the server is back.
+    """Log what was learned, at once or when the server is back.
 
     Args:
         lesson: what was learned from.
         learned: what came of it.
         run: of this step.
-        spool: with the metrics and the files.
+        sender: of the run's metrics.
+        results: the folder with the files.
         key: of all that decides what is learned; None where no other run is to take it.
         notes: the dataset's link, and what was exported.
     """
@@ -307,7 +320,7 @@ def _log_training(
             exported,
         ),
     )
-    return log_training(spool, finished)
+    return log_training(sender, results, finished)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,24 @@ def local_path(location: str) -> Path | None:
         return Path(url2pathname(parsed.path))
     # A drive letter on Windows parses as a scheme of one letter.
     return Path(location) if len(parsed.scheme) <= 1 else None
+
+
+def write_durably(content: bytes, path: Path) -> None:
+    """Write a file so that at any moment, a power cut included, either all of it is there or nothing."""
+    beside = path.with_suffix(".part")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    if os.name == "nt":
+        return  # a folder cannot be opened there, and need not be
+    # The rename is kept in the folder's own list of names.
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def now() -> str:

@@ -1,8 +1,8 @@
 """A training that an earlier run has done: its model, its files and its metrics, taken as they are."""
 
 import logging
-from collections import defaultdict
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -12,8 +12,8 @@ from mlflow.exceptions import MlflowException
 from pawprint.base.errors import UserError
 from pawprint.tracking.artifacts import find_model
 from pawprint.tracking.digests import fetch_files
+from pawprint.tracking.metrics import MetricSender
 from pawprint.tracking.models import fetch_model_files
-from pawprint.tracking.spool import Spool
 from pawprint.tracking.tags import get_tag
 from pawprint.training.history import read_history
 
@@ -37,12 +37,12 @@ class EarlierTraining:
     best_epoch: int
 
 
-def take_training(learned: Run, spool: Spool, *, files: Path, model: Path) -> EarlierTraining | None:
+def take_training(learned: Run, sender: MetricSender, *, files: Path, model: Path) -> EarlierTraining | None:
     """Take what a finished training has left, each file held against its digest.
 
     Args:
         learned: its run.
-        spool: of this run; it gets the metrics, with the times at which they were measured.
+        sender: of this run; it gets the metrics, with the times at which they were measured.
         files: a folder that gets history.csv and curves.png.
         model: a folder that gets the model's files.
 
@@ -52,12 +52,16 @@ def take_training(learned: Run, spool: Spool, *, files: Path, model: Path) -> Ea
     try:
         model_digest = fetch_model_files(find_model(learned).removeprefix("models:/"), model)
         fetch_files(learned, files)
-        metrics = _read_metrics(learned)
+        histories = [
+            MlflowClient().get_metric_history(_id(learned), name)
+            for name in learned.data.metrics
+            if not name.startswith("system/")  # what the machine did meanwhile
+        ]
     except (UserError, MlflowException, OSError) as error:
         logger.warning("warning: run %s has trained the same, but its model can't be taken: %s", _id(learned), error)
         return None
-    for (timestamp_ms, step), values in sorted(metrics.items()):
-        spool.log(values, step=step, timestamp_ms=timestamp_ms)
+    for one in sorted(chain(*histories), key=lambda one: (one.timestamp, one.step)):
+        sender.log({one.key: one.value}, step=one.step, timestamp_ms=one.timestamp)
     return EarlierTraining(
         # What was taken itself is not where it was learned.
         run_id=get_tag(learned, "learned_in") or _id(learned),
@@ -65,17 +69,6 @@ def take_training(learned: Run, spool: Spool, *, files: Path, model: Path) -> Ea
         history=read_history(files / "history.csv"),
         best_epoch=int(learned.data.metrics["best_epoch"]),
     )
-
-
-def _read_metrics(learned: Run) -> dict[tuple[int, int], dict[str, float]]:
-    """Read a run's metrics by time and step, but for what the machine did meanwhile."""
-    client = MlflowClient()
-    metrics: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
-    for name in learned.data.metrics:
-        if not name.startswith("system/"):
-            for one in client.get_metric_history(_id(learned), name):
-                metrics[one.timestamp, one.step][name] = one.value
-    return metrics
 
 
 def _id(run: Run) -> str:

@@ -1,9 +1,10 @@
-"""What a training leaves, on its way to its run: written to disk, logged from there at once or by a later command.
+"""Deliver what a training leaves to its run: at once, or by a later command.
 
-A folder `spool/<run id>` in the cache holds it all while a training runs: `server.txt`, `process.json`,
-`metrics.jsonl`, then `files/` (the run's artifacts), `model/` (as `write_model_files` writes it), `export/` where that
-was asked for and, when all that is whole, `training.json`. Where the tracking server, or the artifact store, stays
-away, the folder is moved to `undelivered/<run id>`.
+While a training goes on, its metrics are kept in its checkpoints. What it ends with is written to a folder of its own
+in the cache and logged from there: `files/` (the run's artifacts), `model/` (as `write_model_files` writes it),
+`export/` where that was asked for and, when all that is whole, `training.json`. Where the tracking server, or the
+artifact store, stays away, the folder becomes `undelivered/<run id>`, with all metrics in `metrics.jsonl` and, last,
+`server.txt`, which says where to.
 """
 
 import json
@@ -11,37 +12,42 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from pawprint.base.cache import cache_folder
 from pawprint.base.errors import UserError
-from pawprint.base.files import write_json
+from pawprint.base.files import write_durably
 from pawprint.base.space import explain_full_disk
 from pawprint.tracking.descriptions import describe_run, link
 from pawprint.tracking.digests import log_folder
+from pawprint.tracking.metrics import MetricSender
 from pawprint.tracking.models import LoggedPhotoModel, log_model_files
-from pawprint.tracking.processes import describe_process, tell_end
-from pawprint.tracking.server import be_brief, is_reachable, tell_server, wait_seconds
-from pawprint.tracking.spool import Spool
+from pawprint.tracking.scratch import make_scratch
+from pawprint.tracking.server import is_reachable, tell_server, wait_seconds
 from pawprint.tracking.tags import ERROR_TAG, set_tags
+from pawprint.training.checkpoint_file import Checkpoint
+from pawprint.training.checkpoints import Checkpoints, Owner
 
 SCHEMA_VERSION = 1
-RECORD, SERVER, PROCESS = "training.json", "server.txt", "process.json"
+RECORD, METRICS, SERVER = "training.json", "metrics.jsonl", "server.txt"
 FILES, MODEL, EXPORT = "files", "model", "export"
-MAX_AGE_SECONDS = 14 * 24 * 3600
-"""A spool that nobody touched for so long is of a process that was killed, if only on a machine that can't be asked."""
 _AT_ONCE_SECONDS = 3
 _LAST_CHANCE_SECONDS = 10
 """What a training that failed, or was killed, gives its metrics to arrive; the server is mostly there."""
 
 logger = logging.getLogger(__name__)
+
+
+class _KeptError(UserError):
+    """A finished training could not be delivered, and all of it is kept."""
 
 
 @dataclass(frozen=True)
@@ -64,85 +70,85 @@ class FinishedTraining:
 
 
 @contextmanager
-def open_spool(run_id: str) -> Iterator[Spool]:
-    """Yield the spool of a run that trains; where the training fails, its metrics get a last chance to arrive.
-
-    Its folder is removed with that, or moved to where undelivered ones are kept; a run that goes on takes it back.
-    """
-    folder, kept = cache_folder() / "spool" / run_id, undelivered_folder(run_id)
-    folder.parent.mkdir(exist_ok=True)
-    for path in folder.parent.iterdir():
-        if path != folder:
-            _settle(path)
-    if kept.is_dir() and not folder.exists():
-        kept.replace(folder)
-        (folder / RECORD).unlink(missing_ok=True)
-    folder.mkdir(exist_ok=True)
-    write_json(describe_process() | {"started_ms": time.time_ns() // 1_000_000}, folder / PROCESS)
-    with Spool(folder, run_id) as spool:
-        (folder / SERVER).write_text(tell_server(), encoding="utf-8")
+def open_results() -> Iterator[Path]:
+    """Yield a folder for what a training ends with, `FILES` and `MODEL` in it; it is removed unless it is kept."""
+    root = cache_folder() / "results"
+    root.mkdir(exist_ok=True)
+    with make_scratch(root) as folder:
         for part in (FILES, MODEL):
-            (folder / part).mkdir(exist_ok=True)
-        try:
-            yield spool
-        except BaseException:
-            _save_metrics(spool)
-            raise
-        spool.remove()
+            (folder / part).mkdir()
+        yield folder
 
 
-def _settle(path: Path) -> None:
-    """Deliver, or keep, the metrics of a training that was killed; clear what nobody touched for long.
+@contextmanager
+def send_metrics(run_id: str, checkpoints: Checkpoints) -> Iterator[MetricSender]:
+    """Yield what sends the metrics of a run that trains; where the training fails, they are delivered, or kept.
 
-    The rest of it is no loss: whoever goes on with the training logs it.
+    What is kept of an earlier try of the same run is sent, too. The checkpoints are the run's until the block ends.
     """
-    with suppress(OSError):  # another process settles it, too
-        if not _is_abandoned(path):
-            if max(each.stat().st_mtime for each in [path, *path.rglob("*")]) < time.time() - MAX_AGE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+    checkpoints.owner = Owner(run_id, tell_server())
+    kept = undelivered_folder(run_id)
+    with MetricSender(run_id, _read_metrics(kept)) as sender:
+        try:
+            yield sender
+        except BaseException as error:
+            if not isinstance(error, _KeptError):
+                _deliver_or_keep(sender, tell_server(), "")
+            checkpoints.disown()
+            raise
+        checkpoints.disown()
+        shutil.rmtree(kept, ignore_errors=True)
+
+
+def settle(owner: Owner, checkpoint: Checkpoint | None) -> None:
+    """Deliver, or keep, what a training that was killed had measured; whoever goes on with it logs the rest."""
+    sender = MetricSender(owner.run_id, _read_metrics(undelivered_folder(owner.run_id)))
+    if checkpoint:
+        for entry, timestamp_ms in zip(checkpoint.history, checkpoint.timestamps_ms, strict=True):
+            sender.log_epoch(entry, timestamp_ms)
+    with sender if owner.server == tell_server() else nullcontext():
+        _deliver_or_keep(sender, owner.server, f"note: run {owner.run_id} was killed; ")
+
+
+def _deliver_or_keep(sender: MetricSender, server: str, why: str) -> None:
+    """Give metrics a last chance to arrive, or keep them, and say so."""
+    with suppress(UserError):  # a refusal: what made the training fail, or what the next one does, is to be heard
+        if server == tell_server() and is_reachable() and sender.drain(_LAST_CHANCE_SECONDS):
+            shutil.rmtree(undelivered_folder(sender.run_id), ignore_errors=True)
             return
-        kept = undelivered_folder(path.name)
-        kept.parent.mkdir(exist_ok=True)
-        path.replace(kept)  # whoever does this first delivers it
-        with suppress(UserError), Spool(kept, kept.name) as spool:  # a refusal: what the training does goes before
-            if kept_address(kept.name) == tell_server() and is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
-                spool.remove()
-                return
-        logger.warning("note: run %s was killed; %s", kept.name, _tell_kept(kept))
+    kept = _keep(sender, server)
+    logger.warning(
+        "%sits results are kept in %s; `python -m pawprint.lineage deliver %s` delivers them", why, kept, kept.name
+    )
 
 
-def _is_abandoned(path: Path) -> bool:
-    """Whether a spool's process is certainly gone."""
-    try:
-        process = json.loads((path / PROCESS).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # just made, or killed then
-        return False
-    started_ms = process.pop("started_ms")
-    return tell_end({name: str(value) for name, value in process.items()}, started_ms=started_ms) is not None
+def _keep(sender: MetricSender, server: str, results: Path | None = None) -> Path:
+    """Keep a run's metrics, and its results if there are any, for the server that they belong to."""
+    folder = undelivered_folder(sender.run_id)
+    folder.parent.mkdir(exist_ok=True)
+    if results:
+        shutil.rmtree(folder, ignore_errors=True)
+        results.replace(folder)
+    folder.mkdir(exist_ok=True)
+    lines = (
+        json.dumps({"step": one.step, "timestamp": one.timestamp, "metrics": {one.key: one.value}})
+        for one in sender.metrics
+    )
+    write_durably("".join(f"{line}\n" for line in lines).encode(), folder / METRICS)
+    write_durably(server.encode(), folder / SERVER)
+    return folder
 
 
-def _save_metrics(spool: Spool) -> None:
-    """Deliver the metrics of a training that failed, or keep them."""
-    if not spool.folder.exists():
-        return  # all is kept already
-    with suppress(UserError):  # what made the training fail is to be heard
-        # What was learned is not lost with it: the training's checkpoints stay.
-        if is_reachable() and spool.drain(_LAST_CHANCE_SECONDS):
-            spool.remove()
-            return
-    logger.warning("%s", _tell_kept(_keep(spool)))
-
-
-def _tell_kept(kept: Path) -> str:
-    return f"its results are kept in {kept}; `python -m pawprint.lineage deliver {kept.name}` delivers them"
-
-
-def _keep(spool: Spool) -> Path:
-    spool.close()
-    kept = undelivered_folder(spool.folder.name)
-    kept.parent.mkdir(exist_ok=True)
-    spool.folder.replace(kept)
-    return kept
+def _read_metrics(folder: Path) -> list[Metric]:
+    """Read the metrics that are kept in a folder, if any are."""
+    if not (folder / METRICS).is_file():
+        return []
+    lines = map(json.loads, (folder / METRICS).read_bytes().splitlines())
+    return [
+        Metric(name, value, line["timestamp"], line["step"])
+        for line in lines
+        for name, value in line["metrics"].items()
+    ]
 
 
 def undelivered_folder(run_id: str = "") -> Path:
@@ -152,29 +158,32 @@ def undelivered_folder(run_id: str = "") -> Path:
 
 def list_undelivered() -> list[str]:
     """Return the runs whose results wait to be delivered."""
-    folder = undelivered_folder()
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return sorted(path.parent.name for path in undelivered_folder().glob(f"*/{SERVER}"))
 
 
-def log_training(spool: Spool, finished: FinishedTraining) -> LoggedPhotoModel:
-    """Log a finished training to the active run from its spool's folder, or keep it where that can't be done.
+def log_training(sender: MetricSender, results: Path, finished: FinishedTraining) -> LoggedPhotoModel:
+    """Log a finished training to the active run, or keep it where that can't be done.
 
     A server that is away is waited for, as long as PAWPRINT_WAIT_MINUTES says.
+
+    Args:
+        sender: of the run's metrics.
+        results: the folder of `open_results`, with all that is to be logged.
+        finished: what else the run is told.
 
     Raises:
         UserError: it is kept; the message says where, why, and the command that delivers it.
     """
     content = asdict(finished) | {"schema_version": SCHEMA_VERSION}
-    write_json(content, spool.folder / f"{RECORD}.part")
-    (spool.folder / f"{RECORD}.part").replace(spool.folder / RECORD)
+    write_durably(json.dumps(content).encode(), results / RECORD)
     try:
-        _drain(spool)
-        return _log(spool.folder, finished)
+        _drain(sender)
+        return _log(results, finished)
     except (UserError, MlflowException, OSError) as error:
         reason = explain_full_disk(error, cache_folder()) or error
-        raise UserError(
+        raise _KeptError(
             f"the training has ended, but its results could not be delivered to {tell_server()}: {reason}. "
-            f"Everything is kept in {_keep(spool)}; "
+            f"Everything is kept in {_keep(sender, tell_server(), results)}; "
             f"`python -m pawprint.lineage deliver {finished.run_id}` delivers it later"
         ) from error
 
@@ -186,12 +195,16 @@ def deliver(run_id: str) -> str:
         UserError: nothing is kept of it, or it can't be delivered now either; it stays then.
     """
     folder = undelivered_folder(run_id)
-    if not folder.is_dir():
+    if run_id not in list_undelivered():
         known = ", ".join(list_undelivered()) or "none"
         raise UserError(f"nothing is kept of run {run_id} in {folder.parent}; runs that wait there: {known}")
     try:
+        with MetricSender(run_id, _read_metrics(folder)) as sender:
+            _drain(sender)
         # A training that failed has left its metrics only.
-        done = _deliver_all(folder) if (folder / RECORD).is_file() else _deliver_metrics(folder)
+        done = _finish(folder) if (folder / RECORD).is_file() else "metrics"
+        if MlflowClient().get_run(run_id).info.status == "RUNNING":
+            MlflowClient().set_terminated(run_id, "FAILED")
     except (UserError, MlflowException, OSError) as error:
         raise UserError(
             f"{tell_server()} does not take the results of run {run_id}: {error}; they stay in {folder}"
@@ -200,34 +213,16 @@ def deliver(run_id: str) -> str:
     return f"run {run_id}: {done} delivered to {tell_server()}"
 
 
-def _deliver_all(folder: Path) -> str:
+def _finish(folder: Path) -> str:
+    """Log what is kept of a finished training, and end its run; returns what was done."""
     finished = _read(folder / RECORD)
-    run = mlflow.start_run(run_id=finished.run_id)
-    try:
-        with Spool(folder, finished.run_id) as spool:
-            _drain(spool)
-            model = _log(folder, finished)
+    with mlflow.start_run(run_id=finished.run_id) as run:
+        model = _log(folder, finished)
         if ERROR_TAG in run.data.tags:
             MlflowClient().delete_tag(finished.run_id, ERROR_TAG)
-    except BaseException:
-        if not is_reachable():
-            be_brief()
-        with suppress(MlflowException):
-            mlflow.end_run("FAILED")
-        raise
-    mlflow.end_run()
     # The run ended with its training, not with the delivery.
     MlflowClient().set_terminated(finished.run_id, end_time=finished.ended_ms)
     return f"metrics, files and {model.uri}"
-
-
-def _deliver_metrics(folder: Path) -> str:
-    client, run_id = MlflowClient(), folder.name
-    with Spool(folder, run_id) as spool:
-        _drain(spool)
-    if client.get_run(run_id).info.status == "RUNNING":
-        client.set_terminated(run_id, "FAILED")
-    return "metrics"
 
 
 def kept_address(run_id: str) -> str:
@@ -235,15 +230,15 @@ def kept_address(run_id: str) -> str:
     return (undelivered_folder(run_id) / SERVER).read_text(encoding="utf-8")
 
 
-def _drain(spool: Spool) -> None:
+def _drain(sender: MetricSender) -> None:
     """Wait for the server to take all metrics, and say so if that takes a while."""
-    if spool.drain(_AT_ONCE_SECONDS):
+    if sender.drain(_AT_ONCE_SECONDS):
         return
     seconds = wait_seconds()
     click.echo(
         f"{tell_server()} has not taken all the metrics yet; waiting for it, {seconds / 60:g} minutes at most", err=True
     )
-    if not spool.drain(seconds):
+    if not sender.drain(seconds):
         raise UserError("it is away")
 
 

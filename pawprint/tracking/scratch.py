@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -26,20 +26,30 @@ def use_scratch() -> Iterator[None]:
 
     Where no folder can be made, a full disk say, all is as without: whoever needs one will say so.
     """
-    root, previous = Path(tempfile.gettempdir()), tempfile.tempdir
+    previous = tempfile.tempdir
+    with ExitStack() as stack:
+        with suppress(OSError):
+            tempfile.tempdir = str(stack.enter_context(make_scratch(Path(tempfile.gettempdir()))))
+        try:
+            yield
+        finally:
+            tempfile.tempdir = previous
+
+
+@contextmanager
+def make_scratch(root: Path) -> Iterator[Path]:
+    """Yield a folder of this process's own, which is removed at the end; clear what killed ones left beside it.
+
+    Args:
+        root: the folder that it is made in.
+    """
     clear_scratch(root)
     machine, space = _name_place()
     prefix = f"pawprint-{machine}-{space}-{os.getpid()}-{find_start(os.getpid())}-"
+    folder = tempfile.mkdtemp(prefix=prefix, dir=root)
     try:
-        folder = tempfile.mkdtemp(prefix=prefix, dir=root)
-    except OSError:
-        yield
-        return
-    tempfile.tempdir = folder
-    try:
-        yield
+        yield Path(folder)
     finally:
-        tempfile.tempdir = previous
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -7,7 +7,6 @@ A line that names the format, a line with the sha256 of the rest, and the rest: 
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pawprint.base.files import write_durably
 
 SCHEMA_VERSION = 1
 _MAGIC = b"pawprint checkpoint %d\n"
@@ -52,14 +53,8 @@ class Checkpoint:
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint so that at any moment, a power cut included, either all of it is there or nothing."""
-    beside = path.with_suffix(".part")
-    with beside.open("wb") as file:
-        file.write(pack(checkpoint))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    _sync_folder(path.parent)
+    """Write a checkpoint, all of it or nothing."""
+    write_durably(pack(checkpoint), path)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -136,14 +131,3 @@ def _check(checkpoint: Checkpoint) -> None:
     numbers = [value for entry in checkpoint.history for value in entry.values()] + checkpoint.timestamps_ms
     if not all(isinstance(number, int | float) for number in [*numbers, checkpoint.best_epoch]):
         raise TypeError("its history is not one of numbers")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the folder's own list of names on disk: the rename is kept there."""
-    if os.name == "nt":
-        return  # a folder cannot be opened there, and need not be
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -234,8 +234,8 @@ def test_twenty_random_kills_change_nothing(prepared: Place, expected: dict[str,
             future.result()
     for at in places:
         assert not list((at.folder / "cache" / "checkpoints").iterdir())
-        # The last one has delivered what the killed ones had spooled.
-        assert not list((at.folder / "cache" / "spool").iterdir())
+        # The last one has delivered what the killed ones had measured.
+        assert not list((at.folder / "cache" / "results").iterdir())
         assert not list((at.folder / "cache" / "undelivered").glob("*"))
         assert not list(at.temporary.iterdir())
 

@@ -13,8 +13,8 @@ from pawprint.base.files import hash_file, write_json
 from pawprint.pipeline.earlier_training import take_training
 from pawprint.report.graph import find_learning
 from pawprint.tracking.digests import log_folder, log_model_folder
+from pawprint.tracking.metrics import MetricSender
 from pawprint.tracking.model_files import overall_digest
-from pawprint.tracking.spool import Spool
 from pawprint.tracking.tags import set_tags
 from pawprint.training.history import write_history
 
@@ -54,9 +54,10 @@ def take(store: Path) -> Callable[[Run], tuple[object, Run]]:
     """Take a training into a new run; returns what was taken, and the run."""
 
     def do(learned: Run) -> tuple[object, Run]:
-        with mlflow.start_run() as run, Spool(store / "spool" / run.info.run_id, run.info.run_id) as spool:
-            taken = take_training(learned, spool, files=spool.folder / "files", model=spool.folder / "model")
-            assert spool.drain(20)
+        with mlflow.start_run() as run, MetricSender(run.info.run_id) as sender:
+            results = store / "results" / run.info.run_id
+            taken = take_training(learned, sender, files=results / "files", model=results / "model")
+            assert sender.drain(20)
             if taken:
                 set_tags(learned_in=taken.run_id)
         return taken, MlflowClient().get_run(run.info.run_id)
@@ -70,7 +71,7 @@ def test_its_files_and_metrics_are_the_same(store: Path, learned: Run, take: Cal
     assert taken.model_digest == learned.data.tags["pawprint.model_digest"]
     for path in ("files/history.csv", "model/network.keras", "model/model.json", "model/digests.json"):
         original = store / path.replace("model/", "model/artifacts/")
-        assert (store / "spool" / run.info.run_id / path).read_bytes() == original.read_bytes()
+        assert (store / "results" / run.info.run_id / path).read_bytes() == original.read_bytes()
     assert run.data.metrics == {"train_loss": 1 / 9, "best_epoch": 2}
     for name in run.data.metrics:
         assert [vars(one) | {"_run_id": ""} for one in MlflowClient().get_metric_history(run.info.run_id, name)] == [
