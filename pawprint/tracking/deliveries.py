@@ -112,10 +112,13 @@ def settle(owner: Owner, checkpoint: Checkpoint | None) -> None:
 
 def _deliver_or_keep(sender: MetricSender, server: str, why: str) -> None:
     """Give metrics a last chance to arrive, or keep them, and say so."""
-    with suppress(UserError):  # a refusal: what made the training fail, or what the next one does, is to be heard
-        if server == tell_server() and is_reachable() and sender.drain(_LAST_CHANCE_SECONDS):
-            shutil.rmtree(undelivered_folder(sender.run_id), ignore_errors=True)
-            return
+    folder = undelivered_folder(sender.run_id)
+    # A finished training, whose process was killed while it was being kept, waits to be delivered whole.
+    if server == tell_server() and not (folder / RECORD).exists() and is_reachable():
+        with suppress(UserError):  # a refusal: what made the training fail, or what the next one does, is to be heard
+            if sender.drain(_LAST_CHANCE_SECONDS):
+                shutil.rmtree(folder, ignore_errors=True)
+                return
     kept = _keep(sender, server)
     logger.warning(
         "%sits results are kept in %s; `python -m pawprint.lineage deliver %s` delivers them", why, kept, kept.name
@@ -125,16 +128,17 @@ def _deliver_or_keep(sender: MetricSender, server: str, why: str) -> None:
 def _keep(sender: MetricSender, server: str, results: Path | None = None) -> Path:
     """Keep a run's metrics, and its results if there are any, for the server that they belong to."""
     folder = undelivered_folder(sender.run_id)
-    folder.parent.mkdir(exist_ok=True)
-    if results:
-        shutil.rmtree(folder, ignore_errors=True)
-        results.replace(folder)
-    folder.mkdir(exist_ok=True)
+    place = results or folder
+    place.mkdir(parents=True, exist_ok=True)
     lines = (
         json.dumps({"step": one.step, "timestamp": one.timestamp, "metrics": {one.key: one.value}})
         for one in sender.metrics
     )
-    write_durably("".join(f"{line}\n" for line in lines).encode(), folder / METRICS)
+    write_durably("".join(f"{line}\n" for line in lines).encode(), place / METRICS)
+    if results:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(exist_ok=True)
+        results.replace(folder)
     write_durably(server.encode(), folder / SERVER)
     return folder
 

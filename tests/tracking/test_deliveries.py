@@ -253,6 +253,22 @@ def test_without_the_cache_nothing_else_is_left(store: Path, run_id: str, monkey
     assert not list((store / "checkpoints").iterdir())
 
 
+def test_a_finished_training_that_is_kept_stays_whole(
+    store: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process was killed after its results were moved there, and before the metrics were."""
+    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
+    die(leave_training(store, run_id))
+    kept = store / "undelivered" / run_id
+    kept.mkdir(parents=True)
+    (kept / "training.json").write_text("{}")
+    assert list_undelivered() == []
+    with training():
+        pass
+    assert list_undelivered() == [run_id]
+    assert {path.name for path in kept.iterdir()} == {"training.json", "metrics.jsonl", "server.txt"}
+
+
 @pytest.mark.parametrize("why", ["away", "another server"])
 def test_or_keeps_it_to_be_delivered(
     store: Path,
