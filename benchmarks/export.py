@@ -100,11 +100,13 @@ def time_engines(folder: Path, threads: int, batches: Sequence[int], rounds: int
                 for name in order:
                     times[name].append(engines[name].submit(time_calls, batch).result())
             for name, each in times.items():
-                rows.append(_tell(name, batch, each[1:], times["keras"][1:]))  # the first round warms up
+                rows.append(_format_times(name, batch, each[1:], times["keras"][1:]))  # the first round warms up
     return rows
 
 
-def _tell(name: str, batch: int, times: Sequence[tuple[float, float]], reference: Sequence[tuple[float, float]]) -> str:
+def _format_times(
+    name: str, batch: int, times: Sequence[tuple[float, float]], reference: Sequence[tuple[float, float]]
+) -> str:
     wall, busy = (1000 * statistics.median(one) for one in zip(*times, strict=True))
     ratios = [of_keras[0] / of_this[0] for of_keras, of_this in zip(reference, times, strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3

@@ -22,7 +22,7 @@ def download(given: DownloadParameters) -> None:
     from pawprint.photos.collection import summarize_photos
     from pawprint.photos.sources import check_source, fetch_photos
     from pawprint.tracking.artifacts import open_photos
-    from pawprint.tracking.descriptions import code, describe_run, link, list_lines, tell_counts
+    from pawprint.tracking.descriptions import code, describe_run, format_count_table, link, list_lines
     from pawprint.tracking.digests import log_folder
     from pawprint.tracking.runs import start_step
     from pawprint.tracking.tags import set_tags
@@ -45,7 +45,7 @@ def download(given: DownloadParameters) -> None:
         describe_run(
             f"Photos from {code(manifest.source)}, kept as {link(f'runs:/{run.info.run_id}/photos')}.",
             f"sha256 {code(manifest.sha256)}",
-            tell_counts(manifest.counts),
+            format_count_table(manifest.counts),
             *(f"Not from {code(f['source'])}: {code(f['reason'])}" for f in manifest.fallback),
             list_lines(summary),
         )

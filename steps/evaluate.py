@@ -140,7 +140,7 @@ def _log_judgement(
     import mlflow
 
     from pawprint.tracking.datasets import find_photos, log_splits
-    from pawprint.tracking.descriptions import code, describe_run, link, tell_metrics
+    from pawprint.tracking.descriptions import code, describe_run, format_metrics, link
     from pawprint.tracking.tags import set_tags
 
     # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.
@@ -156,7 +156,7 @@ def _log_judgement(
     describe_run(
         f"{link(f'models:/{photo_model.model_id}')} on the {num_photos} test photos of {link(dataset)} "
         f"({code(data.source)}).",
-        tell_metrics(metrics),
+        format_metrics(metrics),
         *notes,
     )
     set_tags(

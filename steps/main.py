@@ -52,7 +52,7 @@ def main(given: MainParameters) -> None:
         )
         repeats = [_train_and_judge(chain, dataset, given, used, number) for number in range(given.repeats)]
         if given.plan:
-            _tell_plan(chain, understood)
+            _show_plan(chain, understood)
             return
 
         done = [repeat for repeat in repeats if repeat]
@@ -65,7 +65,7 @@ def main(given: MainParameters) -> None:
         elif given.register:
             notes.append(_register(given.register, choose_best(done).model, dataset, chain))
         when_ended.callback(send_events, run.info.run_id)
-        _tell(done, chain, notes, architecture=given.learning.architecture, dataset=dataset)
+        _publish(done, chain, notes, architecture=given.learning.architecture, dataset=dataset)
         if failure:
             raise UserError(f"{failure}; everything is logged, and nothing was registered")
 
@@ -112,7 +112,7 @@ def _train_and_judge(
     return read_repeat(seed=seed, model=model, trained=trained.made, evaluated=evaluated.made)
 
 
-def _tell_plan(chain: "Chain", understood: list[str]) -> None:
+def _show_plan(chain: "Chain", understood: list[str]) -> None:
     """Say what would be done, on the run's page and at the console."""
     from pawprint.tracking.descriptions import describe_run, list_lines
     from pawprint.tracking.tags import set_tags
@@ -141,7 +141,7 @@ def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain")
     return decision.reason
 
 
-def _tell(
+def _publish(
     done: "list[Repeat]", chain: "Chain", notes: list[str], *, architecture: str, dataset: "PreparedDataset"
 ) -> None:
     """Says how it went: on the run's page, in report.html, model_card.md and lineage.svg, and at the console."""
@@ -155,9 +155,9 @@ def _tell(
     from pawprint.report.picture import draw_lineage
     from pawprint.report.suspicions import find_suspicions
     from pawprint.tracking.active import active_run
-    from pawprint.tracking.descriptions import code, describe_run, tell_steps
+    from pawprint.tracking.descriptions import code, describe_run, format_steps
     from pawprint.tracking.digests import log_files
-    from pawprint.tracking.server import tell_server
+    from pawprint.tracking.server import describe_server
     from pawprint.tracking.tags import get_tag
 
     fallback = dataset.source_fallback
@@ -166,7 +166,7 @@ def _tell(
         f"{code(architecture)} on photos of {code(str(dataset.source))}{because}",
         *notes,
         format_repeats(done),
-        tell_steps(chain.runs),
+        format_steps(chain.runs),
     )
     run_id = active_run().info.run_id
     lineage = find_lineage(run_id)
@@ -188,7 +188,7 @@ def _tell(
     click.echo("\n".join([summarize(done), *notes]))
     if fallback:
         click.echo(f"note: the photos are {dataset.source}, because of {fallback}", err=True)
-    click.echo(f"run {run_id} at {tell_server()}; its report.html tells the whole story")
+    click.echo(f"run {run_id} at {describe_server()}; its report.html tells the whole story")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def predict_source(source: str, model: str) -> None:
     from pawprint.photos.collection import load_photos
     from pawprint.serving.predictions import count_left_out
     from pawprint.tracking.artifacts import open_photos
-    from pawprint.tracking.descriptions import code, tell_counts
+    from pawprint.tracking.descriptions import code, format_count_table
     from pawprint.tracking.digests import log_folder
     from pawprint.tracking.models import open_photo_model
     from pawprint.tracking.runs import start_step
@@ -78,7 +78,7 @@ def predict_source(source: str, model: str) -> None:
                 "images_per_second": rate,
             },
             notes=(
-                tell_counts({"predicted": counts}),
+                format_count_table({"predicted": counts}),
                 unreadable,
                 *(f"not labelled: {code(line)}" for line in lost),
             ),

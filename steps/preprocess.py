@@ -28,7 +28,7 @@ def preprocess(given: PreprocessParameters) -> None:
     from pawprint.photos.collection import load_photos
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.datasets import log_splits
-    from pawprint.tracking.descriptions import code, describe_run, link, tell_counts
+    from pawprint.tracking.descriptions import code, describe_run, format_count_table, link
     from pawprint.tracking.digests import log_folder
     from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.tracking.tags import set_tags
@@ -63,7 +63,7 @@ def preprocess(given: PreprocessParameters) -> None:
             f"{link(f'runs:/{run.info.run_id}/dataset')} of {link(given.photos)} from {code(description['source'])}, "
             f"squares of {description['image_size']} px.",
             f"digest {code(description['digest'])}",
-            tell_counts(description["counts"]),
+            format_count_table(description["counts"]),
             *description["notes"],
         )
     for line in format_counts(description["counts"]):

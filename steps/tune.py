@@ -47,7 +47,7 @@ def tune(given: TuneParameters) -> None:
     from pawprint.pipeline.preparation import prepare_dataset
     from pawprint.pipeline.results import log_summary, summarize
     from pawprint.tracking.datasets import log_dataset_of
-    from pawprint.tracking.descriptions import code, describe_run, tell_metrics, tell_steps
+    from pawprint.tracking.descriptions import code, describe_run, format_metrics, format_steps
     from pawprint.tracking.runs import start_step
     from pawprint.tracking.tags import set_tags
     from pawprint.tuning.study import choose_winner, keep_study, open_search
@@ -84,8 +84,8 @@ def tune(given: TuneParameters) -> None:
             f"{code(str(dataset.source))} number {winner.number} did best on the validation photos "
             f"(loss {winner.loss:.4f}): {found}.",
             f"It is trained by {code(command)}",
-            tell_metrics(repeat.metrics),
-            tell_steps(chain.runs),
+            format_metrics(repeat.metrics),
+            format_steps(chain.runs),
         )
     click.echo(
         "\n".join([summarize([repeat]), f"found by trial {winner.number}: {found}", "it is trained by", command])

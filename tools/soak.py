@@ -67,7 +67,7 @@ def main() -> None:
         seen = []
         for number in range(runs):
             seen.append(run_once(folder))
-            print(f"{number + 1:3}: {tell(seen[-1])}", flush=True)
+            print(f"{number + 1:3}: {format_seen(seen[-1])}", flush=True)
         report(seen, folder / "tmp")
 
 
@@ -120,7 +120,7 @@ def measure(path: Path) -> float:
     return sum(file.stat().st_size for file in files if file.is_file()) / 2**20
 
 
-def tell(seen: Seen) -> str:
+def format_seen(seen: Seen) -> str:
     """Put one run into a line."""
     return (
         f"{seen.seconds:.1f} s, processor {seen.busy:.1f} s; main: {seen.open_files} open files, "

@@ -81,9 +81,9 @@ class Chain:
         key = build_key(entry_point, parameters, known) if len(known) == len(inputs) else None
         found = find_reusable(key, self._experiment()) if key and self.cache == "on" else None
         if self.plan:
-            told = self._tell(entry_point, key, found, missing=set(inputs) - set(known))
+            told = self._explain(entry_point, key, found, missing=set(inputs) - set(known))
             if entry_point == "train" and key and not found and self.cache == "on":
-                told += self._tell_training(training_key(parameters, known["dataset"]))
+                told += self._explain_training(training_key(parameters, known["dataset"]))
             self.told.append(f"{run_name}: {told}")
             return Outcome(found)
         words = {**{name: str(value) for name, value in given.items()}, **parameters}
@@ -95,7 +95,7 @@ class Chain:
         self.runs.append(run_child(entry_point, words, run_name=run_name, tags=tags))
         return Outcome(self.runs[-1])
 
-    def _tell(self, entry_point: str, key: CacheKey | None, found: Run | None, *, missing: set[str]) -> str:
+    def _explain(self, entry_point: str, key: CacheKey | None, found: Run | None, *, missing: set[str]) -> str:
         if found is not None:
             return f"reused from run {found.info.run_id}"
         if self.cache != "on":
@@ -107,7 +107,7 @@ class Chain:
             return f"run, unless its {' and '.join(sorted(missing))} can be reused"
         return f"run ({explain_difference(entry_point, key, self._experiment())})"
 
-    def _tell_training(self, key: str) -> str:
+    def _explain_training(self, key: str) -> str:
         learned = find_learned(key, self._experiment())
         return f", without training again: the model of run {learned.info.run_id} is taken" if learned else ""
 

@@ -17,7 +17,7 @@ from pawprint.base.errors import UserError
 from pawprint.base.handover import handing_on
 from pawprint.tracking.active import active_run
 from pawprint.tracking.processes import name_this_process
-from pawprint.tracking.server import is_reachable, tell_server
+from pawprint.tracking.server import describe_server, is_reachable
 from pawprint.tracking.tags import ERROR_TAG, INTERRUPTED
 
 _GRACE_SECONDS = 20
@@ -142,8 +142,8 @@ def _storage() -> tempfile.TemporaryDirectory[str]:
 
 def _away(run_name: str) -> UserError:
     return UserError(
-        f"{tell_server()} was away when {run_name} ended, and what became of it is not known; its own lines above say "
-        "more. The same command again goes on from the steps that had finished"
+        f"{describe_server()} was away when {run_name} ended, and what became of it is not known; its own lines above "
+        "say more. The same command again goes on from the steps that had finished"
     )
 
 

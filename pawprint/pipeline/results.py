@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, Run
 
 from pawprint.tracking.active import active_run
-from pawprint.tracking.descriptions import link, tell_table
+from pawprint.tracking.descriptions import format_table, link
 from pawprint.tracking.digests import log_files
 from pawprint.tracking.tags import set_tags
 
@@ -108,4 +108,4 @@ def format_repeats(repeats: Sequence[Repeat]) -> str:
         ]
         for repeat in repeats
     ]
-    return tell_table(["seed", "model", "test accuracy", "test F1", "validation loss"], rows)
+    return format_table(["seed", "model", "test accuracy", "test F1", "validation loss"], rows)

@@ -38,13 +38,13 @@ def show(target: str, form: str | None) -> None:
     """Show the chain as a tree, the newest on top."""
     from pawprint.report.graph import find_lineage
     from pawprint.report.picture import draw_lineage, write_dot
-    from pawprint.report.tree import describe_lineage, tell_lineage
+    from pawprint.report.tree import describe_lineage, format_lineage
 
     found = find_lineage(target)
     if form == "json":
         click.echo(json.dumps(describe_lineage(found), indent=2))
     else:
-        click.echo({None: tell_lineage, "svg": draw_lineage, "dot": write_dot}[form](found))
+        click.echo({None: format_lineage, "svg": draw_lineage, "dot": write_dot}[form](found))
 
 
 @lineage.command(epilog=_HELP)
@@ -70,10 +70,10 @@ def verify(target: str) -> None:
 @click.argument("second")
 def diff(first: str, second: str) -> None:
     """Show what differs between two runs of main, and whether their results differ by more than chance."""
-    from pawprint.report.compare import tell_difference
+    from pawprint.report.compare import format_difference
     from pawprint.report.graph import find_lineage
 
-    click.echo(tell_difference(find_lineage(first), find_lineage(second)))
+    click.echo(format_difference(find_lineage(first), find_lineage(second)))
 
 
 @lineage.command(epilog=_HELP)
@@ -82,11 +82,11 @@ def diff(first: str, second: str) -> None:
 @click.option("--env-manager", default="uv", show_default=True, help="Of MLflow, for --run.")
 def replay(target: str, run_it: bool, env_manager: str) -> None:
     """Print the command that makes a model again; with --run, make it and compare."""
-    from pawprint.report.replay import compare_runs, find_main, replay_main, tell_command
+    from pawprint.report.replay import compare_runs, find_main, format_command, replay_main
 
     main = find_main(target)
     if not run_it:
-        click.echo(tell_command(main))
+        click.echo(format_command(main))
         return
     again = replay_main(main, env_manager=env_manager)
     same, told = compare_runs(main, again)
@@ -114,13 +114,13 @@ def reap(all_hosts: bool, older_than: float, dry_run: bool) -> None:
     """
     from mlflow import MlflowClient
 
-    from pawprint.tracking.orphans import find_all_orphans, find_own_orphans, mark_orphan, tell_orphan
+    from pawprint.tracking.orphans import describe_orphan, find_all_orphans, find_own_orphans, mark_orphan
 
     found = 0
     for experiment in MlflowClient().search_experiments():
         number = experiment.experiment_id
         for orphan in find_all_orphans(number, hours=older_than) if all_hosts else find_own_orphans(number):
-            click.echo(tell_orphan(orphan))
+            click.echo(describe_orphan(orphan))
             if not dry_run:
                 mark_orphan(orphan)
             found += 1

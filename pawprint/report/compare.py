@@ -20,7 +20,7 @@ _SURROUNDINGS = ("lock_sha256", "python", "libraries", "cpu", "threads", "host",
 _MOST_NAMES = 8
 
 
-def tell_difference(first: Lineage, second: Lineage) -> str:
+def format_difference(first: Lineage, second: Lineage) -> str:
     """Return what differs, section by section, for a terminal.
 
     Raises:
@@ -29,14 +29,14 @@ def tell_difference(first: Lineage, second: Lineage) -> str:
     one, other = _main(first), _main(second)
     sections = {
         "parameters": list(_differ(one.data.params, other.data.params)),
-        "code": list(_tell_code(one, other)),
+        "code": list(_format_code(one, other)),
         "environment and machine": list(
             _differ(*({name: str(get_tag(run, name)) for name in _SURROUNDINGS} for run in (one, other)))
         ),
-        "photos": list(_tell_photos(first, second)),
-        "metrics": list(_tell_metrics(one, other)),
+        "photos": list(_format_photos(first, second)),
+        "metrics": list(_format_metrics(one, other)),
     }
-    sections["more than chance?"] = list(_tell_chance(first, second))
+    sections["more than chance?"] = list(_format_chance(first, second))
     lines = [f"{one.info.run_id} -> {other.info.run_id}"]
     for title, told in sections.items():
         lines += ["", title, *(f"  {line}" for line in told or ["no difference"])]
@@ -57,7 +57,7 @@ def _differ(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
             yield f"{name}: {one.get(name)} -> {other.get(name)}"
 
 
-def _tell_code(one: Run, other: Run) -> Iterator[str]:
+def _format_code(one: Run, other: Run) -> Iterator[str]:
     before, after = (run.data.tags.get("mlflow.source.git.commit", "") for run in (one, other))
     if before == after:
         return
@@ -78,7 +78,7 @@ def _tell_code(one: Run, other: Run) -> Iterator[str]:
     yield from (line.strip() for line in told.splitlines())
 
 
-def _tell_photos(first: Lineage, second: Lineage) -> Iterator[str]:
+def _format_photos(first: Lineage, second: Lineage) -> Iterator[str]:
     digests = [get_tag(each.preprocess, "dataset_digest") if each.preprocess else None for each in (first, second)]
     photos = [get_tag(each.download, "photos_sha256") if each.download else None for each in (first, second)]
     if photos[0] != photos[1]:
@@ -114,17 +114,17 @@ def _read_index(run: Run) -> dict[str, tuple[str, str, str]]:
     }
 
 
-def _tell_metrics(one: Run, other: Run) -> Iterator[str]:
+def _format_metrics(one: Run, other: Run) -> Iterator[str]:
     for name in (f"{base}{ending}" for base in _SHOWN for ending in ("", "_mean")):
         before, after = one.data.metrics.get(name), other.data.metrics.get(name)
         if before is None and after is None:
             continue
-        told = [_tell_metric(run, name) for run in (one, other)]
+        told = [_format_metric(run, name) for run in (one, other)]
         change = f" ({after - before:+.4f})" if before is not None and after is not None else ""
         yield f"{name}: {told[0]} -> {told[1]}{change}"
 
 
-def _tell_metric(run: Run, name: str) -> str:
+def _format_metric(run: Run, name: str) -> str:
     metrics = run.data.metrics
     if name not in metrics:
         return "none"
@@ -134,7 +134,7 @@ def _tell_metric(run: Run, name: str) -> str:
     return f"{metrics[name]:.4f}" + (f" ± {spread:.4f}" if spread is not None else "")
 
 
-def _tell_chance(first: Lineage, second: Lineage) -> Iterator[str]:
+def _format_chance(first: Lineage, second: Lineage) -> Iterator[str]:
     chosen = [_chosen(each) for each in (first, second)]
     if not all(one and one.evaluations for one in chosen):
         yield "not known: a model or its evaluation is missing"

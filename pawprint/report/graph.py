@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from pawprint.base.errors import UserError
 from pawprint.pipeline.reuse import FROM_TAG
 from pawprint.tracking.artifacts import find_model_id
-from pawprint.tracking.server import tell_server
+from pawprint.tracking.server import describe_server
 from pawprint.tracking.tags import ENTRY_POINT_TAG, PARENT_TAG, get_tag
 
 TARGETS = "a run id, models:/<id>, models:/<name>@<alias>, runs:/<run id>/dataset or runs:/<run id>/photos"
@@ -71,7 +71,7 @@ def find_lineage(target: str) -> Lineage:
         run = _original(client, client.get_run(target.removeprefix("runs:/").strip("/").partition("/")[0]))
         return _from_run(client, run)
     except MlflowException as error:
-        raise UserError(f"{target!r} is not known at {tell_server()} ({error.message}); give {TARGETS}") from error
+        raise UserError(f"{target!r} is not known at {describe_server()} ({error.message}); give {TARGETS}") from error
 
 
 def find_children(client: MlflowClient, main: Run) -> list[Run]:
@@ -97,7 +97,7 @@ def entry_point(run: Run) -> str:
     return name or run.data.tags.get("mlflow.source.name", "").rpartition("/")[2].removesuffix(".py")
 
 
-def tell_time(run: Run) -> str:
+def format_time(run: Run) -> str:
     """Return when a run started, in UTC to the minute."""
     return f"{datetime.fromtimestamp(run.info.start_time / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 

@@ -22,10 +22,10 @@ from pawprint.evaluation.style import percent, shorten
 from pawprint.models.architectures import recipe_for
 from pawprint.pipeline.results import Repeat, choose_best
 from pawprint.report.graph import Lineage, find_learning
-from pawprint.report.replay import tell_command
-from pawprint.report.tree import tell_facts
+from pawprint.report.replay import format_command
+from pawprint.report.tree import format_facts
 from pawprint.tracking.artifacts import open_artifact
-from pawprint.tracking.descriptions import code, tell_counts, tell_metrics, tell_table
+from pawprint.tracking.descriptions import code, format_count_table, format_metrics, format_table
 from pawprint.tracking.tags import get_tag
 
 MOST_CLASSES, MOST_SLICES = 12, 40
@@ -108,10 +108,10 @@ def render_card(facts: Facts) -> str:
             metrics=metrics,
             class_list=shown + (f" and {len(classes) - MOST_CLASSES} more" if len(classes) > MOST_CLASSES else ""),
             limits=limits,
-            counts=_tell_counts(facts.counts),
-            procedure=tell_table(["setting", "value"], [(name, _code(value)) for name, value in taken]),
-            results=tell_metrics({name: value for name, value in metrics.items() if value is not None}),
-            slices=_tell_slices(facts.slices),
+            counts=_format_counts(facts.counts),
+            procedure=format_table(["setting", "value"], [(name, _code(value)) for name, value in taken]),
+            results=format_metrics({name: value for name, value in metrics.items() if value is not None}),
+            slices=_format_slices(facts.slices),
         )
     )
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
@@ -164,14 +164,14 @@ def _short_source(source: str) -> str:
     return PurePath(source).name if source.startswith(("/", ".", "~")) else source
 
 
-def _tell_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
+def _format_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
     """Return the photos by split and class, or by split alone where there are many classes."""
     if len({name for split in counts.values() for name in split}) <= MOST_CLASSES:
-        return tell_counts({split: {shorten(n, 60): k for n, k in of.items()} for split, of in counts.items()})
-    return tell_table(["split", "photos"], [(split, str(sum(of.values()))) for split, of in counts.items()])
+        return format_count_table({split: {shorten(n, 60): k for n, k in of.items()} for split, of in counts.items()})
+    return format_table(["split", "photos"], [(split, str(sum(of.values()))) for split, of in counts.items()])
 
 
-def _tell_slices(slices: Sequence[Slice]) -> str:
+def _format_slices(slices: Sequence[Slice]) -> str:
     rows = [
         (
             one.trait,
@@ -182,7 +182,7 @@ def _tell_slices(slices: Sequence[Slice]) -> str:
         )
         for one in sorted(slices, key=lambda one: one.interval[0])[:MOST_SLICES]
     ]
-    return tell_table(["trait", "slice", "photos", "right", "95 % interval"], rows)
+    return format_table(["trait", "slice", "photos", "right", "95 % interval"], rows)
 
 
 def _read_facts(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int) -> Facts:
@@ -215,9 +215,9 @@ def _read_facts(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int) ->
         parameters=trained.data.params,
         best_epoch=int(trained.data.metrics["best_epoch"]),
         seconds=((learning.info.end_time or learning.info.start_time) - learning.info.start_time) / 1000,
-        facts=tell_facts(learning),
+        facts=format_facts(learning),
         runs=[("main" if run is main else run.info.run_name or "", run.info.run_id) for run in lineage.runs()],
-        command=tell_command(main),
+        command=format_command(main),
         repeats=len(repeats),
         num_doubts=num_doubts,
         slices=slices,

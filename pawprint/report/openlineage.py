@@ -26,7 +26,7 @@ from openlineage.client.serde import Serde
 from pawprint.base.errors import one_line
 from pawprint.base.secrets import hide_secrets
 from pawprint.report.graph import Lineage, entry_point, find_lineage
-from pawprint.tracking.server import tell_server
+from pawprint.tracking.server import describe_server
 from pawprint.tracking.tags import PARENT_TAG, get_tag
 
 logger = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ def _model_of(run: Run, lineage: Lineage) -> str:
 
 def _namespace() -> str:
     """Return the tracking server, without a password that its address may hold."""
-    return f"mlflow:{tell_server()}"
+    return f"mlflow:{describe_server()}"
 
 
 def _id(run: Run | None) -> str:

@@ -25,8 +25,8 @@ from pawprint.evaluation.slices import describe_worst, read_slices
 from pawprint.pipeline.results import Repeat, choose_best
 from pawprint.report.graph import Lineage, Training, find_learning
 from pawprint.report.picture import draw_curves, draw_lineage, run_url
-from pawprint.report.replay import tell_command
-from pawprint.report.tree import tell_facts
+from pawprint.report.replay import format_command
+from pawprint.report.tree import format_facts
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.tags import get_tag
 from pawprint.training.history import read_history
@@ -93,7 +93,7 @@ def build_report(
             Markup(draw_curves(histories, name, title=f"{name} over the epochs"))  # noqa: S704 - drawn here
             for name in ("loss", "accuracy")
         ],
-        variation=tell_variation(lineage.main),
+        variation=describe_variation(lineage.main),
         confusion=metrics["confusion_matrix"] if len(classes) <= _MOST_CLASSES else None,
         confusion_picture=confusion,
         plots=plots,
@@ -104,15 +104,15 @@ def build_report(
         num_doubts=len(doubts),
         slider=_slider(predictions, classes),
         architecture=training.run.data.params.get("architecture", ""),
-        facts=tell_facts(find_learning(training.run)),
+        facts=format_facts(find_learning(training.run)),
         picture=Markup(draw_lineage(lineage)),  # noqa: S704 - drawn here, all text in it escaped
-        command=tell_command(lineage.main),
+        command=format_command(lineage.main),
         runs=[(name, run, run_url(run)) for name, run in _name_runs(lineage)],
         links_are_local=run_url(lineage.main).startswith("http://127.0.0.1:5000/"),
     )
 
 
-def tell_variation(main: Run) -> str:
+def describe_variation(main: Run) -> str:
     """Return how the training photos were shown, which the curves are to be read by."""
     # A pretrained network takes no augmentation: there is no such tag then.
     if float(get_tag(main, "used.augmentation") or 0):

@@ -9,7 +9,7 @@ from mlflow.entities import Run
 
 from pawprint.evaluation.style import shorten
 from pawprint.report.graph import Lineage, Training
-from pawprint.tracking.server import tell_server
+from pawprint.tracking.server import describe_server
 from pawprint.tracking.tags import get_tag
 
 LOCAL_SERVER = "http://127.0.0.1:5000"
@@ -43,7 +43,7 @@ class _Box:
 
 def run_url(run: Run) -> str:
     """Return the address of a run's page."""
-    uri = tell_server()  # the address goes into pages that are sent around
+    uri = describe_server()  # the address goes into pages that are sent around
     server = uri.rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL_SERVER
     return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 

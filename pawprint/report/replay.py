@@ -26,7 +26,7 @@ _COMPARED = ("photos_sha256", "dataset_digest")
 _SURROUNDINGS = ("python", "libraries", "lock_sha256", "cpu", "threads")
 
 
-def tell_command(main: Run) -> str:
+def format_command(main: Run) -> str:
     """Return the commands that make a main run again, one a line.
 
     From a git URL it is one `mlflow run`; from a working copy, a clone of it at the same commit first. A working copy

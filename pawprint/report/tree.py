@@ -5,7 +5,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from pawprint.report.graph import Lineage, Training, entry_point, tell_time
+from pawprint.report.graph import Lineage, Training, entry_point, format_time
 from pawprint.tracking.tags import get_tag
 
 _SHORT = 12
@@ -43,28 +43,28 @@ def describe_lineage(lineage: Lineage) -> dict[str, Any]:
     return dataset or photos or {}
 
 
-def tell_lineage(lineage: Lineage) -> str:
+def format_lineage(lineage: Lineage) -> str:
     """Return the chain as a tree, the newest on top."""
     lines: list[str] = []
     if lineage.main:
-        lines += _tell_run(lineage.main, lineage)
+        lines += _format_run(lineage.main, lineage)
         lines.append("")
     if lineage.predict:
         run = lineage.predict
         about = _describe_asked(run)
-        lines += [f"runs:/{run.info.run_id}/predictions", *(f"│  {line}" for line in _tell_run(run, lineage))]
+        lines += [f"runs:/{run.info.run_id}/predictions", *(f"│  {line}" for line in _format_run(run, lineage))]
         lines += [f"│  of the photos {about['source']}, sha256 {about['sha256']}", "└─ by"]
     for training in lineage.trainings:
-        lines += _tell_training(training, lineage)
+        lines += _format_training(training, lineage)
     behind: list[list[str]] = []
     if lineage.preprocess:
         run = lineage.preprocess
         behind.append([f"runs:/{run.info.run_id}/dataset", f"digest {get_tag(run, 'dataset_digest')}"])
-        behind[-1] += _tell_run(run, lineage)
+        behind[-1] += _format_run(run, lineage)
     if lineage.download:
         run = lineage.download
         behind.append([f"runs:/{run.info.run_id}/photos", f"sha256 {get_tag(run, 'photos_sha256')}"])
-        behind[-1] += _tell_run(run, lineage)
+        behind[-1] += _format_run(run, lineage)
         source = [f"source {get_tag(run, 'source')}"]
         if fallback := get_tag(run, "source_fallback"):
             source.append(f"instead of {fallback}")
@@ -77,7 +77,7 @@ def tell_lineage(lineage: Lineage) -> str:
     return "\n".join(lines)
 
 
-def tell_facts(run: Run) -> list[str]:
+def format_facts(run: Run) -> list[str]:
     """Return what a run ran on: code, environment, machine."""
     commit = run.data.tags.get("mlflow.source.git.commit", "")
     dirty = " with uncommitted changes" if get_tag(run, "git_dirty") == "true" else ""
@@ -94,7 +94,7 @@ def _describe_asked(run: Run) -> dict[str, str | None]:
     return {"source": get_tag(run, "source"), "sha256": get_tag(run, "photos_sha256")}
 
 
-def _tell_training(training: Training, lineage: Lineage) -> list[str]:
+def _format_training(training: Training, lineage: Lineage) -> list[str]:
     run, model = training.run, training.model
     tags: Mapping[str, str] = model.tags if model else {}
     lines = [f"models:/{model.model_id}" if model else "a model that is no longer known"]
@@ -106,15 +106,17 @@ def _tell_training(training: Training, lineage: Lineage) -> list[str]:
     parameters = ", ".join(
         f"{name} {run.data.params[name]}" for name in ("epochs", "seed", "batch_size") if name in run.data.params
     )
-    inner += [*_tell_run(run, lineage), parameters]
+    inner += [*_format_run(run, lineage), parameters]
     if learned_in := get_tag(run, "learned_in"):
         inner.append(f"learned in run {learned_in}, whose model it took")
     return [*lines, *(f"│  {line}" for line in inner if line)]
 
 
-def _tell_run(run: Run, lineage: Lineage) -> list[str]:
-    lines = [f"{entry_point(run)} {run.info.run_id} ({run.info.status.lower()}, {tell_time(run)}){_mark(run, lineage)}"]
-    return [*lines, *(f"  {fact}" for fact in tell_facts(run))] if entry_point(run) in {"train", "main"} else lines
+def _format_run(run: Run, lineage: Lineage) -> list[str]:
+    lines = [
+        f"{entry_point(run)} {run.info.run_id} ({run.info.status.lower()}, {format_time(run)}){_mark(run, lineage)}"
+    ]
+    return [*lines, *(f"  {fact}" for fact in format_facts(run))] if entry_point(run) in {"train", "main"} else lines
 
 
 def _mark(run: Run, lineage: Lineage) -> str:
@@ -146,7 +148,7 @@ def _describe_run(run: Run, lineage: Lineage) -> dict[str, Any]:
         "step": entry_point(run),
         "run": run.info.run_id,
         "status": run.info.status,
-        "started": tell_time(run),
+        "started": format_time(run),
         "reused": run.info.run_id in lineage.reused,
         "commit": run.data.tags.get("mlflow.source.git.commit"),
         "parameters": run.data.params,

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from pawprint.base.errors import UserError
 from pawprint.base.files import local_path
 from pawprint.tracking.downloads import NothingThereError, fetch
-from pawprint.tracking.server import tell_server
+from pawprint.tracking.server import describe_server
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def locate(uri: str, expected: str) -> str:
         if scheme == "models":
             return _locate_model(client, uri)
     except MlflowException as error:
-        raise UserError(f"{uri} is not known at {tell_server()} ({error}); expected {expected}") from error
+        raise UserError(f"{uri} is not known at {describe_server()} ({error}); expected {expected}") from error
     raise UserError(f"{uri!r} is no URI that passes between steps; expected {expected}")
 
 

@@ -31,7 +31,7 @@ from pawprint.tracking.digests import log_folder
 from pawprint.tracking.metrics import MetricSender
 from pawprint.tracking.models import LoggedPhotoModel, log_model_files
 from pawprint.tracking.scratch import make_scratch
-from pawprint.tracking.server import is_reachable, tell_server, wait_seconds
+from pawprint.tracking.server import describe_server, is_reachable, wait_seconds
 from pawprint.tracking.tags import ERROR_TAG, set_tags
 from pawprint.training.checkpoint_file import Checkpoint
 from pawprint.training.checkpoints import Checkpoints, Owner
@@ -86,14 +86,14 @@ def send_metrics(run_id: str, checkpoints: Checkpoints) -> Iterator[MetricSender
 
     What is kept of an earlier try of the same run is sent, too. The checkpoints are the run's until the block ends.
     """
-    checkpoints.owner = Owner(run_id, tell_server())
+    checkpoints.owner = Owner(run_id, describe_server())
     kept = undelivered_folder(run_id)
     with MetricSender(run_id, _read_metrics(kept)) as sender:
         try:
             yield sender
         except BaseException as error:
             if not isinstance(error, _KeptError):
-                _deliver_or_keep(sender, tell_server(), "")
+                _deliver_or_keep(sender, describe_server(), "")
             checkpoints.disown()
             raise
         checkpoints.disown()
@@ -106,7 +106,7 @@ def settle(owner: Owner, checkpoint: Checkpoint | None) -> None:
     if checkpoint:
         for entry, timestamp_ms in zip(checkpoint.history, checkpoint.timestamps_ms, strict=True):
             sender.log_epoch(entry, timestamp_ms)
-    with sender if owner.server == tell_server() else nullcontext():
+    with sender if owner.server == describe_server() else nullcontext():
         _deliver_or_keep(sender, owner.server, f"note: run {owner.run_id} was killed; ")
 
 
@@ -114,7 +114,7 @@ def _deliver_or_keep(sender: MetricSender, server: str, why: str) -> None:
     """Give metrics a last chance to arrive, or keep them, and say so."""
     folder = undelivered_folder(sender.run_id)
     # A finished training, whose process was killed while it was being kept, waits to be delivered whole.
-    if server == tell_server() and not (folder / RECORD).exists() and is_reachable():
+    if server == describe_server() and not (folder / RECORD).exists() and is_reachable():
         with suppress(UserError):  # a refusal: what made the training fail, or what the next one does, is to be heard
             if sender.drain(_LAST_CHANCE_SECONDS):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -186,8 +186,8 @@ def log_training(sender: MetricSender, results: Path, finished: FinishedTraining
     except (UserError, MlflowException, OSError) as error:
         reason = explain_full_disk(error, cache_folder()) or error
         raise _KeptError(
-            f"the training has ended, but its results could not be delivered to {tell_server()}: {reason}. "
-            f"Everything is kept in {_keep(sender, tell_server(), results)}; "
+            f"the training has ended, but its results could not be delivered to {describe_server()}: {reason}. "
+            f"Everything is kept in {_keep(sender, describe_server(), results)}; "
             f"`python -m pawprint.lineage deliver {finished.run_id}` delivers it later"
         ) from error
 
@@ -211,10 +211,10 @@ def deliver(run_id: str) -> str:
             MlflowClient().set_terminated(run_id, "FAILED")
     except (UserError, MlflowException, OSError) as error:
         raise UserError(
-            f"{tell_server()} does not take the results of run {run_id}: {error}; they stay in {folder}"
+            f"{describe_server()} does not take the results of run {run_id}: {error}; they stay in {folder}"
         ) from error
     shutil.rmtree(folder)
-    return f"run {run_id}: {done} delivered to {tell_server()}"
+    return f"run {run_id}: {done} delivered to {describe_server()}"
 
 
 def _finish(folder: Path) -> str:
@@ -240,7 +240,8 @@ def _drain(sender: MetricSender) -> None:
         return
     seconds = wait_seconds()
     click.echo(
-        f"{tell_server()} has not taken all the metrics yet; waiting for it, {seconds / 60:g} minutes at most", err=True
+        f"{describe_server()} has not taken all the metrics yet; waiting for it, {seconds / 60:g} minutes at most",
+        err=True,
     )
     if not sender.drain(seconds):
         raise UserError("it is away")

@@ -53,13 +53,13 @@ def code(text: str) -> str:
     return f"{fence} {text} {fence}"
 
 
-def tell_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
+def format_count_table(counts: Mapping[str, Mapping[str, int]]) -> str:
     """Return a table of photos by split and class; of many classes a line for each split."""
     classes = sorted({name for split in counts.values() for name in split})
     if len(classes) > MOST_CLASSES:
         return list_lines(format_counts(counts))
     rows = [[split, *(str(photos.get(name, 0)) for name in classes)] for split, photos in counts.items()]
-    return tell_table(["split", *map(code, classes)], rows)
+    return format_table(["split", *map(code, classes)], rows)
 
 
 def list_lines(lines: Sequence[str]) -> str:
@@ -67,7 +67,7 @@ def list_lines(lines: Sequence[str]) -> str:
     return "\n".join(f"- {code(line)}" for line in lines)
 
 
-def tell_metrics(metrics: Mapping[str, float]) -> str:
+def format_metrics(metrics: Mapping[str, float]) -> str:
     """Return a table of test metrics and their intervals."""
     names = [name for name in metrics if not name.endswith(("_low", "_high"))]
     rows = []
@@ -75,10 +75,10 @@ def tell_metrics(metrics: Mapping[str, float]) -> str:
         low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
         interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
         rows.append([name, f"{metrics[name]:.4f}", interval])
-    return tell_table(["metric", "value", "95 % interval"], rows)
+    return format_table(["metric", "value", "95 % interval"], rows)
 
 
-def tell_steps(steps: Sequence[Run]) -> str:
+def format_steps(steps: Sequence[Run]) -> str:
     """Return a table of the runs that a run started."""
     rows = [
         [
@@ -88,10 +88,10 @@ def tell_steps(steps: Sequence[Run]) -> str:
         ]
         for run in steps
     ]
-    return tell_table(["step", "status", "time"], rows)
+    return format_table(["step", "status", "time"], rows)
 
 
-def tell_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table; a bar in a cell does not end it."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

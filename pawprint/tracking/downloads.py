@@ -10,7 +10,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from pawprint.base.errors import UserError
 from pawprint.base.space import check_space, explain_full_disk
-from pawprint.tracking.errors import NotWholeError, is_of_a_store, is_passing, keep_trying, tell_error
+from pawprint.tracking.errors import NotWholeError, describe_error, is_of_a_store, is_passing, keep_trying
 
 
 class NothingThereError(UserError):
@@ -109,5 +109,5 @@ def _explained() -> Iterator[None]:
         if full := explain_full_disk(error):
             raise full from error
         if isinstance(error, OSError) or is_of_a_store(error):
-            raise NothingThereError(f"can't be fetched ({tell_error(error)})") from error
+            raise NothingThereError(f"can't be fetched ({describe_error(error)})") from error
         raise

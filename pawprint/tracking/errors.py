@@ -49,7 +49,7 @@ def keep_trying(attempt: Callable[[], Result], doing: str) -> Result:
         is_passing=is_passing,
         wait=wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
         stop=stop_after_delay(wait_seconds()),
-        warn=lambda error, _: logger.warning("%s failed (%s); trying again", doing, tell_error(error)[:300]),
+        warn=lambda error, _: logger.warning("%s failed (%s); trying again", doing, describe_error(error)[:300]),
     )
 
 
@@ -112,6 +112,6 @@ def explain_store(error: BaseException) -> str | None:
     return None
 
 
-def tell_error(error: BaseException | None) -> str:
+def describe_error(error: BaseException | None) -> str:
     """Return what an error says, on one line; of MLflow's list of files that failed, why the last one did."""
     return one_line(error).rpartition("##### ")[2]

@@ -15,7 +15,7 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from pawprint.base.errors import UserError
-from pawprint.tracking.server import is_reachable, is_refusal, tell_server
+from pawprint.tracking.server import describe_server, is_reachable, is_refusal
 
 BATCH = 1000
 """Metrics that MLflow takes at once."""
@@ -70,7 +70,7 @@ class MetricSender:
             self._changed.wait_for(lambda: self._failure is not None or self._arrived == len(self.metrics), seconds)
             if self._failure is not None:
                 raise UserError(
-                    f"the metrics of run {self.run_id} can't be delivered to {tell_server()}: {self._failure}"
+                    f"the metrics of run {self.run_id} can't be delivered to {describe_server()}: {self._failure}"
                 ) from self._failure
             return self._arrived == len(self.metrics)
 

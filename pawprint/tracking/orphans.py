@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from pawprint.base.files import PROJECT
 from pawprint.base.secrets import drop_userinfo
 from pawprint.tracking.heartbeat import ALIVE_TAG
-from pawprint.tracking.processes import describe_process, tell_end
+from pawprint.tracking.processes import describe_end, describe_process
 from pawprint.tracking.tags import ENTRY_POINT_TAG, ENVIRONMENT, ERROR_TAG, PARENT_TAG, PREFIX, SOURCE_TAGS, get_tag
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def mark_own_orphans(experiment_id: str) -> None:
     try:
         for orphan in find_own_orphans(experiment_id):
             mark_orphan(orphan)
-            logger.warning("note: %s; it is now marked KILLED", tell_orphan(orphan))
+            logger.warning("note: %s; it is now marked KILLED", describe_orphan(orphan))
     except MlflowException as error:
         logger.warning("warning: runs that were left RUNNING could not be marked: %s", error.message)
 
@@ -53,7 +53,7 @@ def find_own_orphans(experiment_id: str) -> list[Orphan]:
     return [
         Orphan(run, reason, _heard_of(run))
         for run in _search(experiment_id, _RUNNING)
-        if run.data.tags.get("mlflow.user") in {None, _user()} and (reason := _tell_end(run))
+        if run.data.tags.get("mlflow.user") in {None, _user()} and (reason := _describe_end(run))
     ]
 
 
@@ -77,7 +77,7 @@ def find_all_orphans(experiment_id: str, *, hours: float) -> list[Orphan]:
         if run.info.run_id not in ours and not _is_of_this_project(run, ours, sources):
             continue
         heard_of = _heard_of_family(run)
-        if reason := _tell_end(run):
+        if reason := _describe_end(run):
             found.append(Orphan(run, reason, heard_of))
         elif heard_of < latest and not _runs_here(run):
             found.append(Orphan(run, "it has given no sign of life since", heard_of))
@@ -91,7 +91,7 @@ def mark_orphan(orphan: Orphan) -> None:
     client.set_terminated(run_id, "KILLED", end_time=orphan.heard_of_ms)
 
 
-def tell_orphan(orphan: Orphan) -> str:
+def describe_orphan(orphan: Orphan) -> str:
     """Return a line about it."""
     run = orphan.run
     heard_of = time.strftime("%Y-%m-%d %H:%M", time.localtime(orphan.heard_of_ms / 1000))
@@ -103,9 +103,9 @@ def tell_orphan(orphan: Orphan) -> str:
     )
 
 
-def _tell_end(run: Run) -> str | None:
+def _describe_end(run: Run) -> str | None:
     tags = {name: value for name in describe_process() if (value := get_tag(run, name)) is not None}
-    return tell_end(tags, started_ms=run.info.start_time)
+    return describe_end(tags, started_ms=run.info.start_time)
 
 
 def _runs_here(run: Run) -> bool:

@@ -29,7 +29,7 @@ def describe_process() -> dict[str, object]:
     }
 
 
-def tell_end(tags: Mapping[str, str], *, started_ms: int) -> str | None:
+def describe_end(tags: Mapping[str, str], *, started_ms: int) -> str | None:
     """Say why the process that `describe_process` described is gone, or None where it is not, or cannot be told.
 
     Only what is certain counts: of a process on another machine, one that only has this one's name included, or in

@@ -29,8 +29,8 @@ from pawprint.tracking.server import (
     be_discreet,
     be_patient,
     check_server,
+    describe_server,
     is_reachable,
-    tell_server,
     wait_seconds,
 )
 from pawprint.tracking.tags import (
@@ -104,8 +104,8 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
         if is_reachable():
             raise
         raise UserError(
-            f"everything of run {run.info.run_id} is logged, but {tell_server()} was away when it was to be told so; "
-            "run the same command again when it is back"
+            f"everything of run {run.info.run_id} is logged, but {describe_server()} was away when it was to be told "
+            "so; run the same command again when it is back"
         ) from error
 
 

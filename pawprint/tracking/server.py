@@ -37,7 +37,7 @@ def be_patient() -> None:
 
 def be_discreet() -> None:
     """Have MLflow print no links to runs where the server's address, which they begin with, holds a password."""
-    if tell_server() != str(mlflow.get_tracking_uri()):
+    if describe_server() != str(mlflow.get_tracking_uri()):
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 
@@ -109,7 +109,7 @@ def is_refusal(error: MlflowException) -> bool:
     return status in _NOT_MATTERS_OF_TIME and status not in _MATTERS_OF_TIME
 
 
-def tell_server() -> str:
+def describe_server() -> str:
     """Return the tracking server's address without a password."""
     address = str(mlflow.get_tracking_uri())
     parts = urlsplit(address)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file, local_path
 from pawprint.base.space import check_space
-from pawprint.tracking.errors import NotWholeError, is_of_a_store, is_passing, keep_trying, tell_error
+from pawprint.tracking.errors import NotWholeError, describe_error, is_of_a_store, is_passing, keep_trying
 
 
 def store_folder(folder: Path, location: str, digests: Mapping[str, str]) -> None:
@@ -98,7 +98,9 @@ def _store(repository: Any, location: str, path: Path, name: str, digest: str) -
     except Exception as error:  # each store's library has errors of its own; `is_passing` knows them
         if not is_passing(error) and not is_of_a_store(error):
             raise
-        raise UserError(f"the artifact {name} could not be stored whole at {location}: {tell_error(error)}") from error
+        raise UserError(
+            f"the artifact {name} could not be stored whole at {location}: {describe_error(error)}"
+        ) from error
 
 
 def _read_back(repository: Any, location: str, name: str) -> str:

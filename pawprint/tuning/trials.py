@@ -19,7 +19,7 @@ from pawprint.pipeline.children import end_child, start_child
 from pawprint.pipeline.reuse import TRIAL_TAG, find_reusable, key_tags, log_reuse
 from pawprint.tracking.active import active_run
 from pawprint.tracking.artifacts import find_model
-from pawprint.tracking.server import tell_server
+from pawprint.tracking.server import describe_server
 from pawprint.tracking.tags import ENTRY_POINT_TAG, ERROR_TAG, INTERRUPTED
 from pawprint.tuning.search_space import Range
 
@@ -148,7 +148,7 @@ def find_trial_model(run_id: str) -> tuple[Run, str]:
         return run, find_model(run)
     except (MlflowException, UserError) as error:
         raise UserError(
-            f"the winner's run {run_id} or its model is no longer in {tell_server()} ({error}); "
+            f"the winner's run {run_id} or its model is no longer in {describe_server()} ({error}); "
             "say cache=refresh to search again"
         ) from error
 

@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pawprint.base.errors import UserError
-from pawprint.report.compare import tell_difference
+from pawprint.report.compare import format_difference
 from pawprint.report.graph import Lineage, Training
 from pawprint.report.replay import compare_runs
 
@@ -46,7 +46,7 @@ def lineage(
 
 
 def test_parameters_photos_and_metrics_are_told(store: Path) -> None:
-    told = tell_difference(
+    told = format_difference(
         lineage(epochs=3, right="11111111", photos="abc"),
         lineage(epochs=4, right="11111110", photos="bcd", accuracy=0.7),
     )
@@ -59,20 +59,20 @@ def test_parameters_photos_and_metrics_are_told(store: Path) -> None:
 
 
 def test_a_difference_beyond_chance_is_told(store: Path) -> None:
-    told = tell_difference(lineage(epochs=3, right="00000000"), lineage(epochs=3, right="11111111"))
+    told = format_difference(lineage(epochs=3, right="00000000"), lineage(epochs=3, right="11111111"))
     assert "McNemar's p is 0.00781: more than chance" in told
     assert "parameters\n  no difference" in told
 
 
 def test_other_test_photos_leave_the_intervals(store: Path) -> None:
     one = lineage(epochs=3, right="1111", members="abcd", accuracy=0.5)
-    assert "overlap" in tell_difference(one, lineage(epochs=3, right="1111", members="efgh", accuracy=0.6))
-    assert "lie apart" in tell_difference(one, lineage(epochs=3, right="1111", members="efgh", accuracy=0.9))
+    assert "overlap" in format_difference(one, lineage(epochs=3, right="1111", members="efgh", accuracy=0.6))
+    assert "lie apart" in format_difference(one, lineage(epochs=3, right="1111", members="efgh", accuracy=0.9))
 
 
 def test_only_main_runs_are_compared(store: Path) -> None:
     with pytest.raises(UserError, match="two runs of main"):
-        tell_difference(Lineage(download=logged()), Lineage(download=logged()))
+        format_difference(Lineage(download=logged()), Lineage(download=logged()))
 
 
 def test_a_replay_is_the_same_to_the_last_digit_or_says_what_is_not(store: Path) -> None:
@@ -90,4 +90,4 @@ def test_a_replay_is_the_same_to_the_last_digit_or_says_what_is_not(store: Path)
 def test_what_is_no_run_of_main_is_refused_with_what_to_give(store: Path) -> None:
     model = Lineage(trainings=[Training(logged(), None, [])])
     with pytest.raises(UserError, match=r"^diff compares two runs of main; give their run ids, not a model"):
-        tell_difference(lineage(epochs=1, right="1" * 8), model)
+        format_difference(lineage(epochs=1, right="1" * 8), model)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pawprint.report.page import tell_variation
+from pawprint.report.page import describe_variation
 
 
 @pytest.mark.parametrize(
@@ -14,5 +14,5 @@ from pawprint.report.page import tell_variation
 )
 def test_photos_are_said_to_be_varied_only_where_they_were(tags: dict[str, str], varied: bool) -> None:
     main = SimpleNamespace(data=SimpleNamespace(tags={f"pawprint.{name}": value for name, value in tags.items()}))
-    assert ("varied each time" in tell_variation(main)) == varied
-    assert ("as they are" in tell_variation(main)) != varied
+    assert ("varied each time" in describe_variation(main)) == varied
+    assert ("as they are" in describe_variation(main)) != varied

@@ -5,7 +5,7 @@ import mlflow
 import pytest
 
 from pawprint.base.errors import UserError
-from pawprint.report.replay import replay_main, tell_command
+from pawprint.report.replay import format_command, replay_main
 
 COMMIT = "c" * 40
 
@@ -14,7 +14,7 @@ def command(parameters: dict[str, str], **tags: str) -> str:
     named = {name.replace("__", "."): value for name, value in tags.items()}
     with mlflow.start_run(tags={"mlflow.source.git.commit": COMMIT, **named}) as run:
         mlflow.log_params(parameters)
-    return tell_command(mlflow.get_run(run.info.run_id))
+    return format_command(mlflow.get_run(run.info.run_id))
 
 
 def test_from_a_url_it_is_one_command(store: Path) -> None:

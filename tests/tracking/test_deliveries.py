@@ -21,7 +21,7 @@ from pawprint.tracking import deliveries
 from pawprint.tracking import metrics as module
 from pawprint.tracking.deliveries import deliver, kept_address, list_undelivered, send_metrics, settle
 from pawprint.tracking.metrics import MetricSender
-from pawprint.tracking.server import tell_server
+from pawprint.tracking.server import describe_server
 from pawprint.training.checkpoint_file import Checkpoint
 from pawprint.training.checkpoints import MAX_AGE_SECONDS, Checkpoints, Owner
 
@@ -153,7 +153,7 @@ def test_many_metrics_go_in_batches(store: Path, run_id: str, monkeypatch: pytes
 def leave_training(cache: Path, run_id: str, *, key: str | None = "a" * 64, server: str | None = None) -> Checkpoints:
     """Leave what a training leaves that is killed after a few epochs, the server being away; its lock is still held."""
     checkpoints = Checkpoints()
-    checkpoints.owner = Owner(run_id, server or tell_server())
+    checkpoints.owner = Owner(run_id, server or describe_server())
     checkpoints.open(cache / "checkpoints", key)
     epochs = range(1, EPOCHS + 1)
     history = [{"epoch": epoch, "loss": 1 / epoch, "accuracy": epoch / EPOCHS} for epoch in epochs]
@@ -286,7 +286,7 @@ def test_or_keeps_it_to_be_delivered(
     with training():
         pass
     assert list_undelivered() == [run_id]
-    assert kept_address(run_id) == (tell_server() if why == "away" else "http://elsewhere")
+    assert kept_address(run_id) == (describe_server() if why == "away" else "http://elsewhere")
     assert histories(run_id) == [[], []]
     assert f"run {run_id} was killed; its results are kept in" in caplog.text
     fail()

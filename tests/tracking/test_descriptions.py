@@ -4,7 +4,7 @@ from pathlib import Path
 
 import mlflow
 
-from pawprint.tracking.descriptions import describe_run, link, tell_counts, tell_metrics
+from pawprint.tracking.descriptions import describe_run, format_count_table, format_metrics, link
 
 
 def test_links_lead_to_pages_and_unknown_uris_are_said_as_they_are(store: Path) -> None:
@@ -20,6 +20,6 @@ def test_links_lead_to_pages_and_unknown_uris_are_said_as_they_are(store: Path) 
 
 
 def test_tables_survive_names_with_marks() -> None:
-    assert tell_counts({"train": {"a|b": 2}}).splitlines()[0] == "| split | `a\\|b` |"
+    assert format_count_table({"train": {"a|b": 2}}).splitlines()[0] == "| split | `a\\|b` |"
     metrics = {"test_accuracy": 0.5, "test_accuracy_low": 0.4, "test_accuracy_high": 0.6}
-    assert tell_metrics(metrics).splitlines()[-1] == "| test_accuracy | 0.5000 | 0.400 to 0.600 |"
+    assert format_metrics(metrics).splitlines()[-1] == "| test_accuracy | 0.5000 | 0.400 to 0.600 |"

@@ -8,7 +8,7 @@ import pytest
 from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
-from pawprint.report.replay import replay_main, tell_command
+from pawprint.report.replay import format_command, replay_main
 from pawprint.tracking import uncommitted
 from pawprint.tracking.runs import start_step
 from pawprint.tracking.tags import get_tag
@@ -118,7 +118,7 @@ def test_a_diff_that_is_not_whole_is_not_replayed(repository: Path) -> None:
         pass
     run = mlflow.get_run(started.info.run_id)
     lacks = "lacks steps/secrets.py (its name is a secret's)"
-    assert f"# This diff is not whole, so the same need not come out: it {lacks}" in tell_command(run)
+    assert f"# This diff is not whole, so the same need not come out: it {lacks}" in format_command(run)
     with pytest.raises(UserError, match="which were not kept whole") as refused:
         replay_main(run, env_manager="local")
     assert lacks in str(refused.value)
