@@ -1,1 +1,1 @@
-"""Augmentation, schedules and the loop that trains a network."""
+"""Train a network: batches, augmentation, schedules, checkpoints and the training loop."""

@@ -17,21 +17,21 @@ GREY = (0.299, 0.587, 0.114)
 def augment(images: Any, draws: Any, *, side: int, augmentation: Augmentation) -> Any:
     """Return a varied version of each photo.
 
-    Written in plain arithmetic, so that XLA makes a few loops of it all: TensorFlow's own warp
-    (ImageProjectiveTransformV3) and one operation for each change of colour took four times the processor's time.
+    The code uses plain arithmetic only, so that XLA can fuse it into a few loops. TensorFlow's own warp
+    (ImageProjectiveTransformV3) and a separate operation for each change of colour took four times the CPU time.
 
     Args:
         images: uint8 or float32 [n, stored, stored, 3], 0 to 255.
         draws: float32 [n, NUM_DRAWS], uniform in [0, 1).
-        side: side in pixels of what is returned.
-        augmentation: how much is varied.
+        side: side of the output in pixels.
+        augmentation: how strongly the photos are varied.
 
     Returns:
         float32 [n, side, side, 3], 0 to 255.
     """
     source_side = int(images.shape[1])
-    # The warp reads four neighbours of each point. Shrunk by more than two, pixels between would be skipped and
-    # textures would flicker, so whole multiples are averaged away first.
+    # The warp interpolates between four neighbouring pixels. If it shrank by more than two it would skip pixels and
+    # textures would flicker, so the photo is first averaged down by a whole factor.
     shrink = source_side // side
     if shrink > 1:
         images = tf.nn.avg_pool2d(tf.cast(images, tf.float32), shrink, shrink, "VALID")
@@ -41,10 +41,10 @@ def augment(images: Any, draws: Any, *, side: int, augmentation: Augmentation) -
 
 
 def source_points(draws: Any, *, source_side: int, side: int, augmentation: Augmentation) -> tuple[Any, Any]:
-    """Return where in the photo each output pixel is read: x and y, float32 [n, side, side].
+    """Return the position in the photo that each output pixel is read from: x and y, float32 [n, side, side].
 
     A source point is centre + turn(flip(step x (output point - output centre))); points are pixel centres. The
-    crop lies wholly inside the photo unless it is turned or zoomed out.
+    crop lies entirely inside the photo unless it is rotated or zoomed out.
     """
     area = _between(draws[:, 0], *augmentation.crop_area)
     aspect = tf.exp(_spread(draws[:, 1], math.log(augmentation.crop_aspect)))
@@ -71,7 +71,7 @@ def source_points(draws: Any, *, source_side: int, side: int, augmentation: Augm
 
 
 def _interpolate(images: Any, x: Any, y: Any) -> Any:
-    """Read photos [n, source, source, 3] at x and y [n, side, side], between four pixels; mirrored beyond an edge."""
+    """Return photos [n, source, source, 3] sampled at x and y [n, side, side]: bilinear, mirrored beyond the edges."""
     source_side = int(images.shape[1])
     pixels = tf.reshape(images, [-1, 3])
     first = (tf.range(tf.shape(images)[0]) * source_side**2)[:, None, None]
@@ -91,7 +91,7 @@ def _interpolate(images: Any, x: Any, y: Any) -> Any:
 
 
 def _recolour(images: Any, draws: Any, augmentation: Augmentation) -> Any:
-    """Change brightness, contrast and saturation by one linear map per photo, and cut to 0 to 255."""
+    """Return photos with brightness, contrast and saturation changed by one linear map each, clipped to 0 to 255."""
     if not (augmentation.brightness or augmentation.contrast or augmentation.saturation):
         return images
 
@@ -113,7 +113,7 @@ def _recolour(images: Any, draws: Any, augmentation: Augmentation) -> Any:
 
 
 def _per_photo(numbers: Any) -> Any:
-    """Shape [n] as [n, 1, 1], to meet every pixel of its photo."""
+    """Return [n] reshaped to [n, 1, 1], so that it broadcasts over the pixels of each photo."""
     return numbers[:, None, None]
 
 
@@ -122,5 +122,5 @@ def _between(draw: Any, low: float, high: float) -> Any:
 
 
 def _spread(draw: Any, reach: float) -> Any:
-    """Map [0, 1) to [-reach, reach)."""
+    """Return a draw from [0, 1) mapped to [-reach, reach)."""
     return (draw * 2 - 1) * reach

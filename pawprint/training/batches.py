@@ -1,8 +1,8 @@
-"""Which photos make which batch, and the dice of each: a pure function of seed, epoch and photo.
+"""Choose the photos of each batch and their random numbers: a pure function of seed, epoch and photo.
 
-All random numbers of the input side come from here, from Philox, a counter-based generator (Salmon et al. 2011):
-they depend on nothing that ran before, so a photo's crop in an epoch is the same whatever the batch size. NumPy draws
-a whole epoch's table in a millisecond or so; what is done with the numbers is compiled.
+All random numbers for the input come from here, from Philox, a counter-based generator (Salmon et al. 2011). They do
+not depend on what ran before, so a photo's crop in an epoch is the same for every batch size. NumPy draws the table of
+a whole epoch in about a millisecond; the code that uses the numbers is compiled.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 NUM_DRAWS = 12
-"""Random numbers that a photo gets each time it is shown."""
+"""Random numbers drawn for a photo each time it is shown."""
 
 
 class Split(Protocol):
@@ -44,22 +44,22 @@ class Batch:
 
 
 def training_batches(split: Split, *, batch_size: int, passes: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """Yield an epoch: every photo `passes` times, each pass in an order and with draws of its own.
+    """Yield the batches of an epoch: every photo `passes` times, each pass with its own order and draws.
 
-    The passes follow each other without a seam, so that only the last batch of the epoch can be smaller.
+    A batch may contain photos of two passes, so only the last batch of the epoch can be smaller.
 
     Args:
         split: the training photos.
-        batch_size: photos in a batch; more than there are makes one batch of them all.
+        batch_size: photos in a batch; if it exceeds the number of photos, there is one batch.
         passes: how often each photo is shown.
-        seed: the training's.
-        epoch: from 1.
+        seed: seed of the training.
+        epoch: number of the epoch, from 1.
     """
     num_photos = len(split.labels)
     orders, draws = [], []
     for number in range(passes):
         generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, number])))
-        # The table is by position in the split: drawn before the order, looked up through it.
+        # The table is indexed by position in the split, so a photo's numbers do not depend on the order.
         table = generator.random((num_photos, NUM_DRAWS), dtype=np.float32)
         order = generator.permutation(num_photos)
         orders.append(order)
@@ -76,7 +76,7 @@ def training_batches(split: Split, *, batch_size: int, passes: int, seed: int, e
 
 
 def num_batches(num_photos: int, *, batch_size: int, passes: int) -> int:
-    """Return how many batches `training_batches` yields.
+    """Return the number of batches that `training_batches` yields.
 
     >>> num_batches(10, batch_size=4, passes=2), num_batches(3, batch_size=64, passes=1)
     (5, 1)
@@ -85,9 +85,9 @@ def num_batches(num_photos: int, *, batch_size: int, passes: int) -> int:
 
 
 def prepare_ahead(items: Iterable[_Item], prepare: Callable[[_Item], _Result]) -> Iterator[_Result]:
-    """Yield `prepare(item)` in order, each made while the caller works on the one before.
+    """Yield `prepare(item)` in order, each computed in a thread while the caller works on the previous one.
 
-    A training step leaves the cores idle between its operations; what is made beside it fills the gaps.
+    A training step leaves the cores idle between its operations; the thread uses that time.
     """
     with ThreadPoolExecutor(1) as beside:
         waiting = None

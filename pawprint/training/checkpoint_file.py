@@ -1,7 +1,7 @@
-"""The file that says where a training stood after an epoch: arrays and plain facts, under a digest.
+"""The checkpoint file: the state of a training after an epoch, with a digest.
 
-A line that names the format, a line with the sha256 of the rest, and the rest: an .npz whose arrays hold numbers only
-(nothing is ever unpickled) and whose member `facts` is JSON.
+The file has a line that names the format, a line with the sha256 of the rest, and the rest: an .npz whose arrays hold
+only numbers (nothing is ever unpickled) and whose member `facts` is JSON.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from pawprint.base.files import write_durably
 SCHEMA_VERSION = 1
 _MAGIC = b"pawprint checkpoint %d\n"
 _FACTS = "facts"
-# What NumPy and zipfile raise for files that have the right digest and are wrong: fuzzing has shown them.
-_WRITTEN_WRONG = (
+# Errors that NumPy and zipfile raise for invalid files with a valid digest, found by fuzzing.
+_INVALID_CONTENT = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, MemoryError, RuntimeError),
     *(zipfile.BadZipFile, TokenError),  # numpy reads an array's header as Python
 )
@@ -37,13 +37,13 @@ class DamagedCheckpointError(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stood after its last whole epoch.
+    """The state of a training after its last complete epoch.
 
     Attributes:
-        history: an entry for each epoch so far, as `pawprint.training.epochs.Training` has it.
-        timestamps_ms: when each of them ended, in milliseconds since 1970.
-        best_epoch: whose weights are the best so far, from 1.
-        arrays: the state of what learns, by group (`learner`, `optimizer`, …); `best` holds the best weights so far.
+        history: an entry for each epoch so far, as in `pawprint.training.epochs.Training`.
+        timestamps_ms: end of each epoch, in milliseconds since 1970.
+        best_epoch: number of the epoch with the best weights so far, from 1.
+        arrays: the training's variables by group (`learner`, `optimizer`, …); `best` holds the best weights so far.
     """
 
     history: list[dict[str, float]]
@@ -53,22 +53,22 @@ class Checkpoint:
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint, all of it or nothing."""
+    """Write a checkpoint atomically."""
     write_durably(pack(checkpoint), path)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint.
+    """Return the checkpoint in a file.
 
     Raises:
-        DamagedCheckpointError: the file was cut short or changed, or is something else.
-        OSError: it cannot be read.
+        DamagedCheckpointError: the file is truncated, was changed, or is not a checkpoint.
+        OSError: the file cannot be read.
     """
     return unpack(path.read_bytes())
 
 
 def pack(checkpoint: Checkpoint) -> bytes:
-    """Return a checkpoint as the content of its file."""
+    """Return the bytes of a checkpoint's file."""
     facts = {
         "history": checkpoint.history,
         "timestamps_ms": checkpoint.timestamps_ms,
@@ -80,17 +80,17 @@ def pack(checkpoint: Checkpoint) -> bytes:
     }
     members[_FACTS] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     buffer = io.BytesIO()
-    # Positional-only since NumPy 2.1, so that a member may have any name.
+    # The parameters of savez are positional-only since NumPy 2.1, so a member may have any name.
     np.savez(buffer, allow_pickle=False, **members)
     content = buffer.getvalue()
     return b"".join([_MAGIC % SCHEMA_VERSION, hashlib.sha256(content).hexdigest().encode(), b"\n", content])
 
 
 def unpack(data: bytes) -> Checkpoint:
-    """Return the checkpoint that `pack` made these bytes of.
+    """Return the checkpoint in bytes that `pack` returned.
 
     Raises:
-        DamagedCheckpointError: they are not what it returned.
+        DamagedCheckpointError: `pack` did not return these bytes.
     """
     magic = _MAGIC % SCHEMA_VERSION
     if not data.startswith(magic):
@@ -100,7 +100,7 @@ def unpack(data: bytes) -> Checkpoint:
         raise DamagedCheckpointError("its sha256 is not that of its content")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as members:
-            # `pack` compresses nothing, so no decompressor, with errors and bombs of its own, sees a forged one.
+            # `pack` does not compress. So a forged file never reaches a decompressor, where it could be a zip bomb.
             if any(member.compress_type != zipfile.ZIP_STORED for member in members.zip.infolist()):
                 raise ValueError("a member is compressed")
             facts = json.loads(members[_FACTS].tobytes())
@@ -114,13 +114,13 @@ def unpack(data: bytes) -> Checkpoint:
                 },
             )
         _check(checkpoint)
-    except _WRITTEN_WRONG as error:
+    except _INVALID_CONTENT as error:
         raise DamagedCheckpointError(f"its content is no checkpoint's: {type(error).__name__}: {error}") from error
     return checkpoint
 
 
 def _check(checkpoint: Checkpoint) -> None:
-    """Raise ValueError or TypeError where facts don't agree with each other."""
+    """Raise ValueError or TypeError if the facts contradict each other."""
     epochs = len(checkpoint.history)
     if [entry["epoch"] for entry in checkpoint.history] != list(range(1, epochs + 1)):
         raise ValueError("its history does not count the epochs")

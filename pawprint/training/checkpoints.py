@@ -1,4 +1,4 @@
-"""A training's checkpoints on disk: one process at a time, the last two epochs, gone when they are not needed."""
+"""The checkpoints of a training on disk: used by one process at a time, removed when no longer needed."""
 
 import json
 import logging
@@ -17,18 +17,18 @@ from pawprint.training.checkpoint_file import Checkpoint, DamagedCheckpointError
 
 logger = logging.getLogger(__name__)
 KEPT = 2
-"""Should the newest be damaged, there is the one before."""
+"""Checkpoints kept for a training: if the newest is damaged, the one before it is used."""
 MAX_AGE_SECONDS = 14 * 24 * 3600
-"""Nobody has gone on with a training for so long: its checkpoints are cleared."""
+"""Age in seconds after which the checkpoints of a training that nobody resumed are removed."""
 OWNER = "owner.json"
-"""Whom the metrics in a training's folder belong to, while that run has not been told all of them."""
+"""File that names the run of a training, as long as not all its metrics are delivered."""
 _SUFFIX = ".checkpoint"
 _POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The run that a training is done for, and the address of the server that its metrics go to."""
+    """The run of a training, and the address of the tracking server that gets its metrics."""
 
     run_id: str
     server: str
@@ -37,20 +37,20 @@ class Owner:
 class Checkpoints:
     """The checkpoints of one training, held from `open` to the end of the `with` block.
 
-    They are all that is kept of a training while it goes on: where it stood, to go on from there, and what it has
-    measured, for its run. A block that ends without an error removes them: all that was learned is logged then. Until
-    it is opened, and where its folder cannot be had, it keeps nothing and the training goes its way.
+    They are all that is stored of a training while it runs: its state, to resume from, and its metrics, for its run.
+    If the block ends without an error, everything is logged and the checkpoints are removed. Before `open`, and if the
+    folder cannot be used, nothing is stored and the training runs without checkpoints.
 
     Attributes:
-        owner: whom the training is done for, once that is known.
+        owner: the run of the training, once it is known.
     """
 
     def __init__(self, settle: Callable[[Owner, Checkpoint | None], None] | None = None) -> None:
-        """Keep nothing yet.
+        """Store nothing until `open` is called.
 
         Args:
-            settle: called for each training that a killed process has left, with its owner and its newest checkpoint,
-                if there is one: to tell the owner what was measured.
+            settle: called for each training whose process was killed, with its owner and its newest checkpoint, if
+                there is one; it delivers the metrics to the owner.
         """
         self.owner: Owner | None = None
         self._settle = settle
@@ -61,11 +61,11 @@ class Checkpoints:
         self._warned = False
 
     def __enter__(self) -> Self:
-        """Return itself, not yet opened."""
+        """Return self; `open` is still to be called."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        """Remove the checkpoints if nobody needs them any more, and let the next one have the folder."""
+        """Remove the checkpoints if they are no longer needed, and release the lock on their folder."""
         if self._lock:
             if self._folder and (kind is None or not (self._lasting or (self._folder / OWNER).exists())):
                 _remove(self._folder, self._lock)
@@ -73,15 +73,15 @@ class Checkpoints:
         self._folder = self._lock = None
 
     def open(self, folder: Path, key: str | None, *, anew: bool = False) -> None:
-        """Take a training's checkpoints for this process, waiting while another one has them.
+        """Lock the checkpoints of a training for this process; wait while another process uses them.
 
         Args:
-            folder: of everybody's checkpoints; made if it is not there. Those of other trainings that nobody has
-                touched for `MAX_AGE_SECONDS` are removed from it.
-            key: the training's cache key, 64 hexadecimal digits; None keeps no checkpoints to go on from.
-            anew: discard what is there.
+            folder: folder of all checkpoints, created if missing. Checkpoints of other trainings that have not changed
+                for `MAX_AGE_SECONDS` are removed from it.
+            key: the training's cache key, 64 hexadecimal digits; None stores no checkpoints to resume from.
+            anew: discard existing checkpoints.
         """
-        self.__exit__(None)  # what was opened before is done with
+        self.__exit__(None)  # close what was opened before
         name = key or (self.owner.run_id if self.owner else None)
         if name is None:
             return
@@ -100,25 +100,25 @@ class Checkpoints:
             if self.owner:
                 write_durably(json.dumps(asdict(self.owner)).encode(), path / OWNER)
             self._folder, self._lasting = path, key is not None
-        except OSError as error:  # a full disk, a file system without locks, a folder of somebody else's
+        except OSError as error:  # a full disk, a file system without locks, no permission
             if key:
                 self._warn(f"no checkpoints are kept in {folder}: {error.strerror or error}")
 
     def disown(self) -> None:
-        """Note that the owner has been told everything, or keeps it elsewhere."""
+        """Record that all metrics are delivered to the owner, or are stored elsewhere."""
         if self._folder:
             (self._folder / OWNER).unlink(missing_ok=True)
 
     def load(self, shapes: Mapping[str, Sequence[tuple[int, ...]]]) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole, and of a training like this one, or None.
+        """Return the newest intact checkpoint that fits this training, or None.
 
         Args:
-            shapes: of the arrays in each group that it must have.
+            shapes: required shapes of the arrays in each group.
         """
         return (_read_newest(self._folder, shapes) or self._seen) if self._folder else None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint, and only the one before it beside; a training does not end because this fails."""
+        """Write a checkpoint and remove all but the newest `KEPT`; if this fails, only warn."""
         if self._folder is None:
             return
         path = self._folder / f"{len(checkpoint.history):06d}{_SUFFIX}"
@@ -131,7 +131,7 @@ class Checkpoints:
             self._warn(f"the checkpoint {path} cannot be written: {error.strerror or error}")
 
     def _visit_others(self, folder: Path, *, but: str) -> None:
-        """Settle other trainings that were killed, and remove those that nobody has gone on with for long."""
+        """Settle other trainings that were killed, and remove those that nobody resumed for `MAX_AGE_SECONDS`."""
         for lock_file in folder.glob("*.lock"):
             path = lock_file.with_suffix("")
             try:
@@ -142,19 +142,19 @@ class Checkpoints:
                         self._settle_owner(path)
                         if is_old or not path.exists():
                             _remove(path, lock)
-            except (OSError, ValueError):  # in use (filelock.Timeout is an OSError), somebody else's, or just removed
+            except (OSError, ValueError):  # in use (filelock.Timeout is an OSError), no permission, or just removed
                 continue
 
     def _settle_owner(self, path: Path) -> None:
-        """Settle what the owner of a folder, whose lock is held, was not told before its process was killed."""
+        """Deliver the metrics that a killed process had not delivered to its owner; the folder's lock is held."""
         try:
             owner = Owner(**json.loads((path / OWNER).read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):  # it was told, or this is no file of ours
+        except (FileNotFoundError, ValueError, TypeError):  # all delivered, or not our file
             return
         if self._settle:
             self._settle(owner, _read_newest(path, {}))
             (path / OWNER).unlink()
-            if path.name == owner.run_id:  # nobody goes on with it
+            if path.name == owner.run_id:  # stored without a key, so nobody can resume it
                 shutil.rmtree(path)
 
     def _acquire(self, lock: filelock.BaseFileLock, folder: Path) -> None:
@@ -163,12 +163,12 @@ class Checkpoints:
             return
         except filelock.Timeout:
             logger.warning("another process trains the same; waiting for it to end (it holds %s)", lock.lock_file)
-        # What it has come to when it ends is removed; the last that was seen of it need not be learned again.
+        # The other process removes its checkpoints at its end. The last one is remembered, to resume from it.
         newest: Path | None = None
         while not lock.is_locked:
             if (paths := _list(folder)) and paths[-1] != newest:
                 newest = paths[-1]
-                with suppress(DamagedCheckpointError, OSError):  # gone meanwhile, or `load` will say so
+                with suppress(DamagedCheckpointError, OSError):  # removed meanwhile, or `load` will warn
                     self._seen = read_checkpoint(newest)
             try:
                 lock.acquire(timeout=_POLL_SECONDS, poll_interval=_POLL_SECONDS / 5)
@@ -182,12 +182,12 @@ class Checkpoints:
 
 
 def _list(folder: Path) -> list[Path]:
-    """Return the folder's checkpoints, the oldest first."""
+    """Return the checkpoint files of a folder, oldest first."""
     return sorted(folder.glob(f"*{_SUFFIX}"))
 
 
 def _read_newest(folder: Path, shapes: Mapping[str, Sequence[tuple[int, ...]]]) -> Checkpoint | None:
-    """Return a folder's newest checkpoint that is whole and has arrays of these shapes, or None; say what is not."""
+    """Return a folder's newest intact checkpoint with arrays of these shapes, or None; warn about the others."""
     for path in reversed(_list(folder)):
         try:
             found = read_checkpoint(path)
@@ -202,15 +202,15 @@ def _read_newest(folder: Path, shapes: Mapping[str, Sequence[tuple[int, ...]]]) 
 
 
 def _lock_of(folder: Path) -> filelock.FileLock:
-    """Return the lock that stands beside a training's folder.
+    """Return the lock file beside a training's folder.
 
-    Only the kernel's own lock will do: one that is a mere file outlives a process that was killed.
+    It must be a lock of the kernel: a lock that is only a file would remain after its process is killed.
     """
     return filelock.FileLock(folder.with_suffix(".lock"), fallback_to_soft=False)
 
 
 def _remove(folder: Path, lock: filelock.BaseFileLock) -> None:
-    """Remove a training's folder, then the lock that this process holds on it: whoever waits makes a new one."""
+    """Remove a training's folder, then its lock file, which this process holds; waiting processes create a new one."""
     shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):  # Windows keeps a file that is open; it is empty, and cleared when it is old
+    with suppress(OSError):  # Windows cannot remove an open file; it is empty, and removed when it is old
         Path(lock.lock_file).unlink(missing_ok=True)

@@ -1,20 +1,20 @@
-"""How much each class counts in the training loss, so that a rare class is not learned as noise."""
+"""The weight of each class in the training loss, so that a rare class is not ignored."""
 
 import numpy as np
 import numpy.typing as npt
 
 BALANCED_RATIO = 1.5
-"""Up to this ratio of the largest class to the smallest all photos count the same."""
+"""Ratio of the largest class to the smallest up to which all photos have the same weight."""
 
 
 def class_weights(labels: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.float32]:
-    """Return the weight of each class's photos; over the photos the weights average 1.
+    """Return the weight of a photo of each class; the mean over all photos is 1.
 
-    Beyond `BALANCED_RATIO` every class weighs the same in all (n / (k x n_c), King and Zeng 2001, as scikit-learn's
-    "balanced").
+    Beyond `BALANCED_RATIO` all classes have the same total weight (n / (k x n_c), King and Zeng 2001, as in
+    scikit-learn's "balanced").
 
     Args:
-        labels: int64 [n].
+        labels: class of each photo, int64 [n].
         num_classes: at least 1; a class without photos gets weight 0.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A picture of how a training went."""
+"""Draw loss and accuracy over the epochs of a training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +7,12 @@ TRAIN_COLOUR, VALIDATION_COLOUR = "#1f77b4", "#d62728"
 
 
 def write_curves(history: Sequence[dict[str, float]], best_epoch: int, path: Path) -> None:
-    """Draw loss and accuracy by epoch, training and validation, with the taken epoch marked.
+    """Draw loss and accuracy by epoch, for training and validation, and mark the chosen epoch.
 
     Args:
-        history: as `Training.history`; validation is left out where it has none.
-        best_epoch: whose weights were taken.
-        path: of the PNG.
+        history: as `Training.history`; without validation entries only training is drawn.
+        best_epoch: epoch whose weights are used.
+        path: path of the PNG.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

@@ -1,4 +1,4 @@
-"""What this machine computes with."""
+"""The processor and GPU of this machine: what TensorFlow uses of them, and how fast they are."""
 
 import os
 import time
@@ -7,21 +7,23 @@ from pathlib import Path
 from pawprint.base.machine import read_cpuinfo
 
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
-"""Flags of processors that multiply bfloat16; others would take longer with it than with float32."""
+"""Flags of processors with bfloat16 instructions; on others bfloat16 is slower than float32."""
 PRODUCT_SIDE = 2048
+"""Rows and columns of the matrices that are multiplied to measure speed."""
 PRODUCTS = 8
+"""Multiplications that are timed; the fastest counts."""
 
 
 def unused_gpu(device: Path = Path("/dev/nvidia0")) -> str | None:
-    """Say so when the machine has an NVIDIA GPU that TensorFlow does not use.
+    """Return a warning if the machine has an NVIDIA GPU that TensorFlow does not use.
 
-    The lock holds TensorFlow's CPU build, so a GPU stays idle unless the user installs the other one.
+    requirements.txt pins TensorFlow's CPU build, so a GPU is idle unless the user installs the GPU build.
 
     Args:
-        device: where the driver shows the first GPU.
+        device: device file of the first GPU.
 
     Returns:
-        A line for a warning, or None when there is no GPU or it is in use.
+        A line, or None if there is no GPU or TensorFlow uses it.
     """
     if not device.exists():
         return None
@@ -36,7 +38,7 @@ def unused_gpu(device: Path = Path("/dev/nvidia0")) -> str | None:
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether training in bfloat16 is faster here: by oneDNN's kernels on such a processor. GPUs were not measured."""
+    """Return whether bfloat16 trains faster here: with oneDNN on a `BFLOAT16` processor. GPUs are not measured."""
     import tensorflow as tf
 
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" or tf.config.list_physical_devices("GPU"):
@@ -45,10 +47,10 @@ def multiplies_bfloat16() -> bool:
 
 
 def matrix_product_rate() -> float:
-    """Measure what this machine can do at best, in float32 operations per second: the fastest of a few products.
+    """Return the highest speed measured on this machine, in float32 operations per second.
 
-    A yardstick for trainings: no network comes near the machine's figures on paper, and none beats a plain product
-    of two large matrices. Takes about half a second on two cores.
+    It is the reference for the speed of a training: no network reaches the processor's theoretical peak, and none is
+    faster than a product of two large matrices. The measurement takes about half a second on two cores.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""What every training does epoch by epoch: keep a history, remember the best weights, stop when nothing improves."""
+"""Run a training epoch by epoch: keep the history and the best weights, stop early, save checkpoints."""
 
 import logging
 import math
@@ -22,18 +22,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Training:
-    """What a training leaves.
+    """The result of a training.
 
     Args:
-        network: pixels 0 to 255 [n, image_size, image_size, 3] to probabilities float32 [n, num_classes].
-        history: one dictionary an epoch: epoch, train_loss, train_accuracy, validation_loss,
-            validation_accuracy (both absent without validation photos), learning_rate (of its last step), seconds.
-        best_epoch: whose weights were taken, from 1; the last one without validation photos.
-        images_per_second: pictures per second through forward and backward pass, or through the frozen network;
-            compiling, validation and the epochs of an earlier process that this one went on from are left out. None
-            where too little was done to tell.
-        flops_per_second: operations of forward and backward pass per second; None where it cannot be told.
-        precision: what the layers computed in while they learned, "float32" or "bfloat16"; None where it was not told.
+        network: maps pixels 0 to 255 [n, image_size, image_size, 3] to probabilities float32 [n, num_classes].
+        history: one dictionary per epoch: epoch, train_loss, train_accuracy, validation_loss, validation_accuracy
+            (both absent without validation photos), learning_rate (of its last step), seconds.
+        best_epoch: epoch whose weights are used, from 1; the last one without validation photos.
+        images_per_second: pictures per second through forward and backward pass, or through the frozen network,
+            without compilation, validation and the epochs of an earlier process. None if too few steps ran to measure
+            it.
+        flops_per_second: operations of forward and backward pass per second; None if unknown.
+        precision: number format of the layers during training, "float32" or "bfloat16"; None if unknown.
     """
 
     network: keras.Model
@@ -46,7 +46,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Learned:
-    """An epoch's learning: sums over its pictures (loss, right answers, pictures) and its last learning rate."""
+    """The result of an epoch: sums over its pictures (loss, correct answers, pictures) and its last learning rate."""
 
     sums: npt.NDArray[np.float64]
     learning_rate: float
@@ -62,25 +62,25 @@ def run_epochs(
     checkpoints: Checkpoints | None,
     on_epoch: Callable[..., None],
 ) -> tuple[list[dict[str, float]], int, list[npt.NDArray[Any]]]:
-    """Train and judge epoch after epoch, from the first one or from where `checkpoints` has it.
+    """Train and validate epoch by epoch, from the first epoch or from the newest checkpoint.
 
     Args:
-        task: its recipe says what better means.
-        learn: trains one epoch, whose number it is given, from 1.
-        judge: returns summed loss, right answers and number of photos of the validation, float64 [3]; None
-            takes the last epoch.
-        weights: returns a copy of the weights that were judged.
-        state: by group, every variable that the next epoch depends on. What else is random must come from the number
-            of the epoch alone.
-        checkpoints: where the training is kept after each epoch; None keeps it nowhere.
-        on_epoch: called after each epoch with its number, its entry of the history and, as `timestamp_ms`, when it
-            ended; at once for the epochs of an earlier process that this one goes on from.
+        task: the training; its recipe defines which epoch is better.
+        learn: trains one epoch, given its number, from 1.
+        judge: returns summed loss, correct answers and number of the validation photos, float64 [3]; None uses the
+            last epoch.
+        weights: returns a copy of the weights that `judge` used.
+        state: every variable that the next epoch depends on, by group. Other randomness must depend only on the
+            number of the epoch.
+        checkpoints: where the training is saved after each epoch; None saves nothing.
+        on_epoch: called after each epoch with its number, its history entry and, as `timestamp_ms`, its end. For the
+            epochs of a checkpoint it is called immediately.
 
     Returns:
         The history, the best epoch, and what `weights` returned after it.
 
     Raises:
-        UserError: patience without validation photos, or a loss that is no longer a number.
+        UserError: patience without validation photos, or the loss is NaN or infinite.
     """
     if judge is None and task.patience > 0:
         raise UserError(
@@ -131,7 +131,7 @@ def _restore(state: Mapping[str, Sequence[keras.Variable]], checkpoint: Checkpoi
 
 
 def is_better(entry: dict[str, float], best: dict[str, float], recipe: Recipe) -> bool:
-    """Whether an epoch's validation beats the best so far by more than the recipe's `min_delta`."""
+    """Return whether an epoch's validation is better than the best so far by more than the recipe's `min_delta`."""
     loss_gain = best["validation_loss"] - entry["validation_loss"]
     if recipe.choose_by == "validation_loss":
         return loss_gain > recipe.min_delta

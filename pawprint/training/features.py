@@ -1,4 +1,4 @@
-"""What a frozen network makes of each photo, computed once and kept: no epoch and no repeat computes it again."""
+"""The features that a frozen network computes of each photo, stored so that they are computed only once."""
 
 import hashlib
 import logging
@@ -18,21 +18,22 @@ from pawprint.training.batches import Split
 
 logger = logging.getLogger(__name__)
 BATCH = 50
+"""Photos per call of the network."""
 VERSION = 1
-"""Of what is kept; to be raised when the same photos and weights come to give other features."""
+"""Version of the stored features; increase it when the same photos and weights give other features."""
 
 
 @dataclass
 class FeatureStore:
-    """A folder of features, each file named after everything it was made from.
+    """A folder of features, each file named after everything that its content depends on.
 
     Args:
-        folder: made if it is not there; may be shared by any number of processes.
-        dataset_digest: of the photos.
+        folder: created if missing; any number of processes may share it.
+        dataset_digest: digest of the photos' dataset.
 
     Attributes:
-        images_per_second: photos (with their mirror images) through the network when features were last computed;
-            None while all were found kept.
+        images_per_second: photos (with their mirror images) per second when features were last computed; None if all
+            features so far were read from the folder.
     """
 
     folder: Path
@@ -40,19 +41,19 @@ class FeatureStore:
     images_per_second: float | None = field(default=None, init=False)
 
     def load(self, backbone: keras.Model, split: Split, *, name: str) -> npt.NDArray[np.float32]:
-        """Return the features of each photo and of its mirror image, computing them if they are not kept yet.
+        """Return the features of each photo and of its mirror image; compute them if they are not stored yet.
 
         Args:
-            backbone: from pixels 0 to 255 to features [n, d]; only its weights and its name tell it from another.
+            backbone: maps pixels 0 to 255 to features [n, d]; identified by its name and its weights.
             split: the photos.
-            name: of the split within the dataset.
+            name: name of the split in the dataset.
 
         Returns:
             float32 [n, 2, d]: the photo, the mirror image.
         """
         path = self.folder / f"{self._key(backbone, name)}.npz"
         try:
-            with np.load(path) as kept:  # a file cut short or changed fails its checksum
+            with np.load(path) as kept:  # a truncated or changed file fails its checksum
                 features: npt.NDArray[np.float32] = kept["features"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             started = time.perf_counter()
@@ -60,7 +61,7 @@ class FeatureStore:
             self.images_per_second = len(features) / (time.perf_counter() - started)
             try:
                 _write(path, features)
-            except OSError as error:  # a full disk, a folder of somebody else's: no reason to lose what is there
+            except OSError as error:  # a full disk, no permission: the computed features are still good
                 logger.warning("features are not kept, because %s cannot be written: %s", path, error.strerror)
         return features
 

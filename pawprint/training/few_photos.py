@@ -1,4 +1,4 @@
-"""Whether there are enough photos to learn from nothing."""
+"""Warn if a class has too few photos to train a network from scratch."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,19 @@ import numpy.typing as npt
 from pawprint.models.recipe import Recipe
 
 ENOUGH = 100
-"""Photos of a class under which a network from scratch mostly learns them by heart (docs/experiments.md)."""
+"""Training photos per class below which a network trained from scratch overfits (docs/experiments.md)."""
 
 
 def few_photos(labels: npt.NDArray[np.int64], class_names: Sequence[str], recipe: Recipe) -> str | None:
-    """Say so where a class has too few training photos for a network that starts from nothing.
+    """Return a warning if a class has too few training photos for a network without pretrained weights.
 
     Args:
-        labels: of the training photos, int64 [n].
-        class_names: in the order of the labels.
-        recipe: of the architecture that is to learn them.
+        labels: labels of the training photos, int64 [n].
+        class_names: names in the order of the labels.
+        recipe: recipe of the architecture.
 
     Returns:
-        A line for the person, or None.
+        A line, or None.
 
     >>> from pawprint.models.cnn import RECIPE
     >>> few_photos(np.repeat([0, 1], [300, 20]), ["cats", "dogs"], RECIPE)

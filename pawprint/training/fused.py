@@ -1,8 +1,8 @@
-"""A copy of a network that trains faster: batch normalisation in one operation, and bfloat16 where it pays.
+"""Copy a network so that it trains faster: fused batch normalisation, and bfloat16 where it is faster.
 
-Keras 3 computes moments and normalises in separate operations; on two cores that took a quarter of a training
-step. In bfloat16 a processor that multiplies it takes 0.7 of the time (docs/experiments.md). The copy is only for
-training: what is kept and saved has Keras's own layers, in float32.
+Keras 3 computes the moments and normalises in separate operations; on two cores that took a quarter of a training
+step. With bfloat16, a processor that supports it needs 0.7 of the time (docs/experiments.md). The copy is used only for
+training: the saved network has Keras's own layers, in float32.
 """
 
 from typing import Any
@@ -12,14 +12,14 @@ import tensorflow as tf
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras's batch normalisation over the last axis of a picture, by TensorFlow's fused kernel in training.
+    """Keras's batch normalisation over the last axis of a picture, with TensorFlow's fused kernel in training.
 
-    The kernel takes pictures of float32 or bfloat16 and keeps moments in float32; for the latter the layer is to be
-    made with `autocast=False`, or Keras would hand it scale and offset in bfloat16, too.
+    The kernel takes pictures in float32 or bfloat16 and moments in float32. For bfloat16 the layer must be created
+    with `autocast=False`; else Keras would convert scale and offset to bfloat16 too.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise by the batch and move the running figures, or by the running figures outside training."""
+        """Return inputs normalised by the batch, updating the moving averages; outside training, by these."""
         if not training:
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -41,11 +41,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 def fused_copy(model: keras.Model, *, bfloat16: bool = False) -> keras.Model:
-    """Copy a functional network, weights included, with its batch normalisations replaced by fused ones.
+    """Return a copy of a functional network, with its weights, in which batch normalisation is fused.
 
     Args:
-        model: of Keras's layers, with 4-D inputs to its batch normalisations.
-        bfloat16: all layers but the last compute in it, from weights in float32 (Kalamkar et al. 2019).
+        model: network of Keras's layers, whose batch normalisations have 4-D inputs.
+        bfloat16: all layers but the last compute in bfloat16, with weights in float32 (Kalamkar et al. 2019).
     """
     last = model.layers[-1]
 

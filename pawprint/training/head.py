@@ -1,4 +1,4 @@
-"""Train the last layer of a pretrained network on the features that the frozen rest gives."""
+"""Train the last layer of a pretrained network on the features that its frozen layers compute."""
 
 from collections.abc import Callable
 
@@ -27,22 +27,22 @@ def train_head(
     on_epoch: Callable[..., None],
     checkpoints: Checkpoints | None = None,
 ) -> Training:
-    """Train the last layer of an architecture that comes pretrained: a multinomial logistic regression.
+    """Train the last layer of a pretrained architecture: a multinomial logistic regression.
 
-    Each epoch shows each photo or, one time in two, its mirror image.
+    Each epoch shows each photo or, at random, its mirror image.
 
     Args:
-        task: of an architecture whose recipe is `frozen`.
-        features: where the features of the photos are kept.
+        task: a training of an architecture whose recipe is `frozen`.
+        features: store of the photos' features.
         on_epoch: called after each epoch, see `run_epochs`.
-        checkpoints: where the training is kept after each epoch, and goes on from; None keeps it nowhere.
+        checkpoints: where the training is saved after each epoch and resumed from; None saves nothing.
 
     Returns:
-        As `train_network`, but that `images_per_second` is that of computing the training photos' features, None
-        where they were kept already, and `flops_per_second` is None: the last layer is hardly any arithmetic.
+        As `train_network`, except: `images_per_second` is the speed of computing the features of the training photos,
+        None if they were stored; `flops_per_second` is None, since the last layer needs little arithmetic.
 
     Raises:
-        UserError: patience without validation photos, or a loss that is no longer a number.
+        UserError: patience without validation photos, or the loss is NaN or infinite.
     """
     recipe, train, validation, num_classes = task.recipe, task.train, task.validation, len(task.class_names)
     tf.config.experimental.enable_op_determinism()

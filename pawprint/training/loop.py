@@ -28,6 +28,7 @@ from pawprint.training.task import TrainingTask
 from pawprint.training.throughput import Throughput
 
 EVALUATION_BATCH = 100
+"""Validation photos per call of the network."""
 
 
 def train_network(
@@ -38,20 +39,20 @@ def train_network(
 ) -> Training:
     """Train an architecture from scratch.
 
-    The same task on the same machine gives the same figures to the last digit: TensorFlow's operations are switched
-    to their deterministic forms for the whole process, and all randomness comes from `seed`.
+    The same task on the same machine gives the same metrics to the last digit: all randomness comes from `seed`, and
+    TensorFlow's operations are made deterministic for the whole process.
 
     Args:
-        task: of an architecture whose recipe is not `frozen`.
+        task: a training of an architecture whose recipe is not `frozen`.
         on_epoch: called after each epoch, see `run_epochs`.
-        checkpoints: where the training is kept after each epoch, and goes on from; None keeps it nowhere.
+        checkpoints: where the training is saved after each epoch and resumed from; None saves nothing.
 
     Raises:
-        UserError: patience without validation photos, or a loss that is no longer a number.
+        UserError: patience without validation photos, or the loss is NaN or infinite.
     """
     recipe, train, validation, num_classes = task.recipe, task.train, task.validation, len(task.class_names)
     tf.config.experimental.enable_op_determinism()
-    # The network that is judged and kept holds the running average of the learner's weights.
+    # The network that is validated and saved holds the moving average of the learner's weights.
     kept = build_model(
         task.architecture, num_classes=num_classes, image_size=task.image_size, seed=task.seed, width=recipe.width
     )
@@ -62,7 +63,7 @@ def train_network(
     train_step = build_training_step(learner, kept, optimizer, recipe, class_weights(train.labels, num_classes))
 
     stages = [stage_at(epoch, epochs=task.epochs, stages=recipe.stages) for epoch in range(1, task.epochs + 1)]
-    # A photo is judged at the side that the network now learns from: larger did worse (docs/experiments.md).
+    # Validation uses the side of the current training stage: a larger one did worse (docs/experiments.md).
     sides = [training_side(task.image_size, stage.scale) for stage in stages]
     networks = {
         side: build_inference_network(
@@ -99,7 +100,7 @@ def train_network(
         learn=learn,
         judge=None if validation is None else lambda epoch: _judge(judges[sides[epoch - 1]], validation),
         weights=kept.get_weights,
-        # `variables`, unlike `weights`, has the seeds of dropout.
+        # `variables`, unlike `weights`, includes the seeds of dropout.
         state={"learner": learner.variables, "optimizer": optimizer.variables, "averaged": kept.weights},
         checkpoints=checkpoints,
         on_epoch=on_epoch,
@@ -116,7 +117,7 @@ def train_network(
 
 
 def _judge(evaluate: Callable[[Any, Any], npt.NDArray[np.float64]], validation: Split) -> npt.NDArray[np.float64]:
-    """Return loss, right answers and number of photos for the finished network, as it will be used."""
+    """Return summed loss, correct answers and number of validation photos, float64 [3]."""
     num_photos = len(validation.labels)
     sums = np.zeros(2)
     for start in range(0, num_photos, EVALUATION_BATCH):

@@ -1,7 +1,7 @@
-"""Muon for convolutions, AdamW for the rest: an optimizer that learns more from each step.
+"""An optimizer that learns more per step: Muon for convolutions, AdamW for the rest.
 
-Adam scales each weight by itself, so a few strong directions of a kernel take most of every step; Muon gives all
-directions the same step. A small set of photos allows few steps, which is where that counts: see docs/experiments.md.
+Adam scales each weight separately, so a few strong directions of a kernel dominate every step; Muon gives all
+directions the same step. This matters for small datasets, which allow few steps: see docs/experiments.md.
 """
 
 from typing import Any
@@ -11,19 +11,20 @@ import tensorflow as tf
 
 MOMENTUM = 0.95
 ITERATIONS = 5
+"""Iterations of the quintic in `orthogonalise`."""
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic that pulls all singular values towards 1 (Jordan et al. 2024, "Muon")."""
+"""Coefficients of the quintic that moves all singular values towards 1 (Jordan et al. 2024, "Muon")."""
 
 
 class Muon(keras.optimizers.AdamW):
     """AdamW whose steps for 4-D kernels are orthogonalised momentum (Jordan et al. 2024).
 
-    A kernel [height, width, in, out] is taken as a matrix [height x width x in, out]. Its step is scaled to the
+    A kernel [height, width, in, out] is treated as a matrix [height x width x in, out]. Its step is scaled to the
     size of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training"), so that both share one learning rate.
     """
 
     def build(self, variables: Any) -> None:
-        """Make the variables that the optimizer needs for those of the model; called by Keras."""
+        """Create the optimizer's variables for those of the model; called by Keras."""
         super().build(variables)
         self.momentums = {
             variable.value.ref(): self.add_variable_from_reference(variable, "muon")
@@ -32,7 +33,7 @@ class Muon(keras.optimizers.AdamW):
         }
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Change one variable; called by Keras for each."""
+        """Update one variable; called by Keras for each."""
         if len(variable.shape) != 4:
             super().update_step(gradient, variable, learning_rate)
             return
@@ -44,11 +45,11 @@ class Muon(keras.optimizers.AdamW):
 
 
 def orthogonalise(matrix: Any) -> Any:
-    """Return nearly the orthogonal matrix closest to this one: same singular vectors, values around 1.
+    """Return a matrix close to the nearest orthogonal one: same singular vectors, singular values around 1.
 
-    The quintic is applied to the small square matrix X'X (or XX'), and X is multiplied once at the end: all its
-    iterates are polynomials in that square times X. The same result at a third of the time of iterating on X, for
-    kernels that are nine times as tall as wide; singular values under 1e-4 of the largest lose a few digits.
+    All iterates of the quintic are polynomials in X'X (or XX') times X. So the iteration runs on that small square
+    matrix, and X is multiplied once at the end. For kernels that are nine times as tall as wide this takes a third of
+    the time of iterating on X; singular values under 1e-4 of the largest lose a few digits.
 
     Args:
         matrix: float32 [m, n].

@@ -1,4 +1,4 @@
-"""What happens when in a training: the learning rate by step, the size of the pictures by epoch."""
+"""The schedules of a training: the learning rate by step, the size of the pictures by epoch."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from pawprint.models.recipe import Recipe, Stage
 def learning_rate_at(done: float, *, peak: float, recipe: Recipe) -> float:
     """Return the learning rate of a step.
 
-    The cosine schedule rises in a straight line over the warm-up and falls along half a cosine to nothing
-    (Loshchilov & Hutter 2017). It goes by epochs and not by steps: a stage of small pictures has many short
-    steps, and would use up the high rates before the network has seen a large picture.
+    The cosine schedule rises linearly over the warm-up and falls along half a cosine to 0 (Loshchilov & Hutter
+    2017). It follows epochs, not steps: a stage of small pictures has many short steps, and would use the high rates
+    before the network has seen a large picture.
 
     >>> from pawprint.models.cnn import RECIPE
     >>> rates = [learning_rate_at(done, peak=1.0, recipe=RECIPE) for done in (0.0, RECIPE.warmup, 1.0)]
@@ -19,9 +19,9 @@ def learning_rate_at(done: float, *, peak: float, recipe: Recipe) -> float:
     [0.01, 1.0, 0.0]
 
     Args:
-        done: share of the training that is done, 0 to 1.
+        done: finished share of the training, 0 to 1.
         peak: the highest rate.
-        recipe: whose `schedule` and `warmup` say how.
+        recipe: recipe with `schedule` and `warmup`.
     """
     if recipe.schedule == "constant":
         return peak
@@ -31,13 +31,13 @@ def learning_rate_at(done: float, *, peak: float, recipe: Recipe) -> float:
 
 
 def stage_at(epoch: int, *, epochs: int, stages: Sequence[Stage]) -> Stage:
-    """Return the stage that an epoch (from 1) of a training of `epochs` epochs belongs to."""
+    """Return the stage of an epoch (from 1) in a training of `epochs` epochs."""
     done = (epoch - 1) / epochs
     return [stage for stage in stages if stage.start <= done + 1e-9][-1]
 
 
 def training_side(image_size: int, scale: float) -> int:
-    """Return the side of the training pictures: a multiple of 16 where the network shrinks what is stored.
+    """Return the side of the training pictures in pixels: a multiple of 16 if they are smaller than the stored ones.
 
     >>> training_side(160, 0.4), training_side(160, 1.0), training_side(75, 1.0), training_side(40, 0.4)
     (64, 160, 75, 32)

@@ -1,4 +1,4 @@
-"""The compiled functions of a training: varying a batch, one step of learning, one batch of judging."""
+"""The compiled functions of a training: augment a batch, train on a batch, evaluate a batch; and the optimizer."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -18,19 +18,19 @@ from pawprint.training.muon import Muon
 
 @dataclass(frozen=True)
 class Varied:
-    """A batch as the network gets it: pixels float32 [k, side, side, 3], 0 to 255, and labels int64 [k]."""
+    """An augmented batch: pixels float32 [k, side, side, 3], 0 to 255, and labels int64 [k]."""
 
     pixels: Any
     labels: Any
 
 
 def build_augmentation(recipe: Recipe) -> Callable[[Batch, int], Varied]:
-    """Compile the recipe's augmentation.
+    """Return the recipe's augmentation, compiled.
 
     Returns:
         A function of (batch, side).
     """
-    # XLA compiles for a GPU only where CUDA's compiler is installed, which TensorFlow itself does not need.
+    # For a GPU, XLA needs CUDA's compiler, which TensorFlow itself does not need.
     by_xla = not tf.config.list_physical_devices("GPU")
     sizes: Counter[int] = Counter()
 
@@ -39,7 +39,7 @@ def build_augmentation(recipe: Recipe) -> Callable[[Batch, int], Varied]:
         return augment(images, draws, side=side, augmentation=recipe.augmentation)
 
     def vary(batch: Batch, side: int) -> Varied:
-        # XLA compiles for one number of photos; the last and smaller batch of an epoch is filled up to it.
+        # XLA compiles for a fixed number of photos; the last, smaller batch of an epoch is filled up to it.
         number = len(batch.labels)
         sizes[side] = max(sizes[side], number)
         filled = np.arange(sizes[side]) % number
@@ -52,18 +52,18 @@ def build_augmentation(recipe: Recipe) -> Callable[[Batch, int], Varied]:
 def build_training_step(
     model: keras.Model, averaged: keras.Model, optimizer: Any, recipe: Recipe, weights: npt.NDArray[np.float32]
 ) -> Callable[..., npt.NDArray[np.float64]]:
-    """Compile forward and backward pass, update and averaging into one function.
+    """Return forward and backward pass, update and averaging, compiled into one function.
 
     Args:
-        model: from pixels to logits; its weights are changed by each call.
-        averaged: a network of the same shape, which holds the running average of `model`'s weights.
-        optimizer: what `build_optimizer` made for `model`.
-        recipe: smoothing and averaging.
-        weights: how much a photo of each class counts, float32 [num_classes].
+        model: network from pixels to logits; each call changes its weights.
+        averaged: network of the same shape, which holds the moving average of `model`'s weights.
+        optimizer: optimizer that `build_optimizer` returned for `model`.
+        recipe: recipe with label smoothing and averaging.
+        weights: weight of a photo of each class, float32 [num_classes].
 
     Returns:
         A function of (batch, learning_rate, step) that returns summed loss (without smoothing and weights), number
-        of right answers and number of photos, float64 [3].
+        of correct answers and number of photos, float64 [3].
     """
     compiled: dict[int, Any] = {}
 
@@ -89,7 +89,7 @@ def build_training_step(
 
     def train_step(batch: Varied, *, learning_rate: float, step: int) -> npt.NDArray[np.float64]:
         optimizer.learning_rate.assign(learning_rate)
-        # The average forgets faster at first, or the initial weights would weigh on it for hundreds of steps.
+        # The decay is lower at first, or the initial weights would influence the average for hundreds of steps.
         decay = min(recipe.averaging, (1 + step) / (10 + step))
         side = batch.pixels.shape[1]
         if side not in compiled:
@@ -101,10 +101,10 @@ def build_training_step(
 
 
 def build_evaluation_step(network: keras.Model) -> Callable[[Any, Any], npt.NDArray[np.float64]]:
-    """Compile the judging of a batch by a network that gives probabilities.
+    """Return the evaluation of a batch by a network that returns probabilities, compiled.
 
     Returns:
-        A function of (images, labels) that returns summed cross-entropy and number of right answers, float64 [2].
+        A function of (images, labels) that returns summed cross-entropy and number of correct answers, float64 [2].
     """
 
     @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.float32)])
@@ -121,7 +121,7 @@ def build_evaluation_step(network: keras.Model) -> Callable[[Any, Any], npt.NDAr
 
 
 def build_optimizer(model: keras.Model | keras.Layer, recipe: Recipe) -> Any:
-    """Build the recipe's optimizer; it decays kernels only: biases and normalisations have no size to keep small."""
+    """Return the recipe's optimizer, with weight decay on kernels but not on biases and normalisations."""
     if recipe.optimizer == "adam":
         optimizer = keras.optimizers.Adam(epsilon=recipe.epsilon)
     else:
@@ -135,7 +135,7 @@ def build_optimizer(model: keras.Model | keras.Layer, recipe: Recipe) -> Any:
 def _any_number_of(*parts: Any) -> list[Any]:
     """Return the signature of a batch of any length.
 
-    Traced for a batch's own length, the last and smaller batch of an epoch would have everything traced and compiled
-    again, which takes as long as dozens of steps.
+    Without it the last, smaller batch of an epoch would be traced and compiled again, which takes as long as dozens of
+    steps.
     """
     return [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in parts]

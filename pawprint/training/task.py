@@ -1,4 +1,4 @@
-"""What a training is asked for: the photos, the classes and the numbers, in one value."""
+"""The input of a training in one value: photos, classes and hyperparameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from pawprint.training.batches import Split
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTask:
-    """What a training is asked for.
+    """The input of a training.
 
     Args:
         architecture: a name in `ARCHITECTURES`.
-        recipe: what the architecture declares, or a variation of it.
+        recipe: the architecture's recipe, or a variation of it.
         train: the training photos.
-        validation: the photos that choose the epoch and stop the training; None takes the last epoch.
+        validation: the photos that choose the epoch and stop the training early; None uses the last epoch.
         class_names: 2 or more, in the order of the labels.
-        image_size: side in pixels of the photos.
+        image_size: side of the photos in pixels.
         epochs: at least 1.
-        batch_size: photos in a step.
-        learning_rate: the highest one.
+        batch_size: photos per step.
+        learning_rate: the peak learning rate.
         patience: epochs without improvement until training stops; 0 never stops early.
         seed: 0 or more.
     """

@@ -1,15 +1,15 @@
-"""How fast a training is: pictures and arithmetic per second, without the steps that compile."""
+"""Measure the speed of a training: pictures and operations per second, without the steps that compile."""
 
 import time
 from collections import Counter
 from collections.abc import Callable
 
 PASSES = 3
-"""A step multiplies three times what judging does: forward, and back to the inputs and to the weights."""
+"""Arithmetic of a training step in forward passes: forward, backward to the inputs, backward to the weights."""
 
 
 class Throughput:
-    """A stopwatch over training steps that forgets the first step at each size, which is spent compiling."""
+    """A stopwatch for training steps that ignores the first step of each size, which compiles."""
 
     def __init__(self) -> None:
         self._images: Counter[int] = Counter()
@@ -19,11 +19,11 @@ class Throughput:
         self._compiled: set[int] = set()
 
     def start(self, side: int) -> None:
-        """Run the watch, for pictures of this side."""
+        """Start the stopwatch for pictures of this side."""
         self._side, self._since = side, time.perf_counter()
 
     def count(self, images: int) -> None:
-        """Note that a step over this many pictures is done."""
+        """Count a finished step over this many pictures."""
         if self._side in self._compiled:
             self._images[self._side] += images
         else:
@@ -31,7 +31,7 @@ class Throughput:
             self._since = time.perf_counter()
 
     def stop(self) -> None:
-        """Halt the watch, as for validation."""
+        """Stop the stopwatch, for example during validation."""
         self._seconds += time.perf_counter() - self._since
 
     @property
@@ -40,10 +40,10 @@ class Throughput:
         return self._images.total() / self._seconds if self._images else None
 
     def flops_per_second(self, multiply_adds: Callable[[int], int]) -> float | None:
-        """Return the arithmetic of forward and backward pass per second, a multiply-add being two operations.
+        """Return operations of forward and backward pass per second; a multiply-add is two operations.
 
         Args:
-            multiply_adds: of one picture of a given side, forward only.
+            multiply_adds: returns the multiply-adds of one forward pass of a picture with the given side.
         """
         if not self._images:
             return None
