@@ -15,7 +15,7 @@ from pawprint.tracking.digests import find_damage, groups_of
 from pawprint.tracking.tags import (
     ENTRY_POINT_TAG,
     ENVIRONMENT,
-    MOST_CHARACTERS,
+    MAX_TAG_CHARACTERS,
     NOTE_TAG,
     PARENT_TAG,
     PREFIX,
@@ -133,7 +133,7 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
         PARENT_TAG: parent.info.run_id,
         ENTRY_POINT_TAG: original.data.tags[ENTRY_POINT_TAG],
         FROM_TAG: run_id,
-        NOTE_TAG: f"{note}\n\n{original.data.tags.get(NOTE_TAG, '')}".strip()[:MOST_CHARACTERS],
+        NOTE_TAG: f"{note}\n\n{original.data.tags.get(NOTE_TAG, '')}".strip()[:MAX_TAG_CHARACTERS],
     }
     made = client.create_run(parent.info.experiment_id, tags=tags, run_name=run_name).info.run_id
     client.log_batch(made, params=[Param(name, str(value)) for name, value in parameters.items()])

@@ -137,9 +137,9 @@ def deliver(run_id: str | None) -> None:
     import mlflow
 
     from pawprint.tracking.deliveries import deliver, kept_address, list_undelivered
-    from pawprint.tracking.server import be_patient
+    from pawprint.tracking.server import retry_for_minutes
 
-    be_patient()
+    retry_for_minutes()
     chosen = mlflow.is_tracking_uri_set()
     waiting = [run_id] if run_id else list_undelivered()
     for one in waiting:

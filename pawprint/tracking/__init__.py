@@ -1,6 +1,6 @@
-"""The only room that talks to MLflow's client: runs, tags, artifacts, datasets, models, and the way to the server.
+"""The only room that uses MLflow's client: runs, tags, metrics, artifacts, datasets, models and the tracking server.
 
-With this room imported, MLflow itself can load the photos behind the datasets that runs name.
+Importing this room lets MLflow load the photos of the datasets that runs name.
 """
 
-import pawprint.tracking.datasets  # noqa: F401 - makes their source known to MLflow
+import pawprint.tracking.datasets  # noqa: F401 - registers their source with MLflow

@@ -1,4 +1,4 @@
-"""The run that this process is: what it logs goes there, and what it starts nests under it."""
+"""The active run: what this process logs goes there, and the steps that it starts are nested in it."""
 
 import mlflow
 
@@ -6,10 +6,10 @@ import mlflow
 def active_run() -> mlflow.ActiveRun:
     """Return MLflow's active run.
 
-    MLflow's own function returns None where there is none, and most of its others then quietly start one.
+    MLflow's own function returns None if there is none, and most of its other functions then start one silently.
 
     Raises:
-        RuntimeError: there is none; a step's work is done inside `start_step`.
+        RuntimeError: there is no active run; a step does its work inside `start_step`.
     """
     run = mlflow.active_run()
     if run is None:

@@ -1,4 +1,4 @@
-"""From the URIs that pass between steps to local paths."""
+"""Resolve the URIs that steps give each other (`runs:/…`, `models:/…`) to local paths."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,16 +18,16 @@ from pawprint.tracking.server import describe_server
 
 @contextmanager
 def open_artifact(uri: str, *, expected: str) -> Iterator[Path]:
-    """Yields the local path of an artifact; a downloaded copy is removed afterwards.
+    """Yield the local path of an artifact; a downloaded copy is removed afterwards.
 
-    From a store on this machine the artifact is read where it lies: MLflow's own download would copy it.
+    In a store on this machine the artifact is used in place; MLflow's own download would copy it.
 
     Args:
         uri: `runs:/<run id>/<path>`, `models:/<model id>` or `models:/<name>@<alias>`.
-        expected: what the caller wants, for the message, like `runs:/<run id>/dataset`.
+        expected: what the caller expects, for the message, such as `runs:/<run id>/dataset`.
 
     Raises:
-        UserError: the URI is malformed, or nothing is found behind it.
+        UserError: the URI is malformed, or its artifact does not exist.
     """
     try:
         with open_location(locate(uri, expected)) as path:
@@ -38,9 +38,9 @@ def open_artifact(uri: str, *, expected: str) -> Iterator[Path]:
 
 @contextmanager
 def open_photos() -> Iterator[Callable[[str], Path]]:
-    """Yields a function that turns `runs:/<run id>/photos` into a local path, which holds until the end.
+    """Yield a function that returns the local path for `runs:/<run id>/photos`, valid until the block ends.
 
-    Its errors are those of `open_artifact`.
+    The function raises the errors of `open_artifact`.
     """
     with ExitStack() as opened:
         yield lambda uri: opened.enter_context(open_artifact(uri, expected="runs:/<run id of download>/photos"))
@@ -48,10 +48,10 @@ def open_photos() -> Iterator[Callable[[str], Path]]:
 
 @contextmanager
 def open_location(location: str) -> Iterator[Path]:
-    """Yields the local path of what lies where a URI was resolved to; a copy that was fetched is removed afterwards.
+    """Yield the local path of the artifact at a location; a downloaded copy is removed afterwards.
 
     Raises:
-        NothingThereError: nothing is found there, or it can't be fetched.
+        NothingThereError: there is no artifact, or it cannot be downloaded.
     """
     local = local_path(location)
     if local is not None:
@@ -64,10 +64,10 @@ def open_location(location: str) -> Iterator[Path]:
 
 
 def locate(uri: str, expected: str) -> str:
-    """Resolves `runs:/` and `models:/` to where the bytes are.
+    """Return the location in the artifact store of a `runs:/` or `models:/` URI.
 
     Raises:
-        UserError: the URI is malformed, or its run or model is not known.
+        UserError: the URI is malformed, or its run or model is unknown.
     """
     scheme, _, rest = uri.partition(":/")
     client = MlflowClient()
@@ -90,21 +90,21 @@ def _locate_model(client: MlflowClient, uri: str) -> str:
         location: str = client.get_logged_model(uri.removeprefix("models:/").strip("/")).artifact_location
         return location
     source: str = client.get_model_version_download_uri(version.name, version.version)
-    # A registered version may point at a logged model or a run instead of at the bytes.
+    # The source of a registered version may be a logged model or a run instead of a location.
     return locate(source, uri) if source.startswith(("models:/", "runs:/")) else source
 
 
 def find_model_id(client: MlflowClient, uri: str) -> str:
-    """Return the id of the logged model behind `models:/<id>`, `models:/<name>@<alias>` or `models:/<name>/<version>`.
+    """Return the id of the logged model of `models:/<id>`, `models:/<name>@<alias>` or `models:/<name>/<version>`.
 
     Raises:
-        UserError: the version was registered from something that is no logged model.
-        MlflowException: it is not known.
+        UserError: the source of the version is not a logged model.
+        MlflowException: the model is unknown.
     """
     version = _find_version(client, uri)
     if version is None:
         return uri.removeprefix("models:/").strip("/")
-    # MLflow leaves model_id empty in some versions; the source says it too.
+    # Some versions of MLflow leave model_id empty; the source also contains it.
     source = str(version.source or "")
     found = str(version.model_id or (source.removeprefix("models:/") if source.startswith("models:/m-") else ""))
     if not found:
@@ -113,7 +113,7 @@ def find_model_id(client: MlflowClient, uri: str) -> str:
 
 
 def _find_version(client: MlflowClient, uri: str) -> ModelVersion | None:
-    """Return the registered version that a URI names, or None where it names a logged model."""
+    """Return the registered version that a URI names, or None if it names a logged model."""
     name = uri.removeprefix("models:/").strip("/")
     if "@" in name:
         return client.get_model_version_by_alias(*name.rsplit("@", 1))
@@ -123,10 +123,10 @@ def _find_version(client: MlflowClient, uri: str) -> ModelVersion | None:
 
 
 def find_model(trained: Run) -> str:
-    """Returns the URI of the model that a training logged.
+    """Return the URI of the model that a training logged.
 
     Raises:
-        UserError: it logged none, so it is no run of train's.
+        UserError: the run logged no model, so it is not a run of train.
     """
     outputs = trained.outputs.model_outputs if trained.outputs else []
     if not outputs:

@@ -1,7 +1,7 @@
-"""The photos of a split as MLflow's datasets: what a run made or read, named, counted and leading back to the photos.
+"""Log splits and photos to MLflow as datasets, with name, digest, counts and the URI of the photos.
 
-Importing this module makes the source known to MLflow, so that `mlflow.data.get_source(dataset).load()` gives the
-photos. To a process that has not, the source is a plain URI for `mlflow.artifacts.download_artifacts`.
+Importing this module registers the source with MLflow, so that `mlflow.data.get_source(dataset).load()` returns the
+photos. Without the import the source is a plain URI for `mlflow.artifacts.download_artifacts`.
 """
 
 import json
@@ -28,20 +28,22 @@ from pawprint.tracking.active import active_run
 from pawprint.tracking.tags import PREFIX
 
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
-"""What MLflow calls each split."""
+"""MLflow's name for each split."""
 DIGEST_SIZE, NAME_SIZE = 32, 500
-"""What MLflow's stores have room for; the whole digest is in the run's tag `pawprint.dataset_digest`."""
-DOUBLE_ROW = ("IntegrityError", "UniqueViolation")
-"""How the databases under MLflow's store call a row that is there already."""
+"""Longest digest and name in characters in MLflow's stores; the tag `pawprint.dataset_digest` has the full digest."""
+DUPLICATE_ROW_ERRORS = ("IntegrityError", "UniqueViolation")
+"""Database errors that say that a row already exists."""
 TRIES = 5
+"""Attempts to log the inputs of a run."""
 SCHEMES = ("runs:/", "models:/", "mlflow-artifacts:/")
+"""Beginnings of the URIs that can be the source of photos."""
 
 
 class ArtifactSource(DatasetSource):
-    """Photos behind a URI that passes between steps."""
+    """Photos at a URI of MLflow, as the source of a dataset."""
 
     def __init__(self, uri: str) -> None:
-        """Keep the URI; nothing is fetched."""
+        """Store the URI; nothing is downloaded."""
         self.uri = uri
 
     @staticmethod
@@ -49,10 +51,10 @@ class ArtifactSource(DatasetSource):
         return "pawprint"
 
     def load(self, dst_path: str | None = None) -> Path:
-        """Fetch the photos and return their folder.
+        """Download the photos and return their folder.
 
         Args:
-            dst_path: an existing folder for them; a temporary one unless given.
+            dst_path: an existing folder for them; default: a temporary one.
         """
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=self.uri, dst_path=dst_path))
 
@@ -65,30 +67,30 @@ class ArtifactSource(DatasetSource):
         return cls(raw_source)
 
     def to_dict(self) -> dict[str, str]:
-        """Return what MLflow keeps."""
+        """Return the fields that MLflow stores."""
         return {"uri": self.uri}
 
     @classmethod
     def from_dict(cls, source_dict: dict[str, str]) -> "ArtifactSource":
-        """Make a source of what MLflow kept."""
+        """Return the source for the fields that MLflow stored."""
         return cls(source_dict["uri"])
 
 
-register_dataset_source(ArtifactSource)  # type: ignore[arg-type]  # it takes the class, as MLflow's own do
+register_dataset_source(ArtifactSource)  # type: ignore[arg-type]  # it takes the class, as with MLflow's own sources
 
 
 class PhotoDataset(Dataset):
-    """One split of a dataset that preprocess made."""
+    """One split of a dataset of preprocess."""
 
     def __init__(self, source: ArtifactSource, *, name: str, digest: str, image_size: int, counts: Mapping[str, int]):
         """Describe a split.
 
         Args:
-            source: the photos it was made of.
-            name: of the photos, and the split.
-            digest: sha256 of the dataset's content, equal on every machine; shortened to what MLflow keeps.
+            source: the photos of the dataset.
+            name: name of the photos and of the split.
+            digest: sha256 of the dataset's content, equal on every machine; cut to `DIGEST_SIZE`.
             image_size: side in pixels.
-            counts: photos of each class.
+            counts: number of photos of each class.
         """
         self._image_size, self._counts = image_size, dict(counts)
         super().__init__(source, name=name[:NAME_SIZE], digest=digest[:DIGEST_SIZE])
@@ -98,12 +100,12 @@ class PhotoDataset(Dataset):
 
     @property
     def profile(self) -> dict[str, Any]:
-        """How many photos there are, in all and of each class."""
+        """The number of photos, in all and of each class."""
         return {"photos": sum(self._counts.values()), "photos_by_class": self._counts}
 
     @property
     def schema(self) -> TensorDatasetSchema:
-        """Pixels in, class numbers out."""
+        """The schema: pixels as features, class numbers as targets."""
         side = self._image_size
         return TensorDatasetSchema(
             features=Schema([TensorSpec(np.dtype(np.uint8), (-1, side, side, 3))]),
@@ -111,7 +113,7 @@ class PhotoDataset(Dataset):
         )
 
     def to_dict(self) -> dict[str, str]:
-        """Return what MLflow keeps."""
+        """Return the fields that MLflow stores."""
         return {
             **super().to_dict(),
             "schema": json.dumps(self.schema.to_dict()),
@@ -120,16 +122,16 @@ class PhotoDataset(Dataset):
 
 
 class PhotosToLabel(Dataset):
-    """Photos that a model was asked about: counted, without labels."""
+    """Photos for which a model predicts labels."""
 
     def __init__(self, source: ArtifactSource, *, name: str, digest: str, count: int):
         """Describe the photos.
 
         Args:
-            source: where they are.
-            name: what a person knows them by.
-            digest: their manifest's sha256; shortened to what MLflow keeps.
-            count: how many there are.
+            source: location of the photos.
+            name: a name that people recognise.
+            digest: sha256 of their manifest; cut to `DIGEST_SIZE`.
+            count: number of photos.
         """
         self._count = count
         super().__init__(source, name=name[:NAME_SIZE], digest=digest[:DIGEST_SIZE])
@@ -139,34 +141,34 @@ class PhotosToLabel(Dataset):
 
     @property
     def profile(self) -> dict[str, Any]:
-        """How many photos there are."""
+        """The number of photos."""
         return {"photos": self._count}
 
     @property
     def schema(self) -> None:
-        """None: photos of any size."""
+        """None, since the photos have any size."""
 
     def to_dict(self) -> dict[str, str]:
-        """Return what MLflow keeps."""
+        """Return the fields that MLflow stores."""
         return {**super().to_dict(), "profile": json.dumps(self.profile)}
 
 
 def log_prediction_inputs(*, photos: str, source: str, digest: str, count: int, model_id: str) -> None:
-    """Log to the active run which photos it asked which model about.
+    """Log the photos and the model of a prediction to the active run, as its inputs.
 
     Args:
-        photos: their URI.
-        source: where they came from, which gives the dataset its name.
-        digest: their manifest's sha256.
-        count: how many there are.
-        model_id: of the model.
+        photos: URI of the photos.
+        source: origin of the photos, which gives the dataset its name.
+        digest: sha256 of their manifest.
+        count: number of photos.
+        model_id: id of the model.
     """
     dataset = PhotosToLabel(ArtifactSource(photos), name=name_photos(source), digest=digest, count=count)
     log_inputs(active_run().info.run_id, [as_input(dataset, "prediction")], [LoggedModelInput(model_id)])
 
 
 def name_photos(source: str) -> str:
-    """Return what a person knows photos by: the last part of their path, URL or name.
+    """Return a short name for photos: the last part of their path, URL or name.
 
     >>> name_photos("https://example.org/pets.zip"), name_photos("synthetic:20")
     ('pets.zip', 'synthetic:20')
@@ -183,18 +185,18 @@ def log_splits(
     counts: Mapping[str, Mapping[str, int]],
     splits: tuple[str, ...] = tuple(CONTEXTS),
 ) -> dict[str, PhotoDataset]:
-    """Log to the active run which photos it made or read, each split as a dataset with its context.
+    """Log the splits of a dataset to the active run, each as an MLflow dataset with its context.
 
     Args:
-        photos: their URI.
-        source: where they came from, which gives the datasets their name.
-        digest: of the whole dataset.
+        photos: URI of the photos.
+        source: origin of the photos, which gives the datasets their name.
+        digest: digest of the whole dataset.
         image_size: side in pixels.
-        counts: photos by split and class.
-        splits: which of them.
+        counts: number of photos by split and class.
+        splits: the splits to log.
 
     Returns:
-        The datasets that have photos, by split.
+        The MLflow datasets by split; a split without photos has none.
     """
     name = name_photos(source)
     logged = {}
@@ -212,35 +214,35 @@ def log_splits(
 
 
 def log_dataset_of(dataset: str) -> None:
-    """Log to the active run the splits of a dataset, `runs:/<run id of preprocess>/dataset`, as its inputs."""
+    """Log the splits of a dataset, `runs:/<run id of preprocess>/dataset`, to the active run as its inputs."""
     made = MlflowClient().get_run(dataset.removeprefix("runs:/").partition("/")[0]).inputs
     if made and made.dataset_inputs:
         log_inputs(active_run().info.run_id, made.dataset_inputs)
 
 
 def as_input(dataset: Dataset, context: str) -> DatasetInput:
-    """Return a dataset as the input of a run, with what the run uses it for."""
+    """Return a dataset as the input of a run, with its context."""
     return DatasetInput(DatasetEntity(**dataset.to_dict()), [InputTag(MLFLOW_DATASET_CONTEXT, context)])
 
 
 def log_inputs(run_id: str, datasets: Sequence[DatasetInput], models: Sequence[LoggedModelInput] = ()) -> None:
-    """Log to a run what it reads.
+    """Log the inputs of a run.
 
-    MLflow keeps a dataset once an experiment: it looks whether it is there, and adds it if not. Of two runs that do so
-    at once, the second fails on what the first has added in between, and finds it when it asks again.
+    MLflow stores a dataset once per experiment: it searches for it and adds it if it is missing. If two runs do this at
+    the same time, the second fails because the first has just added the dataset, and succeeds when it tries again.
     """
     Retrying(retry=retry_if_exception(_was_added_meanwhile), stop=stop_after_attempt(TRIES), reraise=True)(
-        # Of mlflow.log_inputs, MLflow lets only Databricks give models; its client lets all.
+        # mlflow.log_inputs accepts models only on Databricks; the client accepts them everywhere.
         lambda: MlflowClient().log_inputs(run_id, datasets=list(datasets), models=list(models))
     )
 
 
 def _was_added_meanwhile(error: BaseException) -> bool:
-    return isinstance(error, MlflowException) and any(word in str(error) for word in DOUBLE_ROW)
+    return isinstance(error, MlflowException) and any(word in str(error) for word in DUPLICATE_ROW_ERRORS)
 
 
 def find_photos(dataset: str) -> str:
-    """Return the URI of the photos that a dataset was made of, or the dataset's own where its run does not say."""
+    """Return the URI of the photos of a dataset, or the dataset's own URI if its run does not name them."""
     scheme, _, rest = dataset.partition(":/")
     if scheme != "runs":
         return dataset

@@ -1,10 +1,10 @@
-"""Deliver what a training leaves to its run: at once, or by a later command.
+"""Deliver the results of a training to its run: at once, or by a later command.
 
-While a training goes on, its metrics are kept in its checkpoints. What it ends with is written to a folder of its own
-in the cache and logged from there: `files/` (the run's artifacts), `model/` (as `write_model_files` writes it),
-`export/` where that was asked for and, when all that is whole, `training.json`. Where the tracking server, or the
-artifact store, stays away, the folder becomes `undelivered/<run id>`, with all metrics in `metrics.jsonl` and, last,
-`server.txt`, which says where to.
+During a training its metrics are in its checkpoints. At its end the results are written to a folder in the cache and
+logged from there: `files/` (the run's artifacts), `model/` (written by `write_model_files`), `export/` if requested,
+and `training.json` when all of these are complete. If the tracking server or the artifact store stays unreachable, the
+folder becomes `undelivered/<run id>`, with all metrics in `metrics.jsonl` and, written last, `server.txt` with the
+address of the server.
 """
 
 import json
@@ -39,27 +39,28 @@ from pawprint.training.checkpoints import Checkpoints, Owner
 SCHEMA_VERSION = 1
 RECORD, METRICS, SERVER = "training.json", "metrics.jsonl", "server.txt"
 FILES, MODEL, EXPORT = "files", "model", "export"
-_AT_ONCE_SECONDS = 3
-_LAST_CHANCE_SECONDS = 10
-"""What a training that failed, or was killed, gives its metrics to arrive; the server is mostly there."""
+_SILENT_WAIT_SECONDS = 3
+"""Seconds to wait for the server to take the metrics before a message says so."""
+_FAILED_RUN_WAIT_SECONDS = 10
+"""Seconds to wait for the server to take the metrics of a training that failed or was killed."""
 
 logger = logging.getLogger(__name__)
 
 
 class _KeptError(UserError):
-    """A finished training could not be delivered, and all of it is kept."""
+    """A finished training could not be delivered; all its results are stored in the cache."""
 
 
 @dataclass(frozen=True)
 class FinishedTraining:
-    """What a run is told of a training, beside its metrics and its files.
+    """What is logged of a training, besides its metrics and files.
 
     Attributes:
-        run_id: of the run.
-        parameters: what the model was trained with, for its page.
-        tags: of the run, without their prefix.
-        description: the paragraphs of the run's page; the model's link follows them.
-        ended_ms: when the training ended, in milliseconds since 1970.
+        run_id: id of the run.
+        parameters: parameters of the training, for the model's page.
+        tags: tags of the run, without their prefix.
+        description: paragraphs of the run's page; a link to the model follows them.
+        ended_ms: end of the training, in milliseconds since 1970.
     """
 
     run_id: str
@@ -71,7 +72,7 @@ class FinishedTraining:
 
 @contextmanager
 def open_results() -> Iterator[Path]:
-    """Yield a folder for what a training ends with, `FILES` and `MODEL` in it; it is removed unless it is kept."""
+    """Yield a folder for the results of a training, with `FILES` and `MODEL`; it is removed unless `_keep` moves it."""
     root = cache_folder() / "results"
     root.mkdir(exist_ok=True)
     with make_scratch(root) as folder:
@@ -82,9 +83,10 @@ def open_results() -> Iterator[Path]:
 
 @contextmanager
 def send_metrics(run_id: str, checkpoints: Checkpoints) -> Iterator[MetricSender]:
-    """Yield what sends the metrics of a run that trains; where the training fails, they are delivered, or kept.
+    """Yield the sender of a training run's metrics; if the training fails, they are delivered or stored.
 
-    What is kept of an earlier try of the same run is sent, too. The checkpoints are the run's until the block ends.
+    Stored metrics of an earlier attempt of the same run are also sent. The run owns the checkpoints until the block
+    ends.
     """
     checkpoints.owner = Owner(run_id, describe_server())
     kept = undelivered_folder(run_id)
@@ -101,7 +103,7 @@ def send_metrics(run_id: str, checkpoints: Checkpoints) -> Iterator[MetricSender
 
 
 def settle(owner: Owner, checkpoint: Checkpoint | None) -> None:
-    """Deliver, or keep, what a training that was killed had measured; whoever goes on with it logs the rest."""
+    """Deliver or store the metrics of a training that was killed; the run that resumes it logs the later epochs."""
     sender = MetricSender(owner.run_id, _read_metrics(undelivered_folder(owner.run_id)))
     if checkpoint:
         for entry, timestamp_ms in zip(checkpoint.history, checkpoint.timestamps_ms, strict=True):
@@ -111,12 +113,12 @@ def settle(owner: Owner, checkpoint: Checkpoint | None) -> None:
 
 
 def _deliver_or_keep(sender: MetricSender, server: str, why: str) -> None:
-    """Give metrics a last chance to arrive, or keep them, and say so."""
+    """Try once more to deliver metrics; else store them and print a warning."""
     folder = undelivered_folder(sender.run_id)
-    # A finished training, whose process was killed while it was being kept, waits to be delivered whole.
+    # If the process was killed while it stored a finished training, that is to be delivered as a whole.
     if server == describe_server() and not (folder / RECORD).exists() and is_reachable():
-        with suppress(UserError):  # a refusal: what made the training fail, or what the next one does, is to be heard
-            if sender.drain(_LAST_CHANCE_SECONDS):
+        with suppress(UserError):  # the server refuses; the error of the training matters more
+            if sender.drain(_FAILED_RUN_WAIT_SECONDS):
                 shutil.rmtree(folder, ignore_errors=True)
                 return
     kept = _keep(sender, server)
@@ -126,7 +128,7 @@ def _deliver_or_keep(sender: MetricSender, server: str, why: str) -> None:
 
 
 def _keep(sender: MetricSender, server: str, results: Path | None = None) -> Path:
-    """Keep a run's metrics, and its results if there are any, for the server that they belong to."""
+    """Store a run's metrics and results, if any, with the server's address; return the folder."""
     folder = undelivered_folder(sender.run_id)
     place = results or folder
     place.mkdir(parents=True, exist_ok=True)
@@ -144,7 +146,7 @@ def _keep(sender: MetricSender, server: str, results: Path | None = None) -> Pat
 
 
 def _read_metrics(folder: Path) -> list[Metric]:
-    """Read the metrics that are kept in a folder, if any are."""
+    """Return the metrics that are stored in a folder."""
     if not (folder / METRICS).is_file():
         return []
     lines = map(json.loads, (folder / METRICS).read_bytes().splitlines())
@@ -156,27 +158,27 @@ def _read_metrics(folder: Path) -> list[Metric]:
 
 
 def undelivered_folder(run_id: str = "") -> Path:
-    """Return where results are kept that could not be delivered, all of them or a run's."""
+    """Return the folder of undelivered results, of all runs or of one."""
     return cache_folder() / "undelivered" / run_id
 
 
 def list_undelivered() -> list[str]:
-    """Return the runs whose results wait to be delivered."""
+    """Return the ids of the runs with undelivered results."""
     return sorted(path.parent.name for path in undelivered_folder().glob(f"*/{SERVER}"))
 
 
 def log_training(sender: MetricSender, results: Path, finished: FinishedTraining) -> LoggedPhotoModel:
-    """Log a finished training to the active run, or keep it where that can't be done.
+    """Log a finished training to the active run, or store it if that fails.
 
-    A server that is away is waited for, as long as PAWPRINT_WAIT_MINUTES says.
+    If the server is unreachable, wait for it for up to PAWPRINT_WAIT_MINUTES.
 
     Args:
-        sender: of the run's metrics.
-        results: the folder of `open_results`, with all that is to be logged.
-        finished: what else the run is told.
+        sender: sender of the run's metrics.
+        results: the folder of `open_results`, with all files to log.
+        finished: the rest of what is logged.
 
     Raises:
-        UserError: it is kept; the message says where, why, and the command that delivers it.
+        UserError: the training is stored; the message says where, why, and which command delivers it.
     """
     content = asdict(finished) | {"schema_version": SCHEMA_VERSION}
     write_durably(json.dumps(content).encode(), results / RECORD)
@@ -193,10 +195,10 @@ def log_training(sender: MetricSender, results: Path, finished: FinishedTraining
 
 
 def deliver(run_id: str) -> str:
-    """Log what was kept of a run's training, end the run, and remove what was kept; returns what was done.
+    """Log the stored results of a run, end the run, remove the stored results, and return what was done.
 
     Raises:
-        UserError: nothing is kept of it, or it can't be delivered now either; it stays then.
+        UserError: nothing is stored of the run, or it still cannot be delivered and stays stored.
     """
     folder = undelivered_folder(run_id)
     if run_id not in list_undelivered():
@@ -205,7 +207,7 @@ def deliver(run_id: str) -> str:
     try:
         with MetricSender(run_id, _read_metrics(folder)) as sender:
             _drain(sender)
-        # A training that failed has left its metrics only.
+        # Only metrics are stored of a training that failed.
         done = _finish(folder) if (folder / RECORD).is_file() else "metrics"
         if MlflowClient().get_run(run_id).info.status == "RUNNING":
             MlflowClient().set_terminated(run_id, "FAILED")
@@ -218,25 +220,25 @@ def deliver(run_id: str) -> str:
 
 
 def _finish(folder: Path) -> str:
-    """Log what is kept of a finished training, and end its run; returns what was done."""
+    """Log the stored results of a finished training, end its run, and return what was done."""
     finished = _read(folder / RECORD)
     with mlflow.start_run(run_id=finished.run_id) as run:
         model = _log(folder, finished)
         if ERROR_TAG in run.data.tags:
             MlflowClient().delete_tag(finished.run_id, ERROR_TAG)
-    # The run ended with its training, not with the delivery.
+    # The end of the run is the end of its training, not of the delivery.
     MlflowClient().set_terminated(finished.run_id, end_time=finished.ended_ms)
     return f"metrics, files and {model.uri}"
 
 
 def kept_address(run_id: str) -> str:
-    """Return the address of the tracking server that a kept training belongs to."""
+    """Return the address of the tracking server for a stored training."""
     return (undelivered_folder(run_id) / SERVER).read_text(encoding="utf-8")
 
 
 def _drain(sender: MetricSender) -> None:
-    """Wait for the server to take all metrics, and say so if that takes a while."""
-    if sender.drain(_AT_ONCE_SECONDS):
+    """Wait for the server to take all metrics; print a message if it takes longer than `_SILENT_WAIT_SECONDS`."""
+    if sender.drain(_SILENT_WAIT_SECONDS):
         return
     seconds = wait_seconds()
     click.echo(

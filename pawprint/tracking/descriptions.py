@@ -1,4 +1,4 @@
-"""What a run says of itself in MLflow's page: markdown with links to what went in and what came out."""
+"""The description on a run's page in MLflow: Markdown with tables and links to inputs and outputs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,19 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.labels.summary import format_counts
-from pawprint.tracking.tags import MOST_CHARACTERS, NOTE_TAG, get_tag
+from pawprint.tracking.tags import MAX_TAG_CHARACTERS, NOTE_TAG, get_tag
 
 MOST_CLASSES = 20
-"""Classes that have a column each in a table of counts."""
+"""Most classes that get a column each in a table of counts."""
 
 
 def describe_run(*paragraphs: str) -> None:
     """Set the description of the active run; empty paragraphs are left out."""
-    mlflow.set_tag(NOTE_TAG, "\n\n".join(part for part in paragraphs if part)[:MOST_CHARACTERS])
+    mlflow.set_tag(NOTE_TAG, "\n\n".join(part for part in paragraphs if part)[:MAX_TAG_CHARACTERS])
 
 
 def link(uri: str) -> str:
-    """Return a link to the page of a run's artifact or of a model; the bare URI where there is no such page.
+    """Return a link to the page of a run's artifact or of a model; the URI as text if there is no such page.
 
     Args:
         uri: `runs:/<run id>/<path>` or `models:/<model id>`.
@@ -37,24 +37,24 @@ def link(uri: str) -> str:
             experiment = client.get_logged_model(identifier).experiment_id
             return f"[{identifier}](#/experiments/{experiment}/models/{identifier})"
     except MlflowException:
-        pass  # named, but not by this server: said as it is
+        pass  # unknown to this server: show the URI as text
     return code(uri)
 
 
 def code(text: str) -> str:
-    """Return text as it is, whatever marks it holds.
+    """Return text as Markdown code, so that its characters are shown unchanged.
 
     >>> code("a*b"), code("a`b"), code("a``b")
     ('`a*b`', '`` a`b ``', '``` a``b ```')
     """
     if "`" not in text:
         return f"`{text}`"
-    fence = "`" * (max(map(len, re.findall("`+", text))) + 1)  # any shorter one, the text itself could end
+    fence = "`" * (max(map(len, re.findall("`+", text))) + 1)  # longer than any in the text, which could end it
     return f"{fence} {text} {fence}"
 
 
 def format_count_table(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """Return a table of photos by split and class; of many classes a line for each split."""
+    """Return a table of photos by split and class; with many classes, a line for each split."""
     classes = sorted({name for split in counts.values() for name in split})
     if len(classes) > MOST_CLASSES:
         return list_lines(format_counts(counts))
@@ -63,7 +63,7 @@ def format_count_table(counts: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def list_lines(lines: Sequence[str]) -> str:
-    """Return lines as a list, each as it is."""
+    """Return lines as a Markdown list, each unchanged."""
     return "\n".join(f"- {code(line)}" for line in lines)
 
 
@@ -79,7 +79,7 @@ def format_metrics(metrics: Mapping[str, float]) -> str:
 
 
 def format_steps(steps: Sequence[Run]) -> str:
-    """Return a table of the runs that a run started."""
+    """Return a table of the steps that a run started."""
     rows = [
         [
             f"[{run.info.run_name}](#/experiments/{run.info.experiment_id}/runs/{run.info.run_id})",
@@ -91,7 +91,7 @@ def format_steps(steps: Sequence[Run]) -> str:
     return format_table(["step", "status", "time"], rows)
 
 
-def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; a bar in a cell does not end it."""
-    lines = [heads, ["---"] * len(heads), *rows]
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; bars in cells are escaped."""
+    lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,7 +1,7 @@
-"""What a step's artifacts were when they were logged: each file's sha256 and size, kept beside them and in a tag.
+"""Record the sha256 and size of each artifact when it is logged, and find artifacts that have changed since.
 
-`digests/<name>.json` lists the files of one group; the run's tag `pawprint.digest` has the sha256 of each list.
-So one byte changed in a file, in the list or in both shows.
+`digests/<name>.json` lists the files of one group; the run's tag `pawprint.digest` has the sha256 of each list. So a
+change of one byte in a file or in a list is found.
 """
 
 import hashlib
@@ -24,19 +24,19 @@ from pawprint.tracking.tags import PREFIX, get_group, set_tags
 from pawprint.tracking.uploads import store_folder, store_text
 
 TAG = "digest"
-WRITTEN_LATER = frozenset({"registered_model_meta"})
-"""What MLflow itself adds to a stored model when it is downloaded or registered."""
+ADDED_BY_MLFLOW = frozenset({"registered_model_meta"})
+"""Files that MLflow adds to a stored model when it is downloaded or registered."""
 
 
 def log_folder(folder: Path, path: str = "") -> None:
-    """Log a folder's files as artifacts of the active run, with their digests; what arrived is read back.
+    """Log the files of a folder as artifacts of the active run, with their digests, and verify the stored files.
 
     Args:
-        folder: of plain files, in folders or not.
-        path: where in the run's artifacts; at the top unless given.
+        folder: folder with files and subfolders.
+        path: folder in the run's artifacts; default: the top.
 
     Raises:
-        UserError: a file could not be stored whole.
+        UserError: a file could not be stored completely.
     """
     run = active_run()
     files = _store(folder, f"{run.info.artifact_uri}/{path}".rstrip("/"))
@@ -44,14 +44,14 @@ def log_folder(folder: Path, path: str = "") -> None:
 
 
 def log_files(texts: Mapping[str, str], group: str) -> None:
-    """Log texts as files at the top of the active run's artifacts, with their digests; what arrived is read back.
+    """Log texts as files at the top of the active run's artifacts, with their digests, and verify the stored files.
 
     Args:
-        texts: by file name.
-        group: what they are called together, in `digests/<group>.json`.
+        texts: texts by file name.
+        group: name of the group, for `digests/<group>.json`.
 
     Raises:
-        UserError: a file could not be stored whole.
+        UserError: a file could not be stored completely.
     """
     run = active_run()
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
@@ -61,15 +61,15 @@ def log_files(texts: Mapping[str, str], group: str) -> None:
 
 
 def log_model_folder(folder: Path, model_id: str, location: str) -> None:
-    """Store a model that was saved on this machine, with the digests of its network and of all around it.
+    """Store a model that was saved on this machine, with the digests of all its files.
 
     Args:
-        folder: where it was saved.
-        model_id: of the LoggedModel that it becomes.
-        location: of that model's artifacts.
+        folder: folder of the saved model.
+        model_id: id of the LoggedModel.
+        location: location of the LoggedModel's artifacts.
 
     Raises:
-        UserError: a file could not be stored whole.
+        UserError: a file could not be stored completely.
     """
     _log_digests("model", f"models:/{model_id}", _store(folder, location))
 
@@ -81,7 +81,7 @@ def _store(folder: Path, location: str) -> dict[str, dict[str, object]]:
 
 
 def _log_digests(name: str, uri: str, files: dict[str, dict[str, object]]) -> None:
-    """Log a group's list, and its sha256 as a tag."""
+    """Log the list of a group, and the sha256 of the list as a tag."""
     text = json.dumps({"uri": uri, "files": files}, indent=1, sort_keys=True)
     run = active_run()
     digest = store_text(text, f"digests/{name}.json", run.info.artifact_uri)
@@ -89,29 +89,29 @@ def _log_digests(name: str, uri: str, files: dict[str, dict[str, object]]) -> No
 
 
 def digest_folder(folder: Path) -> dict[str, dict[str, object]]:
-    """Return sha256 and size of each file by its path in the folder, but for `WRITTEN_LATER` and compiled code."""
+    """Return sha256 and size of each file by its path, without `ADDED_BY_MLFLOW` and compiled code."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         path.relative_to(folder).as_posix(): _describe(path)
         for path in paths
-        if path.name not in WRITTEN_LATER and path.suffix != ".pyc"
+        if path.name not in ADDED_BY_MLFLOW and path.suffix != ".pyc"
     }
 
 
 def groups_of(run: Run) -> dict[str, str]:
-    """Return the sha256 of each group's list, by its name, as the run's tags have them."""
+    """Return the sha256 of each group's list from the run's tags, by the name of the group."""
     return get_group(run, TAG)
 
 
 def find_damage(run: Run, *, thorough: bool) -> list[str]:
-    """Compare a run's artifacts with what they were when they were logged.
+    """Compare a run's artifacts with their logged digests.
 
     Args:
-        run: of a step.
-        thorough: read what lies in a remote store too; otherwise its files' sizes must do.
+        run: run of a step.
+        thorough: also read files in a remote store; otherwise only their sizes are compared.
 
     Returns:
-        What differs, a line each, naming the file; nothing where all is as it was.
+        A line for each difference, with the name of the file; empty if nothing has changed.
     """
     damage = []
     for name, digest in sorted(groups_of(run).items()):
@@ -125,15 +125,15 @@ def find_damage(run: Run, *, thorough: bool) -> list[str]:
 
 
 def fetch_files(run: Run, folder: Path, path: str = "") -> None:
-    """Copy what `log_folder` has logged, and hold each file against its digest.
+    """Copy the files that `log_folder` logged, and compare each file with its digest.
 
     Args:
-        run: that logged it.
-        folder: the files go there; one of the same name is written over.
-        path: where in the run's artifacts, as it was logged.
+        run: run that logged the files.
+        folder: target folder; files of the same name are overwritten.
+        path: folder in the run's artifacts, as given to `log_folder`.
 
     Raises:
-        UserError: a file is gone, or not what was logged.
+        UserError: a file is missing, or differs from the logged one.
     """
     name = path or "files"
     digest = groups_of(run).get(name)
@@ -151,7 +151,7 @@ def fetch_files(run: Run, folder: Path, path: str = "") -> None:
 
 
 def _read_group(name: str, digest: str, run: Run) -> dict[str, Any]:
-    """Read a group's list, once it is seen to be the one that the run's tag means."""
+    """Return the list of a group, after comparing it with the digest in the run's tag."""
     listed = f"digests/{name}.json"
     try:
         with open_location(f"{run.info.artifact_uri}/{listed}") as path:

@@ -1,4 +1,4 @@
-"""Files from an artifact store, whole: what broke off, or came shorter than it lies there, is fetched again."""
+"""Download files from an artifact store completely: interrupted or truncated downloads are repeated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,37 +14,38 @@ from pawprint.tracking.errors import NotWholeError, describe_error, is_of_a_stor
 
 
 class NothingThereError(UserError):
-    """No artifact is found at a location."""
+    """There is no artifact at a location, or it cannot be downloaded."""
 
 
 def list_sizes(location: str) -> dict[str, int | None]:
-    """Return the size of each file at a place in a store, by its path within; that of a file itself has the path "".
+    """Return the size of each file at a location, by its path in it; if the location is a file, its path is "".
 
-    A store that does not answer is asked again for as long as PAWPRINT_WAIT_MINUTES says.
+    A store that does not answer is asked again for up to PAWPRINT_WAIT_MINUTES.
 
     Raises:
-        NothingThereError: the store can't be asked; the message goes on after the place's name.
+        NothingThereError: the store cannot be listed; the message continues a sentence that starts with the location.
     """
     repository, name = _split(location)
     return {path.removeprefix(name).removeprefix("/"): size for path, size in _list(repository, name).items()}
 
 
 def fetch(location: str, folder: Path) -> Path:
-    """Copy a file, or a folder with all that is in it, from an artifact store.
+    """Download a file, or a folder with its content, from an artifact store.
 
-    What does not arrive, or not with the size that the store tells, is fetched again after a pause that grows, for as
-    long as PAWPRINT_WAIT_MINUTES says; what has arrived stays.
+    Files that are missing or do not have the size that the store reports are downloaded again, after growing pauses,
+    for up to PAWPRINT_WAIT_MINUTES; files that have arrived are not repeated.
 
     Args:
-        location: the place in the store, with a scheme of MLflow's.
-        folder: where the copy goes, under its own name.
+        location: location in the store, with one of MLflow's schemes.
+        folder: folder of the copy, which keeps its name.
 
     Returns:
-        The copy.
+        The path of the copy.
 
     Raises:
-        NothingThereError: nothing lies there, or it can't be had; the message goes on after the place's name.
-        UserError: there is no room for it.
+        NothingThereError: the artifact does not exist or cannot be downloaded; the message continues a sentence that
+            starts with the location.
+        UserError: the disk has not enough space.
     """
     repository, name = _split(location)
     sizes = _list(repository, name)
@@ -53,12 +54,12 @@ def fetch(location: str, folder: Path) -> Path:
     check_space(location, {folder: sum(size or 0 for size in sizes.values())})
     with _explained():
         try:
-            repository.download_artifacts(name, str(folder))  # several files at a time
+            repository.download_artifacts(name, str(folder))  # downloads several files in parallel
             pending = [path for path, size in sizes.items() if not _is_whole(folder / path, size)]
-        except Exception as error:  # each store's library has errors of its own; `is_passing` knows them
+        except Exception as error:  # each store's library has its own errors; `is_passing` knows them
             if not is_passing(error):
                 raise
-            # A file that broke off lies there, too, and not every store tells sizes.
+            # A truncated file also exists; without a reported size it cannot be recognised.
             pending = [path for path, size in sizes.items() if size is None or not _is_whole(folder / path, size)]
         for path in pending:
             _fetch_file(repository, path, sizes[path], folder)
@@ -80,13 +81,13 @@ def _is_whole(path: Path, size: int | None) -> bool:
 
 
 def _split(location: str) -> tuple[Any, str]:
-    """Return the store of the folder that a place is in, and the place's name there: a file is told by its folder."""
+    """Return the store of a location's parent folder, whose list has the size of a file, and the name in it."""
     root, _, name = location.rstrip("/").rpartition("/")
     return get_artifact_repository(root), name
 
 
 def _list(repository: Any, name: str) -> dict[str, int | None]:
-    """Return the size of each file by its path in the store, where the store tells it."""
+    """Return the size of each file by its path in the store; None if the store does not report it."""
     with _explained():
         beside = keep_trying(repository.list_artifacts, f"listing {repository.artifact_uri}")
         sizes: dict[str, int | None] = {}
@@ -102,10 +103,10 @@ def _list(repository: Any, name: str) -> dict[str, int | None]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Raise errors of a store's, of MLflow's or of the disk's as one of our own; another is a mistake, and goes on."""
+    """Raise errors of the store, of MLflow or of the disk as our own; any other error is a bug and is not caught."""
     try:
         yield
-    except Exception as error:  # each store's library has errors of its own
+    except Exception as error:  # each store's library has its own errors
         if full := explain_full_disk(error):
             raise full from error
         if isinstance(error, OSError) or is_of_a_store(error):

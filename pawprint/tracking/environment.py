@@ -1,4 +1,4 @@
-"""What a result may depend on beside parameters and photos: machine, process, environment, uncommitted changes."""
+"""Describe what a result may depend on besides parameters and photos: machine, libraries, uncommitted changes."""
 
 import hashlib
 import importlib.metadata
@@ -11,16 +11,16 @@ from pawprint.tracking.uncommitted import is_dirty
 
 LOCK = Path("requirements.txt")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "pillow", "scikit-learn", "mlflow")
-"""Those whose versions a result may depend on, as installed: `--env-manager local` need not follow the lock."""
+"""Packages whose versions a result may depend on; with `--env-manager local` they may differ from the lock."""
 INSTRUCTION_SETS = (
     *("sse4_2", "avx", "avx2", "fma", "avx_vnni"),
     *("avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
 )
-"""What oneDNN chooses its kernels by; other kernels add in another order."""
+"""CPU flags by which oneDNN chooses its kernels; other kernels add in another order."""
 
 
-def describe_surroundings() -> dict[str, object]:
-    """Return what a run ran on, for the tag `environment`."""
+def describe_environment() -> dict[str, object]:
+    """Return the environment of a run, for the tag `environment`."""
     return {
         **describe_process(),
         "cpu": name_cpu(),
@@ -33,7 +33,7 @@ def describe_surroundings() -> dict[str, object]:
 
 
 def digest_lock() -> str | None:
-    """Return the sha256 of requirements.txt, or None where there is none."""
+    """Return the sha256 of requirements.txt, or None if it does not exist."""
     return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else None
 
 
@@ -54,6 +54,6 @@ def name_cpu() -> str:
 
 
 def name_instruction_set() -> str:
-    """Return the architecture and those of `INSTRUCTION_SETS` that the processor has."""
+    """Return the architecture and the `INSTRUCTION_SETS` of the processor."""
     flags = set(read_cpuinfo("flags").split())
     return " ".join([platform.machine(), *(name for name in INSTRUCTION_SETS if name in flags)])

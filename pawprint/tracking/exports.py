@@ -1,4 +1,4 @@
-"""Where a model's exports are: beside it, in the run that trained it."""
+"""Open the exports of a model, which are artifacts of the run that trained it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,15 @@ from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.digests import groups_of
 
 GROUP = "export"
+"""Folder of the exports in the run's artifacts, and name of their group of digests."""
 
 
 @contextmanager
 def open_exports(model_id: str) -> Iterator[Path | None]:
-    """Yield the folder of a model's exports, or None where it was trained without `export`.
+    """Yield the folder of a model's exports, or None if it was trained without `export`.
 
     Raises:
-        UserError: the run that trained it has lost them.
+        UserError: the exports are missing in the run that trained the model.
     """
     client = MlflowClient()
     run_id = client.get_logged_model(model_id).source_run_id

@@ -1,4 +1,4 @@
-"""A sign of life from a run that may be busy for hours without a metric to log."""
+"""Heartbeats of a run, which may be busy for hours without logging a metric."""
 
 import threading
 import time
@@ -11,20 +11,21 @@ from mlflow.exceptions import MlflowException
 from pawprint.tracking.server import is_reachable
 
 ALIVE_TAG = "pawprint.alive_at"
-"""When the run last said that it goes on, in milliseconds since 1970; a finished run has it no more."""
+"""Tag with the time of the last heartbeat, in milliseconds since 1970; removed when the run ends."""
 INTERVAL_SECONDS = 600.0
+"""Seconds between two heartbeats."""
 
 
 @contextmanager
-def give_signs_of_life(run_id: str) -> Iterator[None]:
-    """Tag a run every `INTERVAL_SECONDS` while the block lasts, so that nobody takes it for an orphan."""
+def send_heartbeats(run_id: str) -> Iterator[None]:
+    """Tag a run every `INTERVAL_SECONDS` during the block, so that it is not taken for an orphan."""
     done = threading.Event()
     beaten = False
 
     def beat() -> None:
         nonlocal beaten
         while not done.wait(INTERVAL_SECONDS):
-            with suppress(MlflowException):  # a server that is away for a while hears the next one
+            with suppress(MlflowException):  # an unreachable server gets the next one
                 MlflowClient().set_tag(run_id, ALIVE_TAG, str(int(time.time() * 1000)))
                 beaten = True
 
@@ -35,6 +36,6 @@ def give_signs_of_life(run_id: str) -> Iterator[None]:
     finally:
         done.set()
     if beaten and is_reachable():
-        thread.join()  # else its last word might come after this one
+        thread.join()  # else its last tag could be set after the deletion
         with suppress(MlflowException):
             MlflowClient().delete_tag(run_id, ALIVE_TAG)

@@ -1,8 +1,8 @@
-"""Send a run's metrics to the tracking server, in order, from a thread of their own.
+"""Send a run's metrics to the tracking server, in order, from a background thread.
 
-Whoever logs never waits for the network. What a server that was away has not acknowledged is sent again, and MLflow's
-stores take the same (name, step, time, value) once only: nothing is lost, and nothing is there twice. What has not
-arrived when the process ends is replayed from what the training keeps on disk, see `pawprint.tracking.deliveries`.
+Logging never waits for the network. Metrics that a server has not acknowledged are sent again, and MLflow's stores
+keep the same (name, step, time, value) only once: so no metric is lost or doubled. Metrics that have not arrived
+when the process ends are replayed from disk, see `pawprint.tracking.deliveries`.
 """
 
 import threading
@@ -18,16 +18,17 @@ from pawprint.base.errors import UserError
 from pawprint.tracking.server import describe_server, is_reachable, is_refusal
 
 BATCH = 1000
-"""Metrics that MLflow takes at once."""
+"""Most metrics in one request to MLflow."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10
+"""Seconds between two attempts, at first and at most."""
 
 
 class MetricSender:
-    """The metrics of one run, sent in the background while a `with` block lasts.
+    """The metrics of one run, sent in the background during a `with` block.
 
     Attributes:
-        run_id: of the run.
-        metrics: all of them, sent or not, in order.
+        run_id: id of the run.
+        metrics: all metrics in order, sent or not.
     """
 
     def __init__(self, run_id: str, metrics: Iterable[Metric] = ()) -> None:
@@ -40,12 +41,12 @@ class MetricSender:
         self._thread = threading.Thread(target=self._work, name=f"metrics of {run_id}", daemon=True)
 
     def log(self, metrics: Mapping[str, float], step: int = 0, timestamp_ms: int | None = None) -> None:
-        """Take metrics, to be sent as soon as possible.
+        """Queue metrics for sending.
 
         Args:
             metrics: values by name.
             step: the epoch.
-            timestamp_ms: when they were measured, in milliseconds since 1970; now unless given.
+            timestamp_ms: time of the measurement in milliseconds since 1970; default: now.
         """
         now = time.time_ns() // 1_000_000 if timestamp_ms is None else timestamp_ms
         with self._changed:
@@ -53,18 +54,18 @@ class MetricSender:
             self._changed.notify_all()
 
     def log_epoch(self, entry: Mapping[str, float], timestamp_ms: int) -> None:
-        """Take what a training measured in an epoch: an entry of its history, and when the epoch ended."""
+        """Queue the metrics of an epoch: an entry of the training's history, and the end of the epoch."""
         measured = {name: value for name, value in entry.items() if name != "epoch"}
         self.log(measured, step=int(entry["epoch"]), timestamp_ms=timestamp_ms)
 
     def drain(self, seconds: float) -> bool:
-        """Wait until the tracking server has acknowledged everything, or for so long.
+        """Wait until the tracking server has acknowledged all metrics, but at most so many seconds.
 
         Returns:
-            Whether it has.
+            Whether all are acknowledged.
 
         Raises:
-            UserError: it refuses the metrics.
+            UserError: the server refuses the metrics.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._failure is not None or self._arrived == len(self.metrics), seconds)
@@ -75,7 +76,7 @@ class MetricSender:
             return self._arrived == len(self.metrics)
 
     def __enter__(self) -> Self:
-        """Start to send."""
+        """Start sending."""
         self._thread.start()
         return self
 
@@ -84,7 +85,7 @@ class MetricSender:
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
-        # A request in flight is not waited for: MLflow tries it for minutes where the server is away.
+        # Do not wait for a running request: if the server is unreachable, MLflow retries it for minutes.
         self._thread.join(timeout=1)
 
     def _work(self) -> None:
@@ -103,13 +104,13 @@ class MetricSender:
                 with self._changed:
                     self._arrived += len(batch)
                     self._changed.notify_all()
-        except BaseException as error:  # for the thread that waits, which raises it
+        except BaseException as error:  # raised by `drain` in the waiting thread
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()
 
     def _send(self, client: MlflowClient, metrics: list[Metric]) -> bool:
-        # Asked first, because MLflow's own way of trying again can't be stopped, and pauses for two minutes.
+        # Check first: MLflow's own retries cannot be stopped, and pause for up to two minutes.
         if not is_reachable():
             return False
         try:

@@ -1,7 +1,7 @@
-"""The files inside a logged model: written before MLflow is told, checked whenever one is read.
+"""Write the files of a model before it is logged, and check them whenever it is read.
 
-Writes `network.keras`, `model.json` and `digests.json` into a folder, and the few files of `pawprint/` that a model
-takes along into another. No client of MLflow's here.
+The files are `network.keras`, `model.json` and `digests.json` in one folder, and in another the few files of
+`pawprint/` that a model needs. This module does not use MLflow's client.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from pawprint.base.files import PROJECT, hash_file, write_json
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 
 SCHEMA_VERSION = 1
-# Just these are needed to answer; the test that loads a model in a process without the repository holds the list.
+# Code that a model needs to predict. A test that loads a model without the repository checks the list.
 CODE_FILES = (
     "pawprint/__init__.py",
     "pawprint/dataset/__init__.py",
@@ -39,6 +39,7 @@ CODE_FILES = (
     "pawprint/serving/classifier.py",
 )
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+"""Date of all members of the network's archive, so that the same network gives the same bytes."""
 
 
 def write_model_files(
@@ -51,20 +52,20 @@ def write_model_files(
     dataset_digest: str,
     decoding: Decoding = USUAL,
 ) -> str:
-    """Write a trained network and what must be known to use it.
+    """Write a trained network and what is needed to use it.
 
     Args:
         network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
-        folder: an empty one.
+        folder: an empty folder.
         class_names: the k classes in the order of the network's outputs.
-        image_size: side in pixels that the network takes.
-        architecture: its name, for the record.
-        dataset_digest: of the dataset it was trained on, for the record.
-        decoding: how that dataset's photos became squares, and each one that is served will.
+        image_size: side of the network's input in pixels.
+        architecture: name of the architecture, for information.
+        dataset_digest: digest of the training dataset, for information.
+        decoding: how photos of that dataset, and photos to predict, are made square.
 
     Returns:
-        The model's digest: the sha256 over the digests of the other two files. The same weights, classes, size and
-        dataset give the same digest, whenever they are written.
+        The model's digest: the sha256 over the digests of the other two files. It depends only on weights, classes,
+        size, dataset and decoding, not on the time of writing.
     """
     write_network(network, folder / "network.keras")
     description = {
@@ -88,7 +89,7 @@ def read_model_files(folder: Path, *, uri: str) -> dict[str, Any]:
     """Check a model's files against its digests.json, and return model.json with the `digest` added.
 
     Raises:
-        UserError: the folder is no model of ours, of another schema version, or not as it was written.
+        UserError: the folder is not a model of this project, has another schema version, or was changed.
     """
     if not (folder / "digests.json").is_file():
         raise UserError(
@@ -124,10 +125,10 @@ def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
 
 
 def write_network(network: Any, path: Path) -> None:
-    """Save a keras.Model so that the same network gives the same bytes.
+    """Save a keras.Model so that the same network always gives the same bytes.
 
-    Keras writes the time into the archive, as its members' dates and in metadata.json, and into config.json the
-    addresses that its objects had in memory; all are fixed here.
+    Keras writes the time into the archive (dates of the members, metadata.json) and memory addresses of objects into
+    config.json; this function replaces both.
     """
     saved = path.with_name("saved.keras")
     network.save(saved)
@@ -145,7 +146,7 @@ def write_network(network: Any, path: Path) -> None:
 
 
 def _number_objects(config: bytes) -> bytes:
-    """Number the objects that a network's layers share, from 0, in the order in which they are named."""
+    """Return the config with the ids of shared objects replaced by numbers from 0, in order of appearance."""
     numbers: dict[bytes, int] = {}
     return re.sub(
         rb'(?<="shared_object_id": )\d+', lambda found: b"%d" % numbers.setdefault(found[0], len(numbers)), config
@@ -153,7 +154,7 @@ def _number_objects(config: bytes) -> bytes:
 
 
 def write_model_code(folder: Path) -> Path:
-    """Copy the files of `pawprint/` that a model takes along, and return their `pawprint` folder, for code_paths."""
+    """Copy the files of `pawprint/` that a model needs, and return their `pawprint` folder, for code_paths."""
     for name in CODE_FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT / name, folder / name)
@@ -161,7 +162,7 @@ def write_model_code(folder: Path) -> Path:
 
 
 def draw_example() -> bytes:
-    """Draw the photo of a model's input example: a 64×48 JPEG of a sunset, nobody's own."""
+    """Return the photo of a model's input example: a drawn 64×48 JPEG of a sunset, free of rights."""
     rows, columns = np.mgrid[:48, :64]
     sun = (rows - 28) ** 2 + (columns - 40) ** 2 < 100
     red = np.where(sun, 250, 120 + 2 * rows)
@@ -173,5 +174,5 @@ def draw_example() -> bytes:
 
 
 def overall_digest(files: dict[str, str]) -> str:
-    """Digest the names and digests of several files, independent of their order."""
+    """Return the sha256 over names and digests of several files, independent of their order."""
     return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""Trained models in MLflow: logging one, and opening one that was logged.
+"""Log trained models to MLflow, and open logged models.
 
-A model is a pyfunc from code (`pawprint/serving`), without a pickle: photos in, labels out.
+A model is a pyfunc from code (`pawprint/serving`), without pickle: it takes photos and returns labels.
 """
 
 import shutil
@@ -31,12 +31,12 @@ from pawprint.tracking.requirements import read_pins
 from pawprint.tracking.uploads import quiet_mlflow
 
 MAX_PHOTOS = 256
-"""What one request may hold, unless the model is loaded with another `max_photos`: memory, and a fair turn for all."""
+"""Most photos in a request, unless the model is loaded with another `max_photos`; limits memory and waiting times."""
 
 
 @dataclass(frozen=True)
 class LoggedPhotoModel:
-    """A model that was logged: its `models:/<model id>` URI, its id, and the sha256 of its files."""
+    """A logged model: its `models:/<model id>` URI, its id, and the sha256 of its files."""
 
     uri: str
     model_id: str
@@ -45,7 +45,7 @@ class LoggedPhotoModel:
 
 @dataclass(frozen=True)
 class OpenPhotoModel:
-    """A model that was read back and found whole."""
+    """A model that was loaded and whose files were checked."""
 
     network: Any
     """keras.Model from pixels 0..255 `[n, image_size, image_size, 3]` to probabilities `[n, k]`."""
@@ -53,11 +53,11 @@ class OpenPhotoModel:
     image_size: int
     architecture: str
     dataset_digest: str
-    """Of the dataset it was trained on."""
+    """Digest of the training dataset."""
     model_id: str
     digest: str
     decoding: Decoding
-    """How its training photos became squares."""
+    """How its training photos were made square."""
 
 
 def log_model_files(
@@ -65,17 +65,17 @@ def log_model_files(
     *,
     parameters: Mapping[str, object] | None = None,
 ) -> LoggedPhotoModel:
-    """Log to the active run, as a model that takes photos, what `write_model_files` wrote.
+    """Log the files that `write_model_files` wrote to the active run, as a model that takes photos.
 
-    The model is saved on this machine first, so that what arrived can be compared with what was sent; MLflow calls it
-    ready after that only. No network is loaded.
+    The model is first saved on this machine, so that the stored files can be compared with it; only then does MLflow
+    mark it as ready. The network is not loaded.
 
     Args:
-        files: their folder.
-        parameters: what it was trained with, for the model's own page.
+        files: folder of the files.
+        parameters: parameters of the training, for the model's page.
 
     Raises:
-        UserError: the files are not as they were written, or the artifact store did not take them whole.
+        UserError: the files were changed, or the artifact store did not store them completely.
     """
     description = read_model_files(files, uri=str(files))
     requirements = read_pins(PROJECT / "requirements.txt")
@@ -123,14 +123,14 @@ def log_model_files(
         client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
         status = LoggedModelStatus.READY
     finally:
-        # What made it fail is to be heard, not that this could not be told either.
+        # If the store also refuses the status, the first error is more important.
         with suppress(MlflowException) if status == LoggedModelStatus.FAILED else nullcontext():
             mlflow.finalize_logged_model(model.model_id, status)
     return LoggedPhotoModel(uri=f"models:/{model.model_id}", model_id=model.model_id, digest=str(description["digest"]))
 
 
 def photo_signature(class_names: Sequence[str]) -> ModelSignature:
-    """Say what goes in and what comes out; what an unreadable photo leaves null is not required."""
+    """Return the signature of a model; outputs that are null for an unreadable photo are optional."""
     return ModelSignature(
         inputs=Schema([ColSpec("binary", "image")]),
         outputs=Schema(
@@ -152,7 +152,7 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
         uri: `models:/<model id>`, `models:/<name>@<alias>` or `models:/<name>/<version>`.
 
     Raises:
-        UserError: nothing is found there, it is no model of this project, or its files are not as they were written.
+        UserError: there is no such model, it is not a model of this project, or its files were changed.
     """
     expected = "models:/<model id>, models:/<name>@<alias> or models:/<name>/<version>"
     with open_artifact(uri, expected=expected) as folder:
@@ -174,14 +174,14 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
 
 
 def fetch_model_files(model_id: str, folder: Path) -> str:
-    """Copy a logged model's own files, those that `write_model_files` wrote; returns its digest.
+    """Copy the files of a logged model that `write_model_files` wrote, and return the model's digest.
 
     Args:
-        model_id: of the LoggedModel.
-        folder: they go there; what is there of the same name is written over.
+        model_id: id of the LoggedModel.
+        folder: target folder; files of the same name are overwritten.
 
     Raises:
-        UserError: nothing is found there, or what was copied is not what was logged.
+        UserError: the model does not exist, or the copied files differ from the logged ones.
     """
     uri = f"models:/{model_id}"
     with open_artifact(uri, expected="models:/<model id of train>") as stored:
@@ -192,9 +192,9 @@ def fetch_model_files(model_id: str, folder: Path) -> str:
 
 
 def _check_logged(model_id: str, digest: str, *, uri: str) -> None:
-    """Check that the files are those of the model that the tracking server knows by this id.
+    """Check that the files belong to the model that the tracking server has under this id.
 
-    Whoever can write to the artifacts can change the digests beside them, too; the tag is kept elsewhere.
+    Whoever can change the artifacts can also change the digests beside them; the tag is stored separately.
     """
     try:
         logged = mlflow.get_logged_model(model_id).tags.get("pawprint.model_digest")

@@ -1,7 +1,7 @@
-"""Runs that are RUNNING for ever because their process was killed: found, and marked.
+"""Find and mark orphans: runs that stay RUNNING because their process was killed.
 
-By themselves only this person's runs on this machine are, whose process is known to be gone. Anything else may be a
-colleague's on a shared server, so it takes a person who asks for it, and an hour without a sign of life.
+Automatically, only this user's runs on this machine are marked, if their process certainly no longer exists. Any other
+run may be a colleague's on a shared server. It is marked only on request, and after an hour without a sign of life.
 """
 
 import getpass
@@ -23,12 +23,13 @@ from pawprint.tracking.tags import ENTRY_POINT_TAG, ENVIRONMENT, ERROR_TAG, PARE
 
 logger = logging.getLogger(__name__)
 HOUR_MS = 3_600_000
+"""An hour in milliseconds."""
 _RUNNING = "attributes.status = 'RUNNING'"
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A run that nobody will end, why that is so, and when it was last heard of, in milliseconds since 1970."""
+    """A run that no process will end, the reason, and its last sign of life, in milliseconds since 1970."""
 
     run: Run
     reason: str
@@ -36,9 +37,9 @@ class Orphan:
 
 
 def mark_own_orphans(experiment_id: str) -> None:
-    """Mark what earlier runs of this person on this machine have left in an experiment, and say so.
+    """Mark this user's orphans on this machine in an experiment, and print a line for each.
 
-    The one query is all that it costs. Where the server lets this person change nothing, nothing is changed.
+    It costs one query. If the user has no permission to change runs, nothing is changed.
     """
     try:
         for orphan in find_own_orphans(experiment_id):
@@ -49,7 +50,7 @@ def mark_own_orphans(experiment_id: str) -> None:
 
 
 def find_own_orphans(experiment_id: str) -> list[Orphan]:
-    """Return the runs of this person on this machine, in an experiment, whose process is gone."""
+    """Return this user's runs on this machine, in an experiment, whose process no longer exists."""
     return [
         Orphan(run, reason, _heard_of(run))
         for run in _search(experiment_id, _RUNNING)
@@ -58,15 +59,15 @@ def find_own_orphans(experiment_id: str) -> list[Orphan]:
 
 
 def find_all_orphans(experiment_id: str, *, hours: float) -> list[Orphan]:
-    """Return every run of this project in an experiment that shows no sign of life, wherever it ran.
+    """Return all runs of this project in an experiment that show no sign of life, on any machine.
 
-    Runs of this machine whose process is there are left out, however silent. So are those of other projects: a run that
-    never reached our code is told by its entry point and by its parent or its source, which one of ours has too.
+    Runs on this machine whose process exists are not orphans. Runs of other projects are excluded: a run that never
+    reached our code belongs to this project if it has our entry point, and a parent or source of one of our runs.
 
     Args:
-        experiment_id: whose runs.
-        hours: of silence. Signs of life are a start, a metric and the tag of `pawprint.tracking.heartbeat`, of a run
-            and of the steps under it.
+        experiment_id: id of the experiment.
+        hours: hours without a sign of life. Signs of life are the start, a metric and the tag of
+            `pawprint.tracking.heartbeat`, of a run and of its steps.
     """
     latest = int(time.time() * 1000 - hours * HOUR_MS)
     running = list(_search(experiment_id, _RUNNING))
@@ -85,14 +86,14 @@ def find_all_orphans(experiment_id: str, *, hours: float) -> list[Orphan]:
 
 
 def mark_orphan(orphan: Orphan) -> None:
-    """Mark a run as KILLED, ended when it was last heard of."""
+    """Mark a run as KILLED, with its last sign of life as its end."""
     client, run_id = MlflowClient(), orphan.run.info.run_id
     client.set_tag(run_id, ERROR_TAG, f"orphaned: its process is gone ({orphan.reason})")
     client.set_terminated(run_id, "KILLED", end_time=orphan.heard_of_ms)
 
 
 def describe_orphan(orphan: Orphan) -> str:
-    """Return a line about it."""
+    """Return a line that describes an orphan."""
     run = orphan.run
     heard_of = time.strftime("%Y-%m-%d %H:%M", time.localtime(orphan.heard_of_ms / 1000))
     step = run.data.tags.get(ENTRY_POINT_TAG, run.info.run_name)
@@ -109,7 +110,7 @@ def _describe_end(run: Run) -> str | None:
 
 
 def _runs_here(run: Run) -> bool:
-    """Whether its process is on this machine, as far as that can be told, and so is not silent but busy."""
+    """Return whether a run was started on this machine, in this container and since the last boot."""
     here = describe_process()
     return all(get_tag(run, name) == str(here[name]) for name in ("host", "machine", "boot", "pid_namespace"))
 
@@ -126,8 +127,8 @@ def _entry_points() -> set[str]:
 
 
 def _known_sources(experiment_id: str) -> set[str]:
-    """Return where the code of the experiment's runs came from that our code has tagged."""
-    # The second tag is that of runs of earlier versions.
+    """Return the code sources of the experiment's runs that our code has tagged."""
+    # Earlier versions set the second tag.
     runs = [run for name in (ENVIRONMENT, "host") for run in _search(experiment_id, f"tags.`{PREFIX}{name}` LIKE '%'")]
     return {run.data.tags[name] for run in runs for name in SOURCE_TAGS if name in run.data.tags}
 
@@ -147,7 +148,7 @@ def _heard_of(run: Run) -> int:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # a user without a name, in a container
         return ""
 
 

@@ -1,4 +1,4 @@
-"""Which process a run belongs to, whether it is still there, and a step that ends with the process that started it."""
+"""Identify the process of a run, find out whether it still exists, and end a step when its starter ends."""
 
 import hashlib
 import os
@@ -15,10 +15,11 @@ import psutil
 from pawprint.base.handover import take_handed_on
 
 _POLL_SECONDS = 1.0
+"""Seconds between two checks of the starter."""
 
 
 def describe_process() -> dict[str, object]:
-    """Return what tells this process from any other, on this machine or another, now or later."""
+    """Return values that identify this process, among all machines and over time."""
     return {
         "host": platform.node(),
         "machine": _machine(),
@@ -30,20 +31,19 @@ def describe_process() -> dict[str, object]:
 
 
 def describe_end(tags: Mapping[str, str], *, started_ms: int) -> str | None:
-    """Say why the process that `describe_process` described is gone, or None where it is not, or cannot be told.
+    """Return why a process no longer exists, or None if it exists or this is not certain.
 
-    Only what is certain counts: of a process on another machine, one that only has this one's name included, or in
-    another container nothing can be told.
+    It is never certain for a process on another machine, even one of the same name, or in another container.
 
     Args:
-        tags: what it returned, as strings.
-        started_ms: when the run was started, in milliseconds since 1970.
+        tags: what `describe_process` returned in the process, as strings.
+        started_ms: start of the run, in milliseconds since 1970.
     """
     here = {name: str(value) for name, value in describe_process().items() if value is not None}
     if not tags.get("pid", "").isdigit() or any(tags.get(name) != here.get(name) for name in ("host", "machine")):
         return None
     if tags.get("boot") != here.get("boot"):
-        # A machine of the same name that has not gone down may have started it after this one came up.
+        # If the run started after the boot of this machine, another machine of the same name may have started it.
         before = started_ms < psutil.boot_time() * 1000
         return f"{here['host']} was started anew since" if before and tags.get("boot") and here.get("boot") else None
     if tags.get("pid_namespace") != here.get("pid_namespace"):
@@ -57,12 +57,12 @@ def describe_end(tags: Mapping[str, str], *, started_ms: int) -> str | None:
 
 
 def find_start(pid: int) -> str | None:
-    """Return what tells a process from a later one of the same number, or None where there is none.
+    """Return the start of a process, which tells it from a later one with the same id, or None if it does not exist.
 
-    On Linux that is its start in ticks since boot, which setting the clock does not change; else the time.
+    On Linux it is in ticks since boot, which do not depend on the clock; elsewhere it is a time.
     """
     try:
-        # After the name, which may hold anything: the state, and 19 fields on, the start (proc(5)).
+        # After the name, which may contain any character, comes the state, and 19 fields later the start (proc(5)).
         state, *fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         return None if state in {"Z", "X"} else fields[18]
     except (OSError, ValueError):
@@ -76,9 +76,9 @@ def find_start(pid: int) -> str | None:
 
 @contextmanager
 def end_with_starter() -> Iterator[None]:
-    """End this process as by SIGTERM when the one that handed itself on as `starter` has ended, however that happened.
+    """Send SIGTERM to this process when its starter, the process handed on as `starter`, has ended in any way.
 
-    A process that is killed cannot end those it has started, and a shell may stand between the two.
+    A killed process cannot end the processes that it started, and there may be a shell between the two.
     """
     pid, _, started = (take_handed_on("starter") or "").partition(":")
     if not pid:
@@ -101,17 +101,17 @@ def end_with_starter() -> Iterator[None]:
 
 
 def name_this_process() -> str:
-    """Return what this process hands on as `starter`."""
+    """Return the id of this process that it hands on as `starter`."""
     return f"{os.getpid()}:{find_start(os.getpid())}"
 
 
 def _boot() -> str | None:
-    """Return what is new each time that the machine starts; None where only a clock, which may be set, could tell."""
+    """Return an id that changes at each boot, or None if the system has none."""
     return _read(Path("/proc/sys/kernel/random/boot_id"))
 
 
 def _pid_namespace() -> str | None:
-    """Return within which container process numbers are counted; None where there is no such thing."""
+    """Return the namespace of the process ids, which differs between containers, or None if there is none."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -119,7 +119,7 @@ def _pid_namespace() -> str | None:
 
 
 def _machine() -> str:
-    """Return what tells machines of the same name apart, hashed: machine-id(5) asks not to show it."""
+    """Return an id that tells machines of the same name apart, hashed because machine-id(5) is confidential."""
     name = _read(Path("/etc/machine-id")) or f"{uuid.getnode():x}"
     return hashlib.sha256(f"pawprint {name}".encode()).hexdigest()[:12]
 

@@ -1,4 +1,4 @@
-"""What a model needs installed: the lines of requirements.txt for a few packages, at the versions it was made with."""
+"""The requirements of a model: the lines of requirements.txt for the few packages that it imports."""
 
 import re
 from collections.abc import Iterable
@@ -7,17 +7,17 @@ from pathlib import Path
 from pawprint.base.errors import UserError
 
 MODEL_PACKAGES = ("mlflow", "tensorflow-cpu", "tensorflow", "keras", "numpy", "pandas", "pillow", "pi-heif-decoder")
-"""All that loading and answering imports; the rest comes with these. One of the two TensorFlows applies anywhere."""
+"""Packages that loading and predicting import; pip installs their dependencies. Each platform has one TensorFlow."""
 
 
 def read_pins(lock: Path, packages: Iterable[str] = MODEL_PACKAGES) -> list[str]:
-    """Read the pinned requirements of `packages` from a lock, with their markers and without their hashes.
+    """Return the pinned requirements of `packages` in a lock, with their markers and without their hashes.
 
-    Hashes would ask for one on everything these packages bring along, which a model's few lines do not list.
+    With hashes, pip would require them for all dependencies too, which a model's few lines do not list.
 
     Args:
         lock: requirements.txt as uv compiles it, each requirement on a line that is not indented.
-        packages: their names; one can stand in several lines, for several platforms.
+        packages: names; a package can have several lines, for several platforms.
 
     Returns:
         The lines in the order of `packages`.
@@ -37,7 +37,7 @@ def read_pins(lock: Path, packages: Iterable[str] = MODEL_PACKAGES) -> list[str]
 
 
 def normalise(name: str) -> str:
-    """Spell a package's name as indexes do (PEP 503).
+    """Return a package's name in its normalised form (PEP 503).
 
     >>> normalise("Typing_Extensions")
     'typing-extensions'

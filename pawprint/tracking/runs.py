@@ -1,4 +1,4 @@
-"""A step as an MLflow run: started once, tagged with what it ran on, and with its error if it fails."""
+"""The MLflow run of a step: start it, tag it with its environment, and end it with its error if it fails."""
 
 import os
 from collections.abc import Iterator
@@ -17,27 +17,27 @@ from pawprint.base.files import local_path
 from pawprint.base.handover import read_handed_on, take_handed_on
 from pawprint.base.secrets import drop_userinfo, hide_secrets
 from pawprint.base.space import explain_full_disk
-from pawprint.tracking.environment import describe_surroundings
-from pawprint.tracking.heartbeat import give_signs_of_life
+from pawprint.tracking.environment import describe_environment
+from pawprint.tracking.heartbeat import send_heartbeats
 from pawprint.tracking.locks import wait_for_other_writers
 from pawprint.tracking.orphans import mark_own_orphans
 from pawprint.tracking.processes import end_with_starter
 from pawprint.tracking.scratch import use_scratch
 from pawprint.tracking.server import (
     WAIT_VARIABLE,
-    be_brief,
-    be_discreet,
-    be_patient,
     check_server,
     describe_server,
+    hide_links_with_password,
     is_reachable,
+    retry_for_minutes,
+    stop_retrying,
     wait_seconds,
 )
 from pawprint.tracking.tags import (
     ENTRY_POINT_TAG,
     ERROR_TAG,
     INTERRUPTED,
-    MOST_CHARACTERS,
+    MAX_TAG_CHARACTERS,
     NAME_TAG,
     PARENT_TAG,
     SOURCE_TAGS,
@@ -47,49 +47,47 @@ from pawprint.tracking.uncommitted import Uncommitted, read_uncommitted
 from pawprint.tracking.uploads import store_text
 
 DIFF = "uncommitted.diff"
-"""Where a run keeps what its tree held beyond the commit; the tag `environment` has its digest."""
+"""Artifact with the uncommitted changes of a run's working copy; the tag `environment` has its digest."""
 CONSOLE = "logs/console.txt"
-"""Where main and tune keep what a person saw."""
-LAST_WAIT_SECONDS = 20
-"""That the store may be away while this is written."""
+"""Artifact of main and tune with the output that the user saw."""
+CONSOLE_LOG_TIMEOUT = 20
+"""Seconds to wait for the store when saving console.txt."""
 
 
 @contextmanager
 def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
-    """Starts the run of this step, tags it, and yields it; an error is tagged and passed on.
+    """Start the run of this step, tag it, and yield it; an error is tagged and raised again.
 
-    The run ends with the step that started it. What earlier runs on this machine have left RUNNING when they were
-    killed is marked by the run that a person started.
+    Under `mlflow run` this is the run that the launcher created (`MLFLOW_RUN_ID`, which the first `start_run` of a
+    process uses); a step started by hand gets a new run. The run ends when the process that started the step ends.
 
-    What the tree holds beyond the commit that MLflow notes is kept as `uncommitted.diff` on the run that a person
-    started: the commit alone would lie. What is missing in it, the tag `environment` says.
+    A run that a user started, not another step, does two more things. It marks earlier runs on this machine that are
+    still RUNNING because they were killed. It logs uncommitted changes as `uncommitted.diff`, since the commit alone
+    does not describe the code; the tag `environment` says what is missing in the diff.
 
     Args:
         system_metrics: log use of CPU, memory, disk and network every few seconds.
-
-    Under `mlflow run` this is the run that the launcher made (`MLFLOW_RUN_ID`, which is taken by the first
-    `start_run` of a process); a step started by hand gets a new one.
     """
-    be_patient()
-    be_discreet()
+    retry_for_minutes()
+    hide_links_with_password()
     wait_for_other_writers()
-    if read_handed_on("tags") is None:  # else main has asked already
+    if read_handed_on("tags") is None:  # else main has checked already
         check_server()
     run = mlflow.start_run(log_system_metrics=system_metrics)
     try:
-        with use_scratch(), end_with_starter(), give_signs_of_life(run.info.run_id):
-            # A process that this one starts must not take this run for its own.
+        with use_scratch(), end_with_starter(), send_heartbeats(run.info.run_id):
+            # A process started by this one must not use the same run.
             os.environ.pop("MLFLOW_RUN_ID", None)
             _name_run(run)
             _hide_source_secrets(run)
-            surroundings = describe_surroundings()
+            surroundings = describe_environment()
             set_tags(environment=surroundings, **(take_handed_on("tags") or {}))
             if PARENT_TAG not in run.data.tags:
                 _log_uncommitted(read_uncommitted(), run, surroundings)
                 mark_own_orphans(run.info.experiment_id)
             yield run
     except (KeyboardInterrupt, BrokenPipeError):
-        # A broken pipe: main, through which its steps speak, was killed, and this step noticed it by its own voice.
+        # A broken pipe: main, which reads the output of its steps, was killed.
         _end_run("KILLED", INTERRUPTED)
         raise
     except BaseException as error:
@@ -110,24 +108,24 @@ def start_step(*, system_metrics: bool = False) -> Iterator[mlflow.ActiveRun]:
 
 
 def tag_refusal(reason: str) -> None:
-    """Tags the run that `mlflow run` made for this process with what was wrong, where no step has taken it on.
+    """Tag the run that `mlflow run` created for this process with the error, if no step has started it.
 
-    It would stand in everybody's list under a name that MLflow made up, failed without a word. A server that is away
-    is not waited for.
+    Otherwise the list of runs would show a failed run with a random name and no reason. An unreachable server is not
+    waited for.
     """
     run_id = os.environ.pop("MLFLOW_RUN_ID", None)
-    if run_id is None:  # a step started by hand, or one that had begun
+    if run_id is None:  # a step started by hand, or already started
         return
-    be_brief()
+    stop_retrying()
     client = MlflowClient()
     _name_run(client.get_run(run_id))
-    client.set_tag(run_id, ERROR_TAG, reason[-MOST_CHARACTERS:])
+    client.set_tag(run_id, ERROR_TAG, reason[-MAX_TAG_CHARACTERS:])
 
 
 def _name_run(run: Run) -> None:
-    """Gives the run its step's name, so that it is known in MLflow's list, unless `--run-name` has given it another.
+    """Name the run after its step, unless the user gave a name with `--run-name`.
 
-    MLflow makes up a name for a run whose launcher was told none.
+    Without `--run-name` MLflow gives the run a random name.
     """
     name = take_handed_on("name")
     client = MlflowClient()
@@ -138,38 +136,38 @@ def _name_run(run: Run) -> None:
 
 
 def _is_made_up(name: str | None) -> bool:
-    """Whether a name is one of those that MLflow draws, `nimble-lynx-512` say; it does not tell which runs it named."""
+    """Return whether a name is one of MLflow's random names, such as `nimble-lynx-512`; MLflow does not record it."""
     words = (name or "").split("-")
     drawn_from = (name_utils._GENERATOR_PREDICATES, name_utils._GENERATOR_NOUNS)
     return len(words) == 3 and words[0] in drawn_from[0] and words[1] in drawn_from[1] and words[2].isdecimal()
 
 
 def _hide_source_secrets(run: mlflow.ActiveRun) -> None:
-    """Takes the token out of the code's address: clones in CI have one there, and MLflow writes down what it finds."""
-    told = {name: run.data.tags[name] for name in SOURCE_TAGS if name in run.data.tags}
-    bare = {name: drop_userinfo(address) for name, address in told.items()}
-    if bare != told:
+    """Remove tokens from the address of the code, which MLflow tags: clones in CI often have one there."""
+    addresses = {name: run.data.tags[name] for name in SOURCE_TAGS if name in run.data.tags}
+    bare = {name: drop_userinfo(address) for name, address in addresses.items()}
+    if bare != addresses:
         mlflow.set_tags(bare)
-        run.data.tags.update(bare)  # which reused steps take theirs from
+        run.data.tags.update(bare)  # reused steps copy these tags
 
 
 def artifact_folder(run: mlflow.ActiveRun) -> list[Path]:
-    """Returns the folder that a run's artifacts go to, or none where they are not on this machine."""
+    """Return the folder of a run's artifacts, or an empty list if they are not on this machine."""
     place = local_path(run.info.artifact_uri)
     return [] if place is None else [place]
 
 
 def _written_folders(run: mlflow.ActiveRun) -> Iterator[Path]:
-    """Yields the folders that a step writes to, beside the temporary one: they may lie on disks of their own."""
+    """Yield the folders that a step writes to, besides the temporary one; they may be on different disks."""
     with suppress(UserError):
         yield cache_folder()
     yield from artifact_folder(run)
 
 
 def _end_run(status: str, reason: str) -> None:
-    """Ends the active run with a reason; a server that is away is left alone, so that the error itself is heard."""
+    """End the active run with a reason; do not wait for an unreachable server, so that the error itself is shown."""
     if not is_reachable():
-        be_brief()
+        stop_retrying()
     with suppress(MlflowException):
         mlflow.set_tag(ERROR_TAG, reason)
     with suppress(MlflowException):
@@ -185,15 +183,15 @@ def _log_uncommitted(uncommitted: Uncommitted, run: mlflow.ActiveRun, surroundin
 
 
 def log_console(run_id: str, text: str) -> None:
-    """Logs what a person saw while a run went on, which is over by now."""
+    """Log the console output of a run that has ended."""
     if not text:
         return
-    # The process is about to end, perhaps because the server is away: it is not waited for as long as for a result.
+    # The process is about to end, perhaps because the server is unreachable, so the wait is shorter than for results.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ[WAIT_VARIABLE] = str(min(LAST_WAIT_SECONDS, wait_seconds()) / 60)
+    os.environ[WAIT_VARIABLE] = str(min(CONSOLE_LOG_TIMEOUT, wait_seconds()) / 60)
     store_text(text, CONSOLE, str(MlflowClient().get_run(run_id).info.artifact_uri))
 
 
 def _last_lines(error: BaseException) -> str:
     text = hide_secrets(str(error).strip()) or type(error).__name__
-    return "\n".join(text.splitlines()[-10:])[-MOST_CHARACTERS:]
+    return "\n".join(text.splitlines()[-10:])[-MAX_TAG_CHARACTERS:]

@@ -1,7 +1,7 @@
-"""One temporary folder for all that a process puts aside, named after it: what a killed one left, the next one clears.
+"""Temporary folders that are named after their process, so that folders of killed processes can be deleted.
 
-Python's `tempfile` makes its files in it, for this project's code, for MLflow and for every other library. The name
-says which process it belongs to, as `pawprint.tracking.processes` tells processes.
+Python's `tempfile` creates its files in the folder of the process, for this project, MLflow and all other libraries.
+`pawprint.tracking.processes` identifies the processes.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ _NAME = re.compile(r"pawprint-(?P<machine>[0-9a-f]{6})-(?P<space>[0-9a-f]{6})-(?
 
 @contextmanager
 def use_scratch() -> Iterator[None]:
-    """Have `tempfile` work in a folder of this process's own, which is removed at the end; clear what killed ones left.
+    """Give this process its own temporary folder, removed on exit, and delete those of dead processes.
 
-    Where no folder can be made, a full disk say, all is as without: whoever needs one will say so.
+    If the folder cannot be created, for example on a full disk, `tempfile` is left unchanged.
     """
     previous = tempfile.tempdir
     with ExitStack() as stack:
@@ -38,10 +38,10 @@ def use_scratch() -> Iterator[None]:
 
 @contextmanager
 def make_scratch(root: Path) -> Iterator[Path]:
-    """Yield a folder of this process's own, which is removed at the end; clear what killed ones left beside it.
+    """Yield a new folder of this process, removed on exit, and delete those of dead processes beside it.
 
     Args:
-        root: the folder that it is made in.
+        root: the parent folder.
     """
     clear_scratch(root)
     machine, space = _name_place()
@@ -54,11 +54,11 @@ def make_scratch(root: Path) -> Iterator[Path]:
 
 
 def clear_scratch(root: Path) -> None:
-    """Remove the folders in a temporary folder that belong to processes which are certainly gone."""
-    with suppress(OSError):  # not to be listed
+    """Delete the folders in a temporary folder whose processes certainly no longer exist."""
+    with suppress(OSError):  # the folder cannot be listed
         for path in root.glob("pawprint-*"):
             named = _NAME.fullmatch(path.name)
-            with suppress(OSError):  # another process clears it, too
+            with suppress(OSError):  # another process deletes it too
                 if named and _is_gone(path, **named.groupdict()):
                     shutil.rmtree(path, ignore_errors=True)
 
@@ -69,12 +69,12 @@ def _is_gone(path: Path, *, machine: str, space: str, pid: str, started: str) ->
         return False
     if space == now:
         return find_start(int(pid)) != started
-    # Of another container, or from before this machine was started anew, which no process survives.
+    # From another container or an earlier boot; no process from before the last boot exists.
     return bool(path.stat().st_mtime < psutil.boot_time())
 
 
 def _name_place() -> tuple[str, str]:
-    """Return what tells this machine from others, and what tells where, and since when, processes are counted on it."""
+    """Return short hashes of this machine, and of its last boot and the container."""
     tags = describe_process()
     named = (f"{tags['host']} {tags['machine']}", f"{tags['boot']} {tags['pid_namespace']}")
     machine, space = (hashlib.sha256(name.encode()).hexdigest()[:6] for name in named)

@@ -1,4 +1,4 @@
-"""The tracking server: whether it is new enough, and what waits for it, and how long, while it is away."""
+"""The tracking server: check its version, wait for it when it is unreachable, show its address without a password."""
 
 import logging
 import os
@@ -14,52 +14,53 @@ from packaging.version import InvalidVersion, Version
 from pawprint.base.errors import UserError
 
 OLDEST = Version("3.0")
-"""The first with models that are logged in their own right (LoggedModel); a run against 3.0.0 passes every check."""
+"""The first version with LoggedModel; a run against 3.0.0 passes every check."""
 WAIT_VARIABLE = "PAWPRINT_WAIT_MINUTES"
 WAIT_MINUTES = 10.0
+"""Default of PAWPRINT_WAIT_MINUTES."""
 RETRIES_VARIABLE = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-PATIENCE = {RETRIES_VARIABLE: "9", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
-"""Every request of MLflow's is tried again for six minutes: pauses of 0, 2, 4, 8, 16, 32, 64, 120 and 120 s."""
+RETRY_SETTINGS = {RETRIES_VARIABLE: "9", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
+"""Settings with which MLflow retries a request for six minutes: pauses of 0, 2, 4, 8, 16, 32, 64, 120 and 120 s."""
 _PROBE_SECONDS = 5
+"""Seconds to wait for an answer when checking whether the server is reachable."""
 _AWAY = frozenset({502, 503, 504})
-"""What a gateway says while the server behind it is away."""
-_NOT_MATTERS_OF_TIME = range(400, 500)
-_MATTERS_OF_TIME = frozenset({408, 429})
+"""Status codes of a gateway whose server is unreachable."""
+_CLIENT_ERRORS = range(400, 500)
+_TEMPORARY_ERRORS = frozenset({408, 429})
 
 
-def be_patient() -> None:
-    """Have MLflow try its requests again for longer than a server needs to start again, unless told otherwise."""
-    for name, value in PATIENCE.items():
+def retry_for_minutes() -> None:
+    """Make MLflow retry requests for longer than a server needs to restart, unless the user has set other values."""
+    for name, value in RETRY_SETTINGS.items():
         os.environ.setdefault(name, value)
-    # It gives up its samples after that, and says so in a line for each; the metrics of a training are not among them.
+    # MLflow prints a line for each sample of system metrics that it gives up; metrics of a training are not affected.
     logging.getLogger("mlflow.system_metrics.system_metrics_monitor").setLevel(logging.CRITICAL)
 
 
-def be_discreet() -> None:
-    """Have MLflow print no links to runs where the server's address, which they begin with, holds a password."""
+def hide_links_with_password() -> None:
+    """Make MLflow print no links to runs if the server's address, with which they begin, contains a password."""
     if describe_server() != str(mlflow.get_tracking_uri()):
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 
-def be_brief() -> None:
-    """Have this process, which is about to end, spend no more time on a server that is away."""
+def stop_retrying() -> None:
+    """Make MLflow stop retrying requests to an unreachable server; for a process that is about to end."""
     os.environ |= {RETRIES_VARIABLE: "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_PROBE_SECONDS)}
 
 
 def check_server() -> None:
-    """Refuse a tracking server that is too old.
+    """Raise an error if the tracking server is too old.
 
-    One that does not tell its version (a managed service, a proxy in front, a server that is away) is taken as it is:
-    what it can't do it will say itself.
+    A server that does not report its version (a managed service, a proxy, an unreachable server) is accepted.
 
     Raises:
-        UserError: naming both versions.
+        UserError: the server is too old; the message names both versions.
     """
     uri = mlflow.get_tracking_uri()
     if not uri.startswith(("http://", "https://")):
         return
     try:
-        # MLflow's own way of asking, so that its tokens, passwords and certificates are used.
+        # MLflow's own request, so that its tokens, passwords and certificates are used.
         answer = http_request(
             get_default_host_creds(uri), "/version", "GET", max_retries=0, timeout=_PROBE_SECONDS, raise_on_status=False
         )
@@ -74,10 +75,10 @@ def check_server() -> None:
 
 
 def wait_seconds() -> float:
-    """Return how long to wait for a server or a store that is away, as PAWPRINT_WAIT_MINUTES says.
+    """Return PAWPRINT_WAIT_MINUTES in seconds: how long to wait for an unreachable server or store.
 
     Raises:
-        UserError: that is no number.
+        UserError: the value is not a number of minutes.
     """
     given = os.environ.get(WAIT_VARIABLE) or str(WAIT_MINUTES)
     try:
@@ -90,23 +91,23 @@ def wait_seconds() -> float:
 
 
 def is_reachable() -> bool:
-    """Say whether the tracking server answers; a database, or a file, is taken to be there."""
+    """Return whether the tracking server answers; a database or a file counts as reachable."""
     address = str(mlflow.get_tracking_uri())
     if not address.startswith(("http://", "https://")):
         return True
     try:
         response = requests.get(f"{address.rstrip('/')}/health", timeout=_PROBE_SECONDS)
     except requests.exceptions.SSLError:
-        return True  # it is there; MLflow has settings of its own for certificates
+        return True  # reachable; MLflow has its own settings for certificates
     except requests.RequestException:
         return False
     return response.status_code not in _AWAY
 
 
 def is_refusal(error: MlflowException) -> bool:
-    """Say whether the same request would fail again: the server has understood it, and says no."""
+    """Return whether the server has refused a request, so that it would fail again."""
     status = error.get_http_status_code()
-    return status in _NOT_MATTERS_OF_TIME and status not in _MATTERS_OF_TIME
+    return status in _CLIENT_ERRORS and status not in _TEMPORARY_ERRORS
 
 
 def describe_server() -> str:

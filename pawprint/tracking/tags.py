@@ -1,4 +1,4 @@
-"""Tags of runs, by which this project knows its own, and those of MLflow that it reads: names, writing, reading."""
+"""The tags of runs: names of this project's and of MLflow's tags, and functions to write and read them."""
 
 import json
 from collections.abc import Mapping
@@ -9,28 +9,28 @@ from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
 PREFIX = "pawprint."
 ERROR_TAG = PREFIX + "error"
-"""The last lines of what made a run fail, for the parent that reports it and the person who opens the page."""
+"""Tag with the last lines of a run's error, for the parent run and for the run's page."""
 
 INTERRUPTED = "interrupted"
-"""What that tag says where a person, or the machine, ended the run."""
+"""Value of `ERROR_TAG` if the user or the machine ended the run."""
 
 PARENT_TAG = "mlflow.parentRunId"
 SOURCE_TAGS = ("mlflow.source.name", "mlflow.source.git.repoURL")
-"""Where MLflow writes down where the code came from."""
+"""MLflow's tags with the address of the code."""
 NAME_TAG = "mlflow.runName"
 ENTRY_POINT_TAG = "mlflow.project.entryPoint"
 NOTE_TAG = "mlflow.note.content"
-"""Where MLflow's page takes a run's description from."""
+"""MLflow's tag with the description of a run."""
 
-MOST_CHARACTERS = MAX_TAG_VAL_LENGTH
-"""What MLflow's stores have room for in a tag."""
+MAX_TAG_CHARACTERS = MAX_TAG_VAL_LENGTH
+"""Longest value of a tag in MLflow's stores."""
 
 ENVIRONMENT = "environment"
-"""The tag that holds what a run ran on, where nobody filters by it."""
+"""Tag with the environment of a run, as JSON."""
 
 
 def set_tags(**tags: object) -> None:
-    """Tag the active run with `pawprint.<name>`; what is None is left out, and a mapping becomes JSON."""
+    """Set tags `pawprint.<name>` on the active run; None is left out, and a mapping becomes JSON."""
     mlflow.set_tags({PREFIX + name: pack(value) for name, value in tags.items() if value is not None})
 
 
@@ -38,9 +38,9 @@ def get_tag(run: Run, name: str) -> str | None:
     """Return the value of `pawprint.<name>`, or None.
 
     Args:
-        run: whose tag it is.
-        name: `dataset_digest`, say; `used.width` is what the tag `used` has under `width`; a name alone is sought in
-            `environment` too. Runs of earlier versions have a tag for each, and are read the same.
+        run: the run.
+        name: such as `dataset_digest`. `used.width` is the value of `width` in the tag `used`. A name without a dot is
+            also searched in the tag `environment`. Earlier versions have a separate tag for each, which is also found.
     """
     value: str | None = run.data.tags.get(PREFIX + name)
     if value is not None:
@@ -50,9 +50,9 @@ def get_tag(run: Run, name: str) -> str | None:
 
 
 def get_group(run: Run, name: str) -> dict[str, str]:
-    """Return what a tag that holds many facts has; nothing where there is no such tag.
+    """Return the facts in a tag that holds several; empty if the run has no such tag.
 
-    The facts that runs of earlier versions have in tags of their own, `pawprint.<name>.<fact>`, are among them.
+    This includes facts that earlier versions have in separate tags, `pawprint.<name>.<fact>`.
     """
     begin = f"{PREFIX}{name}."
     single = {tag.removeprefix(begin): value for tag, value in run.data.tags.items() if tag.startswith(begin)}
@@ -60,23 +60,23 @@ def get_group(run: Run, name: str) -> dict[str, str]:
 
 
 def pack(value: object) -> str:
-    """Return a tag's value: of a mapping JSON, without what is None, its longest texts cut where there is no room.
+    """Return the text of a tag: a mapping as JSON, without None, its longest values cut if there is no room.
 
     >>> pack({"threads": 2, "cpu": None})
     '{"threads": "2"}'
     """
     if not isinstance(value, Mapping):
-        return str(value)[:MOST_CHARACTERS]
+        return str(value)[:MAX_TAG_CHARACTERS]
     facts = {name: str(fact) for name, fact in value.items() if fact is not None}
-    for longest in (MOST_CHARACTERS, 1000, 200):
+    for longest in (MAX_TAG_CHARACTERS, 1000, 200):
         text = json.dumps({name: fact[:longest] for name, fact in facts.items()}, ensure_ascii=False)
-        if len(text) <= MOST_CHARACTERS:
+        if len(text) <= MAX_TAG_CHARACTERS:
             return text
     raise ValueError(f"there is no room in a tag for {len(facts)} facts")
 
 
 def unpack(text: str) -> dict[str, str]:
-    """Return the facts that a tag holds; nothing where it holds none, or where somebody has changed it.
+    """Return the facts in the text of a tag; empty if it is not a JSON object.
 
     >>> unpack('{"threads": "2"}'), unpack("2")
     ({'threads': '2'}, {})

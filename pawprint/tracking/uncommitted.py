@@ -1,4 +1,4 @@
-"""What a working copy holds beyond its commit: changed files, and new ones that a step would read."""
+"""The uncommitted changes of a working copy: changed files, and new files that a step would read."""
 
 import os
 import shutil
@@ -8,24 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_DIFF = 1_000_000
-"""Bytes up to which a diff is kept."""
+"""Most bytes of a diff that are logged."""
 SECRETS = tuple(f"**/{name}" for name in ("*.env*", "*.pem", "*.key", "*secret*", "*credential*"))
-"""Names that are not read into a diff, whatever their case."""
+"""Patterns of file names that are left out of a diff, in upper or lower case."""
 NEW_FILES = (
     *(f"{package}/**/*.{kind}" for package in ("steps", "pawprint") for kind in ("py", "j2", "yaml", "yml", "txt")),
     *("MLproject", "*.py", "*.yaml", "*.yml", "*.txt"),
 )
-"""What counts where git does not know it: what steps run, and what makes their environment."""
+"""Patterns of untracked files that count: the code of the steps, and the files of their environment."""
 _SHOWN = 10
+"""Most names of left-out files that are listed."""
 
 
 @dataclass(frozen=True)
 class Uncommitted:
-    """What a tree holds beyond its commit.
+    """The uncommitted changes of a working copy.
 
     Attributes:
-        diff: as `git apply` takes it; "" where there is nothing.
-        left_out: what is not in the diff, and why; "" where it is whole.
+        diff: for `git apply`; "" if there are no changes.
+        left_out: what the diff does not contain, and why; "" if it is complete.
     """
 
     diff: str
@@ -33,7 +34,7 @@ class Uncommitted:
 
 
 def is_dirty() -> str | None:
-    """Say whether files differ from the commit that MLflow records, or are new; None where there is no git."""
+    """Return "true" or "false": whether files differ from the commit, or are new; None without git."""
     try:
         changed = _git("status", "--porcelain", "--untracked-files=no").strip()
         return "true" if changed or _list_new_files() else "false"
@@ -42,9 +43,9 @@ def is_dirty() -> str | None:
 
 
 def read_uncommitted() -> Uncommitted:
-    """Return what files differ by from the commit, and those that git does not know yet.
+    """Return the changes since the commit, with untracked files.
 
-    Files that are named as secrets are left out, and so is what is too large or no text; that is said.
+    Files with names of secrets are left out, and so is what is too large or not text; `left_out` lists them.
     """
     try:
         return _read()
@@ -54,7 +55,7 @@ def read_uncommitted() -> Uncommitted:
 
 def _read() -> Uncommitted:
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
-        # New files are noted in a copy of git's index: the person's own stays as it is.
+        # New files are added to a copy of git's index, so that the user's index stays unchanged.
         index = Path(scratch, "index")
         kept = Path(_git("rev-parse", "--git-path", "index").decode().strip())
         if kept.is_file():
@@ -76,7 +77,7 @@ def _read() -> Uncommitted:
         text = content[:MAX_DIFF].decode("utf-8")
     except UnicodeDecodeError:
         text = content[:MAX_DIFF].decode("utf-8", "replace")
-        if len(content) <= MAX_DIFF:  # else it may be the cut that goes through a letter
+        if len(content) <= MAX_DIFF:  # else the cut may have split a character
             left_out.append("characters of files that are not UTF-8")
     if len(content) > MAX_DIFF:
         text += f"\n[cut after {MAX_DIFF} bytes of {len(content)}]\n"
@@ -85,7 +86,7 @@ def _read() -> Uncommitted:
 
 
 def _list_new_files() -> list[str]:
-    """Return the files of `NEW_FILES` that git neither knows nor ignores, relative to this folder."""
+    """Return untracked, not ignored files that match `NEW_FILES`, relative to this folder."""
     listed = _git(
         "ls-files", "--others", "--exclude-standard", "-z", "--", *(f":(glob){pattern}" for pattern in NEW_FILES)
     )

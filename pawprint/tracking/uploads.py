@@ -1,4 +1,4 @@
-"""Files into an artifact store, each read back: what is not there as it was written is sent again."""
+"""Upload files to an artifact store, read each one back, and repeat the upload if it differs."""
 
 import hashlib
 import logging
@@ -19,19 +19,19 @@ from pawprint.tracking.errors import NotWholeError, describe_error, is_of_a_stor
 
 
 def store_folder(folder: Path, location: str, digests: Mapping[str, str]) -> None:
-    """Copy files into an artifact store and read each of them back.
+    """Copy files to an artifact store and read each of them back.
 
-    A store on this machine is read in place; from any other, one file at a time comes back into a temporary folder.
-    A file that could not be sent, or came back as another, is sent again after a pause that grows, for as long as
-    PAWPRINT_WAIT_MINUTES says.
+    A store on this machine is read in place; from any other store, one file at a time is downloaded to a temporary
+    folder. If an upload fails, or the file differs, it is repeated after growing pauses, for up to
+    PAWPRINT_WAIT_MINUTES.
 
     Args:
-        folder: the files, in folders or not.
-        location: the folder's place in the store, with a scheme of MLflow's or as a path.
-        digests: sha256 of each file to be copied, by its path in the folder.
+        folder: folder with files and subfolders.
+        location: location of the folder in the store, with one of MLflow's schemes or as a path.
+        digests: sha256 of each file to copy, by its path in the folder.
 
     Raises:
-        UserError: a file could not be stored, by name and with the reason, or a store on this machine has no room.
+        UserError: a file could not be stored, or a store on this machine has not enough space.
     """
     local = local_path(location)
     sizes = {name: (folder / name).stat().st_size for name in digests}
@@ -66,10 +66,9 @@ def store_text(text: str, name: str, location: str) -> str:
 
 @contextmanager
 def quiet_mlflow() -> Iterator[None]:
-    """Keep MLflow from saying what is no news here.
+    """Suppress needless output of MLflow.
 
-    That is a progress bar for each small local file it copies, and a warning that an environment built by uv holds
-    no pip whose version it could note.
+    It is a progress bar for each small local file, and a warning that an environment built by uv has no pip.
     """
     logger, variable = logging.getLogger("mlflow.utils.environment"), "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
     level, given = logger.level, os.environ.get(variable)
@@ -95,7 +94,7 @@ def _store(repository: Any, location: str, path: Path, name: str, digest: str) -
 
     try:
         keep_trying(send, f"storing {name}")
-    except Exception as error:  # each store's library has errors of its own; `is_passing` knows them
+    except Exception as error:  # each store's library has its own errors; `is_passing` knows them
         if not is_passing(error) and not is_of_a_store(error):
             raise
         raise UserError(

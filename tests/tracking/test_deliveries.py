@@ -87,7 +87,7 @@ def test_what_was_not_delivered_stays_and_is_gone_on_with(
     store: Path, run_id: str, fail: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PAWPRINT_CACHE", str(store))
-    monkeypatch.setattr(deliveries, "_LAST_CHANCE_SECONDS", 0.1)
+    monkeypatch.setattr(deliveries, "_FAILED_RUN_WAIT_SECONDS", 0.1)
     fail(*["before"] * 1000)
     with pytest.raises(ZeroDivisionError), send_metrics(run_id, Checkpoints()) as sender:
         log_epochs(sender, last=20)
@@ -127,7 +127,7 @@ def test_or_kept_and_delivered_later(
     store: Path, run_id: str, fail: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PAWPRINT_CACHE", str(store))
-    monkeypatch.setattr(deliveries, "_LAST_CHANCE_SECONDS", 0.1)
+    monkeypatch.setattr(deliveries, "_FAILED_RUN_WAIT_SECONDS", 0.1)
     fail(*["before"] * 1000)
     with pytest.raises(ZeroDivisionError), send_metrics(run_id, Checkpoints()) as sender:
         log_epochs(sender)
@@ -279,7 +279,7 @@ def test_or_keeps_it_to_be_delivered(
     why: str,
 ) -> None:
     monkeypatch.setenv("PAWPRINT_CACHE", str(store))
-    monkeypatch.setattr(deliveries, "_LAST_CHANCE_SECONDS", 0.1)
+    monkeypatch.setattr(deliveries, "_FAILED_RUN_WAIT_SECONDS", 0.1)
     die(leave_training(store, run_id, server=None if why == "away" else "http://elsewhere"))
     if why == "away":
         fail(*["before"] * 1000)

@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy import Engine, event
 
-from pawprint.tracking.locks import MLFLOW_WAITS, WAIT_SECONDS, wait_for_other_writers
+from pawprint.tracking.locks import MLFLOW_TIMEOUT_STATEMENT, WAIT_SECONDS, wait_for_other_writers
 
 
 @pytest.fixture
@@ -28,4 +28,4 @@ def test_mlflow_waits_as_long_as_we_do(store: Path, statements: list[str]) -> No
     MlflowClient().search_experiments()
     limits = {statement for statement in statements if "busy_timeout" in statement}
     assert limits == {f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000};"}
-    assert MLFLOW_WAITS not in statements
+    assert MLFLOW_TIMEOUT_STATEMENT not in statements

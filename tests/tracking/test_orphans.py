@@ -20,7 +20,7 @@ from mlflow.entities import Run
 from pawprint.base.handover import VARIABLE
 from pawprint.report.__main__ import lineage
 from pawprint.tracking import heartbeat, processes
-from pawprint.tracking.heartbeat import give_signs_of_life
+from pawprint.tracking.heartbeat import send_heartbeats
 from pawprint.tracking.orphans import HOUR_MS, find_all_orphans
 from pawprint.tracking.processes import describe_process, end_with_starter, find_start
 from pawprint.tracking.runs import start_step
@@ -169,7 +169,7 @@ def test_of_what_never_reached_our_code_only_this_projects(leave: Leave, gone: d
 def test_signs_of_life_are_given_while_a_step_lasts(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "INTERVAL_SECONDS", 0.01)
     before = time.time() * 1000
-    with mlflow.start_run() as run, give_signs_of_life(run.info.run_id):
+    with mlflow.start_run() as run, send_heartbeats(run.info.run_id):
         for _ in range(500):
             if "pawprint.alive_at" in (tags := MlflowClient().get_run(run.info.run_id).data.tags):
                 break

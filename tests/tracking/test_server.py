@@ -7,7 +7,7 @@ import pytest
 from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 
 from pawprint.base.errors import UserError
-from pawprint.tracking.server import be_discreet, check_server
+from pawprint.tracking.server import check_server, hide_links_with_password
 from tests.servers import answering, give
 
 
@@ -61,5 +61,5 @@ def test_mlflow_prints_no_links_that_hold_a_password(
     monkeypatch.setenv(MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.name, "")  # put back as it was after the test
     monkeypatch.delenv(MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.name)
     monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: address)
-    be_discreet()
+    hide_links_with_password()
     assert MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get() is quiet

@@ -7,7 +7,7 @@ import pytest
 from mlflow.entities import Run
 
 from pawprint.tracking.digests import groups_of
-from pawprint.tracking.tags import MOST_CHARACTERS, get_tag, pack, set_tags, unpack
+from pawprint.tracking.tags import MAX_TAG_CHARACTERS, get_tag, pack, set_tags, unpack
 
 
 def tagged(**tags: object) -> Run:
@@ -31,10 +31,10 @@ def test_a_tag_for_each_fact_is_read_the_same(store: Path) -> None:
     assert groups_of(run) == {"files": "f"}
 
 
-@pytest.mark.parametrize("length", [10, MOST_CHARACTERS, 100_000])
+@pytest.mark.parametrize("length", [10, MAX_TAG_CHARACTERS, 100_000])
 def test_there_is_room_for_the_longest(length: int) -> None:
     text = pack({"short": "s", "left_out": '"' * length})
-    assert len(text) <= MOST_CHARACTERS
+    assert len(text) <= MAX_TAG_CHARACTERS
     assert unpack(text)["short"] == "s"
 
 
