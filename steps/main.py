@@ -118,8 +118,8 @@ def _show_plan(chain: "Chain", understood: list[str]) -> None:
     from pawprint.tracking.tags import set_tags
 
     set_tags(plan="true")
-    describe_run("Only a plan; nothing was run.", list_lines(understood), *chain.told)
-    click.echo("\n".join([*understood, *chain.told]))
+    describe_run("Only a plan; nothing was run.", list_lines(understood), *chain.plan_lines)
+    click.echo("\n".join([*understood, *chain.plan_lines]))
 
 
 def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain") -> str:

@@ -1,1 +1,1 @@
-"""Steps run in order, reused or resumed where they can be; what repeats come to; the registry's champion."""
+"""Run the steps in order, reuse and resume them, summarise repeats, and register the champion."""

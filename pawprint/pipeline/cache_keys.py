@@ -1,4 +1,4 @@
-"""What a step's result depends on, and nothing else: where that is as it was, the step need not run again."""
+"""The cache key of a step: a digest of everything that its result depends on. Equal keys mean equal results."""
 
 import hashlib
 import json
@@ -17,28 +17,29 @@ EXPORT_FILES = tuple(
     f"pawprint/serving/demo/{name}"
     for name in ("package.json", "package-lock.json", "demo.html.j2", "demo.css", "demo.js", "pixels.js")
 )
-"""What train puts into the page to try."""
+"""Files that train puts into demo.html."""
 MODEL_CODE = (*CODE_FILES, "pawprint/serving/model_code.py")
-"""What train puts into the model without importing it."""
+"""Code that train copies into the model without importing it."""
 WEIGHTS = {"efficientnet_lite0": ("pawprint/models/pretrained/efficientnet_lite0.npz",)}
-"""What an architecture reads beside its code."""
-DECIDES_NOTHING = {
+"""Files that an architecture reads besides its code."""
+WITHOUT_EFFECT = {
     "preprocess": (
         "pawprint.models",  # main has resolved `auto`
-        "pawprint.photos.recall",  # photos kept by reference are held against their digests, however they are had
+        "pawprint.photos.recall",  # photos kept by reference are compared with their digests
         "pawprint.base.space",
     ),
     "train": (
-        "pawprint.models.multiply_adds",  # counted for flops_utilization
+        "pawprint.models.multiply_adds",  # only for flops_utilization
         "pawprint.base.cache",
         "pawprint.base.space",
-        "pawprint.training.curves",  # a picture of history.csv
-        "pawprint.training.few_photos",  # a warning
+        "pawprint.training.curves",  # only draws history.csv
+        "pawprint.training.few_photos",  # only warns
         "pawprint.training.throughput",
     ),
 }
-"""Modules that a step imports, and that its result does not depend on: its pictures, warnings, speed, room on disk."""
+"""Modules that a step imports without effect on its result: plots, warnings, speed, disk space."""
 _SHORT = 12
+"""Characters of a digest in a tag."""
 
 
 @dataclass(frozen=True)
@@ -47,44 +48,44 @@ class CacheKey:
 
     Attributes:
         digest: sha256 over the parts.
-        parts: what it depends on, by kind (`parameter epochs`, `input dataset`, `code steps/train.py`, …), each as the
-            value or the beginning of its sha256; enough to say what changed.
+        parts: each dependency by kind (`parameter epochs`, `input dataset`, `code steps/train.py`, …), as its value or
+            the beginning of its sha256. They are used to say what changed.
     """
 
     digest: str
     parts: dict[str, str]
 
     def differences(self, parts: Mapping[str, str]) -> list[str]:
-        """Say what differs from the parts of another key of the same step."""
-        told = []
+        """Return a line for each part that differs from another key of the same step."""
+        lines = []
         names = [name for name in sorted({*self.parts, *parts}) if self.parts.get(name) != parts.get(name)]
-        # Another architecture, or an export, brings files of its own: it is what the person has changed, not they.
+        # Another architecture or export adds its own files. Then the parameter is the change to name, not the files.
         chosen = any(name.startswith("parameter ") for name in names)
         for name in names:
             now, before = self.parts.get(name), parts.get(name)
             kind, _, what = name.partition(" ")
             if kind == "code":
                 if not chosen or (now and before):
-                    told.append(f"{what} {'is new' if before is None else 'is gone' if now is None else 'changed'}")
+                    lines.append(f"{what} {'is new' if before is None else 'is gone' if now is None else 'changed'}")
             elif kind == "parameter":
-                told.append(f"{what} {before or 'none'} -> {now or 'none'}")
+                lines.append(f"{what} {before or 'none'} -> {now or 'none'}")
             else:
-                told.append(f"{' '.join(filter(None, (kind, what)))} changed")
-        return told
+                lines.append(f"{' '.join(filter(None, (kind, what)))} changed")
+        return lines
 
 
 def build_key(entry_point: str, parameters: Mapping[str, object], inputs: Mapping[str, str]) -> CacheKey:
-    """Build the key of a step that main is about to run.
+    """Return the key of a step that main is about to run.
 
     Args:
-        entry_point: its name.
-        parameters: every parameter but the URIs of its inputs, resolved: no `auto`.
-        inputs: digests of the content of its inputs, by the name of the parameter that brings them.
+        entry_point: name of the step.
+        parameters: all parameters but the URIs of the inputs, with `auto` resolved.
+        inputs: digests of the inputs' content, by the names of the parameters with their URIs.
     """
     whole = {f"parameter {name}": str(value) for name, value in parameters.items()}
     whole |= {f"input {name}": value for name, value in inputs.items()}
     whole |= {f"code {path}": digest for path, digest in digest_code(entry_point, parameters).items()}
-    # Run from an environment of one's own, the installed libraries need not be the lock's.
+    # In the user's own environment the installed libraries may differ from the lock.
     whole |= {"lock": digest_lock() or "none", "libraries": name_libraries()}
     if entry_point == "train":
         whole |= {"processor": name_instruction_set(), "threads": str(count_cores())}
@@ -103,16 +104,16 @@ def _shorten(value: str) -> str:
 
 
 def digest_code(entry_point: str, parameters: Mapping[str, object], *, project: Path = PROJECT) -> dict[str, str]:
-    """Digest the files that a step runs with these parameters; main has resolved `auto`, so recipes decide nothing."""
+    """Return the digests of the files that a step with these parameters runs; `auto` is resolved already."""
     chosen = ARCHITECTURES.get(str(parameters.get("architecture")))
     without = {module.__name__ for module in ARCHITECTURES.values() if module is not chosen}
     if not str(parameters.get("architecture", "")).startswith("keras:"):
         without.add("pawprint.models.keras_applications")
-    without.update(DECIDES_NOTHING.get(entry_point, ()))
+    without.update(WITHOUT_EFFECT.get(entry_point, ()))
     also: tuple[str, ...] = MODEL_CODE if entry_point == "train" else ()
     also += WEIGHTS.get(str(parameters.get("architecture")), ())
     if parameters.get("export"):
         also += EXPORT_FILES
     elif entry_point == "train":
-        without.add("pawprint.serving")  # what exports a network makes none of it
+        without.add("pawprint.serving")  # exports do not change the network
     return digest_sources(f"steps.{entry_point}", also=also, without=without, project=project)

@@ -1,6 +1,6 @@
-"""Steps one after another, each run once: what was made before from the same is used again.
+"""Run the steps in order, reusing any earlier run with the same inputs, parameters and code.
 
-The same calls plan: nothing is run then, and what a step that is not reused would have made is not known.
+With `plan` the same calls run nothing, and the artifacts of a step that is not reused are unknown.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from pawprint.tracking.tags import get_tag
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step came to: the run that made its artifacts, or None in a plan, where it has not been made."""
+    """The result of a step: the run with its artifacts, or None in a plan if there is no such run yet."""
 
     run: Run | None
 
@@ -33,7 +33,7 @@ class Outcome:
 
     @property
     def made(self) -> Run:
-        """The run; only in a plan there is none."""
+        """The run; outside a plan there always is one."""
         if self.run is None:
             raise RuntimeError("a plan makes no runs")
         return self.run
@@ -44,17 +44,17 @@ class Chain:
     """Runs, reuses or plans the steps of a main run.
 
     Attributes:
-        cache: `on` uses again what was made from the same; `refresh` runs all again, and that is found next time;
-            `off` neither looks nor is found.
-        plan: say what would be done, and do nothing.
-        runs: the runs that stand under main, in order.
-        told: the lines of the plan.
+        cache: `on` reuses runs with the same key; `refresh` runs all steps, and later runs can reuse them; `off` runs
+            all steps, and later runs cannot reuse them.
+        plan: only report what would be done.
+        runs: the child runs of main, in order.
+        plan_lines: the lines of the plan.
     """
 
     cache: str
     plan: bool = False
     runs: list[Run] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    plan_lines: list[str] = field(default_factory=list)
 
     def run_step(
         self,
@@ -65,14 +65,14 @@ class Chain:
         inputs: Mapping[str, str | None],
         run_name: str,
     ) -> Outcome:
-        """Run a step under the active run, unless its like was made before.
+        """Run a step under the active run, or reuse or plan it, and return its result.
 
         Args:
-            entry_point: a name in MLproject.
-            parameters: its parameters but for the URIs of its inputs.
-            given: those URIs by parameter, None where a plan can't know them.
-            inputs: what stands behind them, as digests of content; None where that is not known.
-            run_name: shown in MLflow's list.
+            entry_point: name in MLproject.
+            parameters: all parameters but the URIs of the inputs.
+            given: URIs of the inputs by parameter; None if a plan does not know them.
+            inputs: digests of the inputs' content; None if unknown.
+            run_name: name in MLflow's list of runs.
 
         Raises:
             UserError: the step failed.
@@ -81,10 +81,10 @@ class Chain:
         key = build_key(entry_point, parameters, known) if len(known) == len(inputs) else None
         found = find_reusable(key, self._experiment()) if key and self.cache == "on" else None
         if self.plan:
-            told = self._explain(entry_point, key, found, missing=set(inputs) - set(known))
+            line = self._explain(entry_point, key, found, missing=set(inputs) - set(known))
             if entry_point == "train" and key and not found and self.cache == "on":
-                told += self._explain_training(training_key(parameters, known["dataset"]))
-            self.told.append(f"{run_name}: {told}")
+                line += self._explain_training(training_key(parameters, known["dataset"]))
+            self.plan_lines.append(f"{run_name}: {line}")
             return Outcome(found)
         words = {**{name: str(value) for name, value in given.items()}, **parameters}
         if found is not None:
@@ -101,7 +101,7 @@ class Chain:
         if self.cache != "on":
             return f"run (cache={self.cache})"
         if key is None:
-            # A source that tells no version is fetched to be known; another input is made by a step of this plan.
+            # A source without a version must be downloaded to know its digest; other inputs come from earlier steps.
             if missing == {"source"}:
                 return "run (its source tells no version)"
             return f"run, unless its {' and '.join(sorted(missing))} can be reused"

@@ -1,4 +1,4 @@
-"""One step starting another: MLflow's own project API, inside the parent's run."""
+"""Start a step from another step with MLflow's project API, as a child of the active run."""
 
 import atexit
 import functools
@@ -21,24 +21,25 @@ from pawprint.tracking.server import describe_server, is_reachable
 from pawprint.tracking.tags import ERROR_TAG, INTERRUPTED
 
 _GRACE_SECONDS = 20
+"""Seconds that a child gets to end by itself before it is killed."""
 
 
 def run_child(
     entry_point: str, parameters: Mapping[str, object], *, run_name: str, tags: Mapping[str, str] | None = None
 ) -> Run:
-    """Runs an entry point of this project as a child of the active run, and waits for it.
+    """Run an entry point of this project as a child of the active run, and wait for it.
 
     Args:
-        entry_point: a name in MLproject.
-        parameters: every parameter of it, as MLproject names them.
-        run_name: shown in MLflow's list of runs.
-        tags: `pawprint.<name>` that the child sets on its run, so that they are there even if this process is not.
+        entry_point: name in MLproject.
+        parameters: all its parameters, with the names of MLproject.
+        run_name: name in MLflow's list of runs.
+        tags: tags `pawprint.<name>` that the child sets on its run, so that they are set even if this process ends.
 
     Returns:
-        The finished child.
+        The finished run of the child.
 
     Raises:
-        UserError: the child failed; the message names it and its run, and carries its last error lines.
+        UserError: the child failed; the message names the run and contains its last error lines.
     """
     parent = active_run()
     try:
@@ -58,7 +59,7 @@ def run_child(
             raise
         raise _away(run_name) from error
     except KeyboardInterrupt:
-        # MLflow has ended the child by now.
+        # MLflow has already ended the child.
         if is_reachable() and (child := _newest_child(parent)) and child.info.status == "FAILED":
             _mark_killed(child)
         raise
@@ -68,19 +69,19 @@ def run_child(
 def start_child(
     entry_point: str, parameters: Mapping[str, object], *, run_name: str, tags: Mapping[str, str] | None = None
 ) -> LocalSubmittedRun:
-    """Starts an entry point as `run_child` does, and does not wait for it.
+    """Start an entry point as `run_child` does, without waiting for it.
 
-    It runs in a process group of its own, which Ctrl-C in a terminal does not reach: end it with `end_child`.
+    It runs in its own process group, which Ctrl-C in a terminal does not reach: end it with `end_child`.
 
     Raises:
-        UserError: it could not be started.
+        UserError: the child could not be started.
     """
     try:
         return _launch(entry_point, parameters, active_run(), run_name=run_name, tags=tags, synchronous=False)
     except ExecutionException as error:
         raise UserError(f"{run_name} could not be started: {error}") from error
     except FileNotFoundError as error:
-        # MLflow has made the run, and then starts itself by its name.
+        # MLflow creates the run before it starts the command `mlflow`, which was not found.
         if child := _newest_child(active_run()):
             MlflowClient().set_terminated(child.info.run_id, "FAILED")
         raise UserError(
@@ -89,14 +90,14 @@ def start_child(
 
 
 def end_child(child: LocalSubmittedRun, reason: str) -> None:
-    """Ends a child that was started and is not over, all its processes, and marks its run as KILLED with the reason."""
+    """End a running child with all its processes, and mark its run as KILLED with the reason."""
     try:
         launcher = psutil.Process(child.command_proc.pid)
         processes = [launcher, *launcher.children(recursive=True)]
-    except psutil.NoSuchProcess:  # over this moment
+    except psutil.NoSuchProcess:  # just ended
         processes = []
     child.cancel()
-    # The launcher goes at once; the step itself still writes down that it was interrupted.
+    # The launcher ends at once; the step still needs time to tag its run as interrupted.
     for process in psutil.wait_procs(processes, timeout=_GRACE_SECONDS)[1]:
         process.kill()
     client = MlflowClient()
@@ -113,7 +114,7 @@ def _launch(
     tags: Mapping[str, str] | None,
     synchronous: bool,
 ) -> LocalSubmittedRun:
-    # MLflow hands it on to the child, where it would outvote the experiment id.
+    # The child would inherit it, and MLflow would prefer it to the experiment id.
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
     with handing_on(tags=dict(tags or {}), name=run_name, starter=name_this_process()):
         submitted: LocalSubmittedRun = mlflow.projects.run(
@@ -131,9 +132,9 @@ def _launch(
 
 @functools.cache
 def _storage() -> tempfile.TemporaryDirectory[str]:
-    """Return a folder for what MLflow makes for each run, for parameters of a type that we do without.
+    """Return a folder for the files that MLflow creates for each run (for `path` parameters, which we do not use).
 
-    It would leave them behind; this one goes when the process ends.
+    MLflow never deletes them; this folder is deleted when the process ends.
     """
     storage = tempfile.TemporaryDirectory(prefix="pawprint-")
     atexit.register(storage.cleanup)
@@ -148,11 +149,11 @@ def _away(run_name: str) -> UserError:
 
 
 def _mark_killed(child: Run) -> None:
-    """Mark a child as KILLED, as it had done itself.
+    """Mark a child as KILLED again.
 
-    MLflow 3.17's launcher takes any other exit code than 0 for FAILED, and writes that over what the run says itself:
-    it asks whether the run has ended with a name where a number is expected. Of main's own run the launcher is the
-    last to write, so that one stays FAILED.
+    The child does it itself, but MLflow 3.17's launcher sets FAILED for every exit code other than 0: its check whether
+    the run has already ended compares a name with a number. For main's own run the launcher writes last, so that run
+    stays FAILED.
     """
     MlflowClient().set_terminated(child.info.run_id, "KILLED")
 

@@ -1,4 +1,4 @@
-"""A training that an earlier run has done: its model, its files and its metrics, taken as they are."""
+"""Copy the model, files and metrics of an earlier run that has trained the same."""
 
 import logging
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EarlierTraining:
-    """What was taken.
+    """A copied training.
 
     Attributes:
-        run_id: the run that has learned.
-        model_digest: of the model's files.
-        history: an entry for each epoch, as `pawprint.training.epochs.Training` has it.
-        best_epoch: whose weights the model has, from 1.
+        run_id: the run that trained.
+        model_digest: digest of the model's files.
+        history: an entry for each epoch, as in `pawprint.training.epochs.Training`.
+        best_epoch: epoch whose weights the model has, from 1.
     """
 
     run_id: str
@@ -38,16 +38,16 @@ class EarlierTraining:
 
 
 def take_training(learned: Run, sender: MetricSender, *, files: Path, model: Path) -> EarlierTraining | None:
-    """Take what a finished training has left, each file held against its digest.
+    """Copy the results of a finished training, and compare each file with its digest.
 
     Args:
-        learned: its run.
-        sender: of this run; it gets the metrics, with the times at which they were measured.
-        files: a folder that gets history.csv and curves.png.
-        model: a folder that gets the model's files.
+        learned: run of the finished training.
+        sender: sender of the active run; it gets the metrics with their original times.
+        files: target folder of history.csv and curves.png.
+        model: target folder of the model's files.
 
     Returns:
-        None, and a warning, where that can't be had, so that it must be trained after all.
+        The copied training, or None with a warning if it cannot be copied and must be trained again.
     """
     try:
         model_digest = fetch_model_files(find_model(learned).removeprefix("models:/"), model)
@@ -55,7 +55,7 @@ def take_training(learned: Run, sender: MetricSender, *, files: Path, model: Pat
         histories = [
             MlflowClient().get_metric_history(_id(learned), name)
             for name in learned.data.metrics
-            if not name.startswith("system/")  # what the machine did meanwhile
+            if not name.startswith("system/")  # the load of the machine at that time
         ]
     except (UserError, MlflowException, OSError) as error:
         logger.warning("warning: run %s has trained the same, but its model can't be taken: %s", _id(learned), error)
@@ -63,7 +63,7 @@ def take_training(learned: Run, sender: MetricSender, *, files: Path, model: Pat
     for one in sorted(chain(*histories), key=lambda one: (one.timestamp, one.step)):
         sender.log({one.key: one.value}, step=one.step, timestamp_ms=one.timestamp)
     return EarlierTraining(
-        # What was taken itself is not where it was learned.
+        # The run may itself have copied the training.
         run_id=get_tag(learned, "learned_in") or _id(learned),
         model_digest=model_digest,
         history=read_history(files / "history.csv"),

@@ -1,4 +1,4 @@
-"""What main and tune begin and end with: photos fetched and made a dataset, and a model judged on it."""
+"""The first and last steps of main and tune: make the dataset from photos, and evaluate a model on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from pawprint.tracking.tags import set_tags
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """What preprocess made, and where its photos came from; in a plan, None for what is not known yet.
+    """The dataset of preprocess and the origin of its photos; None for what a plan does not know.
 
     Attributes:
-        uri: of the artifact.
-        digest: of its content.
-        source: the one of the sources that gave the photos.
-        source_fallback: why those before it did not; None if it was the first.
+        uri: URI of the artifact.
+        digest: digest of its content.
+        source: the source of the photos.
+        source_fallback: why earlier sources in the list were not used; None if it was the first.
     """
 
     uri: str | None
@@ -30,20 +30,20 @@ class PreparedDataset:
 def prepare_dataset(
     chain: Chain, *, source: str, labels: str, keep_photos: str, parameters: Mapping[str, object]
 ) -> PreparedDataset:
-    """Download and preprocess under the active run, which is tagged with what came of them.
+    """Run download and preprocess under the active run, tag it with their results, and return the dataset.
 
     Args:
-        chain: runs the two, uses them again or plans them.
-        source: where the photos come from; a part of it may be a run's.
+        chain: runs, reuses or plans the two steps.
+        source: source of the photos; parts of it may be artifacts of runs.
         labels: how classes are read.
         keep_photos: `copy` or `reference`.
-        parameters: of preprocess, but for the photos; no `auto`.
+        parameters: parameters of preprocess without the photos, with `auto` resolved.
 
     Raises:
-        UserError: a step failed, the source is a run's that is not there, or the cache's folder can't be made.
+        UserError: a step failed, the source is an artifact that does not exist, or the cache folder cannot be created.
     """
     if not chain.plan:
-        cache_folder()  # train keeps its checkpoints there: where that can't be, it is said before photos are fetched
+        cache_folder()  # fail before the download if train cannot store checkpoints there
     downloaded = chain.run_step(
         "download",
         {"source": source, "labels": labels, "keep_photos": keep_photos},
@@ -56,7 +56,7 @@ def prepare_dataset(
         "preprocess",
         parameters,
         given={"photos": downloaded.artifact("photos")},
-        # The same photos read in another way are another dataset.
+        # The same photos with other labels are another dataset.
         inputs={"photos": downloaded.tag("photos_sha256"), "labels": downloaded.tag("labels_sha256")},
         run_name="preprocess",
     )
@@ -74,10 +74,10 @@ def judge_model(chain: Chain, model: str | None, dataset: PreparedDataset, *, ru
     """Evaluate a model under the active run.
 
     Args:
-        chain: as above.
-        model: `models:/<model id>`, or None where it is only planned.
-        dataset: whose test photos are asked.
-        run_name: shown in MLflow's list.
+        chain: runs, reuses or plans the step.
+        model: `models:/<model id>`, or None in a plan.
+        dataset: dataset with the test photos.
+        run_name: name in MLflow's list of runs.
 
     Raises:
         UserError: the step failed.
@@ -86,8 +86,8 @@ def judge_model(chain: Chain, model: str | None, dataset: PreparedDataset, *, ru
         "evaluate",
         {},
         given={"dataset": dataset.uri, "model": model},
-        # The model's id and not its digest: one that was trained again to the same weights wants its metrics on its
-        # own page.
+        # The model's id, not its digest: a model that was trained again with the same weights also needs metrics on
+        # its page.
         inputs={"dataset": dataset.digest, "model": model},
         run_name=run_name,
     )

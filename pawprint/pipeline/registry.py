@@ -1,8 +1,8 @@
-"""The winner of a main run in MLflow's model registry: a challenger first, champion only if it earns it.
+"""Register the best model of a main run in MLflow's model registry, as challenger, and as champion if it is better.
 
-Promotion is a gate, not a way to choose a model: main chose its best repeat by validation. Each time that a challenger
-is held against a champion on the same test photos is counted in a tag on the registered model, and the bar rises with
-the count (Bonferroni): who asks the same photos often enough gets any answer.
+Promotion does not choose a model: main chose its best repeat by validation. A tag on the registered model counts the
+comparisons on the same test photos, and the required significance rises with the count (Bonferroni correction): with
+enough comparisons on the same photos, some model looks better by chance.
 """
 
 import csv
@@ -25,13 +25,13 @@ from pawprint.tracking.tags import ENTRY_POINT_TAG, PREFIX, get_tag
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LEVEL = 0.05
-"""The chance, over all comparisons on these test photos, of promoting a model that is no better."""
+"""Probability, over all comparisons on the same test photos, of promoting a model that is not better."""
 RULE = "\n\n---\n\n"
-"""Between a version's reason and its model card."""
+"""Separator between a version's reason and its model card."""
 LONGEST_DESCRIPTION = 5000
-"""Characters that MLflow's database keeps of a version's description; PostgreSQL refuses more."""
-ASKED_TAG = f"{PREFIX}asked."
-"""With the beginning of a dataset's digest: how often its test photos have judged a challenger."""
+"""Longest description of a version in characters; PostgreSQL refuses longer ones."""
+COMPARISONS_TAG = f"{PREFIX}asked."
+"""Tag, followed by the beginning of a dataset's digest: number of comparisons on its test photos."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Candidate:
     """A model and its answers on the test photos.
 
     Attributes:
-        model_id: of the logged model.
-        dataset_digest: of the dataset whose test photos judged it.
-        right: whether each photo's answer was right, by the photo's name in its archive.
-        accuracy: on them.
+        model_id: id of the logged model.
+        dataset_digest: digest of the dataset with the test photos.
+        right: whether each photo's answer is correct, by the photo's name in its archive.
+        accuracy: share of correct answers.
     """
 
     model_id: str
@@ -51,20 +51,20 @@ class Candidate:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers."""
+        """Share of correct answers."""
         return sum(self.right.values()) / len(self.right)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a registered version.
+    """The decision about a registered version.
 
     Attributes:
-        version: of the registered model.
+        version: version of the registered model.
         champion: whether it is the champion now.
-        reason: why, for a person.
-        comparison: with the champion before it, if there was one.
-        asked: how often these test photos have compared models of this name, this time included.
+        reason: the reason, for users.
+        comparison: comparison with the previous champion, if there was one.
+        asked: number of comparisons of models of this name on these test photos, including this one.
     """
 
     version: str
@@ -75,12 +75,12 @@ class Decision:
 
 
 def check_gate(repeats: Sequence[Repeat], *, minimum_accuracy: float, minimum_f1: float) -> str | None:
-    """Return in which metric a run is below what it must reach, or None where it passes.
+    """Return which metrics of a run are below their minimum, or None if none is.
 
     Args:
-        repeats: of the run; of several, the mean counts.
-        minimum_accuracy: of the test accuracy, 0 to 1; 0 lets all pass.
-        minimum_f1: the same of F1.
+        repeats: the repeats of the run; their mean counts.
+        minimum_accuracy: minimum of the test accuracy, 0 to 1; 0 for none.
+        minimum_f1: minimum of the test F1, 0 to 1; 0 for none.
     """
     below = []
     for name, minimum in (("test_accuracy", minimum_accuracy), ("test_f1", minimum_f1)):
@@ -93,10 +93,10 @@ def check_gate(repeats: Sequence[Repeat], *, minimum_accuracy: float, minimum_f1
 
 
 def read_candidate(evaluated: Run) -> Candidate:
-    """Read a model's answers from its evaluation.
+    """Return a model with its answers in an evaluation.
 
     Raises:
-        UserError: its predictions are gone.
+        UserError: the predictions are missing.
     """
     return Candidate(
         model_id=find_model_id(MlflowClient(), evaluated.data.params["model"]),
@@ -106,10 +106,10 @@ def read_candidate(evaluated: Run) -> Candidate:
 
 
 def read_answers(evaluated: Run) -> dict[str, bool]:
-    """Return whether each test photo's answer was right, by its name in the archive.
+    """Return whether each test photo's answer is correct, by its name in the archive.
 
     Raises:
-        UserError: the predictions are gone.
+        UserError: the predictions are missing.
     """
     uri = f"runs:/{evaluated.info.run_id}/evaluation/predictions.csv"
     with open_artifact(uri, expected="runs:/<run id of evaluate>/evaluation/predictions.csv") as path:
@@ -120,7 +120,7 @@ def read_answers(evaluated: Run) -> dict[str, bool]:
 def find_evaluation(model: str, dataset_digest: str) -> Run | None:
     """Return the newest finished evaluation of a model, `models:/<model id>`, on a dataset, or None.
 
-    It is looked for in the experiment of the model and in that of the active run.
+    The search covers the experiment of the model and that of the active run.
     """
     client = MlflowClient()
     active = mlflow.active_run()
@@ -134,12 +134,12 @@ def find_evaluation(model: str, dataset_digest: str) -> Run | None:
         order_by=["attributes.start_time DESC"],
         max_results=1,
     )
-    # One that stands for a reused evaluation has no artifacts of its own.
+    # A run that stands for a reused evaluation has no artifacts.
     return client.get_run(runs[0].data.tags.get(FROM_TAG, runs[0].info.run_id)) if runs else None
 
 
 def find_champion(name: str) -> str | None:
-    """Return `models:/<model id>` of a registered model's champion, or None where there is none."""
+    """Return `models:/<model id>` of a registered model's champion, or None if there is none."""
     client = MlflowClient()
     try:
         client.get_model_version_by_alias(name, CHAMPION)
@@ -149,15 +149,15 @@ def find_champion(name: str) -> str | None:
 
 
 def register(name: str, challenger: Candidate, champion: Candidate | None) -> Decision:
-    """Make the challenger a version of a registered model, and the champion if it earns it.
+    """Register the challenger as a version, make it the champion if it is significantly better, return the decision.
 
     Args:
-        name: of the registered model, made if it is not there.
-        challenger: the best repeat, by validation, of a run that passed its gate.
-        champion: the present one on the same test photos, or None if there is none.
+        name: name of the registered model, created if missing.
+        challenger: the best repeat, by validation, of a run that passed `check_gate`.
+        champion: the current champion on the same test photos, or None if there is none.
 
     Raises:
-        UserError: the champion was judged on other test photos.
+        UserError: the champion was evaluated on other test photos.
     """
     client = MlflowClient()
     try:
@@ -192,22 +192,22 @@ def register(name: str, challenger: Candidate, champion: Candidate | None) -> De
 
 
 def describe_version(uri: str, text: str, *, more: str) -> None:
-    """Put a model's card below what decided about its version, as far as there is room.
+    """Add a model card to the description of a version, below the reason, cut to `LONGEST_DESCRIPTION`.
 
     Args:
         uri: `models:/<name>/<version>`.
-        text: Markdown.
-        more: where the rest of it is, said if there is no room for all.
+        text: the card in Markdown.
+        more: note that says where the full card is, added if it is cut.
     """
     name, _, version = uri.removeprefix("models:/").rpartition("/")
     client = MlflowClient()
-    # What was put there before, by the same run or another one, gives way.
+    # An earlier card, of this run or another one, is replaced.
     reason = str(client.get_model_version(name, version).description or "").split(RULE)[0]
     client.update_model_version(name, version, description=cut_paragraphs(f"{reason}{RULE}{text}", more))
 
 
 def cut_paragraphs(text: str, more: str, most: int = LONGEST_DESCRIPTION) -> str:
-    r"""Keep the first paragraphs, as many as there is room for.
+    r"""Return the first paragraphs of a text, as many as fit, followed by `more` if some are cut.
 
     >>> cut_paragraphs("one\n\ntwo\n\nthree", "…", 10), cut_paragraphs("one\n\ntwo", "…", 10)
     ('one\n\n…', 'one\n\ntwo')
@@ -219,7 +219,7 @@ def cut_paragraphs(text: str, more: str, most: int = LONGEST_DESCRIPTION) -> str
 
 
 def _find_version(client: MlflowClient, name: str, model_id: str) -> str | None:
-    """Return the version that a model already is, or None: the same run again makes no second one."""
+    """Return the version that is registered for a model, or None; a model is registered only once."""
     for version in client.search_model_versions(f"name = '{name}'"):
         if model_id in {version.model_id, str(version.source).removeprefix("models:/")}:
             return str(version.version)
@@ -235,13 +235,13 @@ def _decide(name: str, version: str, challenger: Candidate, champion: Candidate,
     )
     corrected = min(1.0, comparison.p_value * asked)
     better = challenger.accuracy > champion.accuracy and corrected < LEVEL
-    told = (
+    comparison_text = (
         f"accuracy {challenger.accuracy:.4f} against {champion.accuracy:.4f}; {comparison.only_first} photos only the "
         f"challenger got right, {comparison.only_second} only the champion: McNemar's p is {comparison.p_value:.2g}, "
         f"{corrected:.2g} for the {_times(asked)} that these test photos judge models of this name"
     )
     verdict = "is the new champion" if better else "stays a challenger: not better by more than chance"
-    return Decision(version, better, f"version {version} of {name} {verdict} ({told})", comparison, asked)
+    return Decision(version, better, f"version {version} of {name} {verdict} ({comparison_text})", comparison, asked)
 
 
 def _times(number: int) -> str:
@@ -250,7 +250,7 @@ def _times(number: int) -> str:
 
 
 def _count_asked(client: MlflowClient, name: str, dataset_digest: str) -> int:
-    tag = f"{ASKED_TAG}{dataset_digest[:12]}"
+    tag = f"{COMPARISONS_TAG}{dataset_digest[:12]}"
     asked = int(client.get_registered_model(name).tags.get(tag, 0)) + 1
     client.set_registered_model_tag(name, tag, str(asked))
     return asked

@@ -1,4 +1,4 @@
-"""What the repeats of a main run came to: read from their runs, logged on main, told in a table."""
+"""The results of a main run's repeats: read them from their runs, log them on main, format them as tables."""
 
 import statistics
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ class Repeat:
     model: str
     """`models:/<model id>`."""
     validation_loss: float | None
-    """Of the epoch whose weights were taken; None where no validation photos were held out."""
+    """Validation loss of the epoch whose weights are used; None without validation photos."""
     metrics: dict[str, float]
     """The test metrics, with their intervals."""
 
 
 def read_repeat(*, seed: int, model: str, trained: Run, evaluated: Run) -> Repeat:
-    """Reads a repeat from its two finished runs."""
+    """Return a repeat from its two finished runs."""
     best_epoch = int(trained.data.metrics["best_epoch"])
     losses = MlflowClient().get_metric_history(trained.info.run_id, "validation_loss")
     return Repeat(
@@ -42,9 +42,9 @@ def read_repeat(*, seed: int, model: str, trained: Run, evaluated: Run) -> Repea
 
 
 def choose_best(repeats: Sequence[Repeat]) -> Repeat:
-    """Returns the repeat that did best on the validation photos, by loss; without any, the first seed.
+    """Return the repeat with the lowest validation loss; without validation photos, the first seed.
 
-    The test photos choose nothing. Loss rather than accuracy, which a few hundred photos give in coarse steps.
+    The test photos choose nothing. The loss is used because the accuracy on a few hundred photos has coarse steps.
     """
     if any(r.validation_loss is None for r in repeats):
         return repeats[0]
@@ -52,11 +52,11 @@ def choose_best(repeats: Sequence[Repeat]) -> Repeat:
 
 
 def log_summary(repeats: Sequence[Repeat]) -> None:
-    """Logs on the active run: one repeat's metrics as they are, of several the mean and standard deviation.
+    """Log the results on the active run: the metrics of a single repeat, or mean and standard deviation of several.
 
-    The deviation is the sample's (n - 1): the repeats stand for all the seeds one might have drawn. The intervals
-    of the single repeats stay on their own runs, since they are not intervals of the mean. The best model becomes an
-    output of the run, so that MLflow's pages lead from one to the other.
+    It is the sample standard deviation (n - 1), since the repeats are a sample of all seeds. The intervals of single
+    repeats are only on their own runs, since they are not intervals of the mean. The best model becomes an output of
+    the run, so that MLflow's pages link the two.
     """
     best = choose_best(repeats)
     output = LoggedModelOutput(best.model.removeprefix("models:/"), step=0)
@@ -76,16 +76,16 @@ def log_summary(repeats: Sequence[Repeat]) -> None:
 
 
 def summarize(repeats: Sequence[Repeat]) -> str:
-    """Returns the table a person reads at the end."""
+    """Return the table of results that main prints at the end."""
     names = [name for name in _SHOWN if all(name in r.metrics for r in repeats)]
-    heads = ["seed", *(name.removeprefix("test_") for name in names)]
+    header = ["seed", *(name.removeprefix("test_") for name in names)]
     rows = [[str(r.seed), *(f"{r.metrics[name]:.4f}" for name in names)] for r in repeats]
     if len(repeats) > 1:
         columns = [[r.metrics[name] for r in repeats] for name in names]
         rows.append(["mean", *(f"{statistics.fmean(values):.4f}" for values in columns)])
         rows.append(["std", *(f"{statistics.stdev(values):.4f}" for values in columns)])
-    widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [heads, *rows]]
+    widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [header, *rows]]
     best = choose_best(repeats)
     if len(repeats) == 1:
         lines.append(f"model: {best.model}")
@@ -97,7 +97,7 @@ def summarize(repeats: Sequence[Repeat]) -> str:
 
 
 def format_repeats(repeats: Sequence[Repeat]) -> str:
-    """Return a table of the repeats' test results, the chosen one marked."""
+    """Return a Markdown table of the repeats' test results, with the best one in bold."""
     best = choose_best(repeats)
     rows = [
         [

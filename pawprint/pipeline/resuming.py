@@ -1,4 +1,4 @@
-"""Where a training starts: at its first epoch, where one that was killed had come to, or with all learned already."""
+"""Decide where a training starts: at the first epoch, at a checkpoint, or with the model of an earlier run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from pawprint.tracking.tags import PARENT_TAG
 
 @dataclass(frozen=True)
 class Start:
-    """What a training may go on from.
+    """The start of a training.
 
     Attributes:
-        key: of all that decides what is learned; None where nothing is to be kept, or taken.
-        anew: what is kept under the key is to be discarded.
-        learned: the finished run that has learned the same, whose model needs no training.
+        key: key of the training's checkpoints and result; None to store and reuse nothing.
+        anew: whether to discard checkpoints with this key.
+        learned: the finished run that has trained the same, whose model can be copied; or None.
     """
 
     key: str | None
@@ -27,37 +27,38 @@ class Start:
 
 
 def training_key(parameters: Mapping[str, object], dataset_digest: str) -> str:
-    """Return the key of what a training learns: the cache key of train, whatever is exported afterwards.
+    """Return the key of a training: the cache key of train without `export`.
 
     Args:
-        parameters: of train but for the URIs of its inputs, resolved; what is `auto` all the same, this architecture
-            does not take.
-        dataset_digest: of the photos.
+        parameters: parameters of train without the URIs of the inputs, resolved; `auto` remains only for parameters
+            that the architecture does not use.
+        dataset_digest: digest of the dataset.
     """
     learned = {name: value for name, value in parameters.items() if name != "export" and value != "auto"}
     return build_key("train", learned, {"dataset": dataset_digest}).digest
 
 
 def find_learned(key: str, experiment_id: str) -> Run | None:
-    """Return the newest finished training of an experiment with this key whose artifacts are whole, or None."""
+    """Return the newest finished training with this key and intact artifacts in an experiment, or None."""
     return find_whole_run(TRAINING_TAG, key, experiment_id)
 
 
 def find_start(run: Run, parameters: Mapping[str, object], dataset_digest: str, *, export: str) -> Start:
-    """Say where a training starts.
+    """Return where a training starts.
 
     Args:
-        run: the training's, once its step has started.
-        parameters: every parameter but the URIs of its inputs and `export`, resolved: no `auto`.
-        dataset_digest: of the photos.
-        export: what the person wants exported.
+        run: the started run of the training.
+        parameters: all parameters but the URIs of the inputs and `export`, with `auto` resolved.
+        dataset_digest: digest of the dataset.
+        export: requested export formats.
 
     Returns:
-        One that main starts with cache=on goes on from all there is. cache=off, which gives its steps no key, keeps
-        and takes nothing. cache=refresh trusts nothing from before, not even an earlier refresh that was killed; as it
-        discards the old checkpoints when it starts, cache=on after such a kill goes on from what it had come to.
-        One that a person starts alone, whom no cache was promised, goes on after a kill, and takes a finished model
-        if all that is wanted is its export.
+        If main starts the training, it depends on `cache`. `on` uses checkpoints and finished trainings. `off`, which
+        gives steps no key, stores and uses nothing. `refresh` uses nothing from before, not even checkpoints of an
+        earlier refresh that was killed; since it discards old checkpoints at its start, `cache=on` after such a kill
+        resumes from the new ones.
+        If a user starts the training alone, without a cache, it resumes from checkpoints, and copies a finished
+        training only if an export is requested.
     """
     tags = MlflowClient().get_run(run.info.run_id).data.tags
     keyed = KEY_TAG in tags

@@ -1,4 +1,4 @@
-"""Steps found again by their key, and the run that stands in the tree for one that was not run again."""
+"""Find earlier runs by their cache key, and log a run that stands for a reused step."""
 
 import json
 import time
@@ -27,31 +27,31 @@ KEY_TAG = f"{PREFIX}cache_key"
 PARTS_TAG = f"{PREFIX}cache_parts"
 FROM_TAG = f"{PREFIX}cached_from"
 TRAINING_TAG = f"{PREFIX}training_key"
-"""Key of what a training has learned, however it was exported, once its model is logged."""
+"""Tag with the key of a training, without its exports, set when its model is logged."""
 CACHE_TAG = f"{PREFIX}cache"
-"""What main was told of the cache, on the steps that it ran, unless it was `on`."""
+"""Tag with the value of `cache` on the steps that main ran, unless it was `on`."""
 TRIAL_TAG = f"{PREFIX}trial"
-"""Number of a trial, on its run."""
-_NOT_TAKEN_OVER = {
+"""Tag with the number of a trial."""
+_NOT_COPIED = {
     *(KEY_TAG, PARTS_TAG, TRAINING_TAG, CACHE_TAG, TRIAL_TAG),
     *(f"{PREFIX}{ENVIRONMENT}", f"{PREFIX}{DIGEST_TAG}"),
-    *(f"{PREFIX}pid", f"{PREFIX}process_started"),  # of runs of earlier versions
+    *(f"{PREFIX}pid", f"{PREFIX}process_started"),  # set by earlier versions
 }
-"""Of the original, by the run that stands for it: it is not found itself, and has no artifacts of its own."""
-_OF_THE_PROCESS = ("pid", "process_started")
-"""What is not taken over of the environment: no process is behind the run that may be gone."""
+"""Tags that a run for a reused step does not copy: it must not be found itself, and has no artifacts."""
+_PROCESS_FACTS = ("pid", "process_started")
+"""Facts of the environment that it does not copy, since no process belongs to it."""
 _CANDIDATES = 5
-"""Matches that are tried, newest first, before a step is run again: more damaged ones in a row are no accident."""
+"""Most matching runs that are checked, newest first; if all are damaged, the step runs again."""
 _BATCH = 1000
-"""Metrics that MLflow takes at once."""
+"""Most metrics in one request to MLflow."""
 
 
 def key_tags(key: CacheKey | None, *, cache: str = "on") -> dict[str, str]:
-    """Return the tags, without their prefix, by which a run will be found again and knows what was said of the cache.
+    """Return the tags of a run, without their prefix, by which it can be reused, and the value of `cache`.
 
     Args:
-        key: None where it is not known.
-        cache: with `off` the run is not found again.
+        key: cache key of the step; None if unknown.
+        cache: with `off` the run cannot be reused.
     """
     tags = {} if cache == "on" else {"cache": cache}
     if key is None or cache == "off":
@@ -60,14 +60,14 @@ def key_tags(key: CacheKey | None, *, cache: str = "on") -> dict[str, str]:
 
 
 def find_reusable(key: CacheKey, experiment_id: str) -> Run | None:
-    """Return the newest finished run of an experiment with this key whose artifacts are whole, or None."""
+    """Return the newest finished run with this key and intact artifacts in an experiment, or None."""
     return find_whole_run(KEY_TAG, key.digest, experiment_id)
 
 
 def find_whole_run(tag: str, value: str, experiment_id: str) -> Run | None:
-    """Return the newest finished run of an experiment with this tag whose artifacts are whole, or None.
+    """Return the newest finished run with this tag and intact artifacts in an experiment, or None.
 
-    On this machine's disk every file is digested; in a remote store sizes must do, and `verify` does the rest.
+    On this machine the digest of every file is checked; in a remote store only the sizes, the rest by `verify`.
     """
     client = MlflowClient()
     for run in client.search_runs(
@@ -77,12 +77,12 @@ def find_whole_run(tag: str, value: str, experiment_id: str) -> Run | None:
         max_results=_CANDIDATES,
     ):
         if groups_of(run) and not find_damage(run, thorough=False):
-            return client.get_run(run.info.run_id)  # with its models, which a search leaves out
+            return client.get_run(run.info.run_id)  # includes its models, unlike a search
     return None
 
 
 def explain_difference(entry_point: str, key: CacheKey, experiment_id: str) -> str:
-    """Say what in a step's key is other than when it last ran here."""
+    """Return a line that says how a step's key differs from its last finished run in an experiment."""
     runs = MlflowClient().search_runs(
         [experiment_id],
         f"tags.`{ENTRY_POINT_TAG}` = '{entry_point}' AND tags.`{PARTS_TAG}` LIKE '{{%' "
@@ -93,17 +93,17 @@ def explain_difference(entry_point: str, key: CacheKey, experiment_id: str) -> s
     if not runs:
         return "no finished run of it is known here"
     last = runs[0]
-    told = key.differences(json.loads(last.data.tags[PARTS_TAG]))
-    if told:
-        return f"since run {last.info.run_id}: {'; '.join(told)}"
+    differences = key.differences(json.loads(last.data.tags[PARTS_TAG]))
+    if differences:
+        return f"since run {last.info.run_id}: {'; '.join(differences)}"
     return f"run {last.info.run_id} has the same key, but its artifacts are not whole"
 
 
 def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str) -> Run:
-    """Make a run under the active one that stands for a step which was not run again.
+    """Log a child of the active run that stands for a reused step, and return it.
 
-    It looks like a run of the step (entry point, commit, parameters, metrics with their history, datasets, facts), and
-    is marked with the run that it stands for. The model is not its output, and gets no metric twice.
+    It has the entry point, commit, parameters, metrics, datasets and tags of the step, and a tag with the original run.
+    The model is not its output, so the model gets no metric twice.
     """
     parent = active_run()
     client = MlflowClient()
@@ -111,12 +111,12 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
         name: value
         for name, value in original.data.tags.items()
         if name.startswith(PREFIX)
-        and name not in _NOT_TAKEN_OVER
-        and not name.startswith(f"{PREFIX}{DIGEST_TAG}.")  # of a run of an earlier version
+        and name not in _NOT_COPIED
+        and not name.startswith(f"{PREFIX}{DIGEST_TAG}.")  # set by an earlier version
     }
     environment = get_group(original, ENVIRONMENT)
     if environment:
-        kept = {name: fact for name, fact in environment.items() if name not in _OF_THE_PROCESS}
+        kept = {name: fact for name, fact in environment.items() if name not in _PROCESS_FACTS}
         facts[f"{PREFIX}{ENVIRONMENT}"] = pack(kept)
     shared = {
         name: value
@@ -146,12 +146,12 @@ def log_reuse(original: Run, parameters: Mapping[str, object], *, run_name: str)
 
 def _copy_metrics(client: MlflowClient, original: Run, run_id: str) -> None:
     now = int(time.time() * 1000)
-    # Each history is a request, and a server with passwords takes its time for one: only curves are worth it.
+    # Each history is a request, which is slow on a server with passwords, so only curves are copied completely.
     curves = original.data.tags[ENTRY_POINT_TAG] == "train"
     metrics: list[Metric] = []
     for name, value in original.data.metrics.items():
         if name.startswith("system/"):
-            continue  # the machine did nothing this time
+            continue  # the load of the machine at that time
         history = client.get_metric_history(original.info.run_id, name) if curves else [Metric(name, value, now, 0)]
         metrics += [Metric(one.key, one.value, one.timestamp, one.step) for one in history]
     for start in range(0, len(metrics), _BATCH):

@@ -1,11 +1,11 @@
-"""Which source files a step can reach, and their digests: a change elsewhere can't change what it makes.
+"""The digests of the source files that a step can import; changes in other files do not affect its result.
 
-The imports are followed as they are written, those inside functions included, but for those that only a type checker
-reads. Nothing is imported here.
+Import statements are followed, including those inside functions, but not those only for type checkers. Nothing is
+imported.
 
-Of a Python file the syntax tree counts, without docstrings: comments, line breaks and descriptions decide no result.
-All patch versions of a Python (3.11.7, 3.11.9) make the same tree of the same file; another minor version may not,
-and then every step runs once more.
+The digest of a Python file is that of its syntax tree without docstrings, since comments, formatting and docstrings do
+not affect results. All patch versions of Python (3.11.7, 3.11.9) give the same tree for a file. Another minor version
+may give another tree; then every step runs once more.
 """
 
 import ast
@@ -17,26 +17,26 @@ from pathlib import Path
 from pawprint.base.files import PROJECT
 
 PACKAGES = ("pawprint", "steps")
-NOT_FOLLOWED = frozenset(f"pawprint.{room}" for room in ("tracking", "pipeline", "tuning", "report", "console"))
-"""What says where things come from, checks parameters and talks to the person makes none of the results."""
+IGNORED_PACKAGES = frozenset(f"pawprint.{room}" for room in ("tracking", "pipeline", "tuning", "report", "console"))
+"""Packages that do not affect results: they record runs, check parameters and show output."""
 
 
 def digest_sources(
     module: str, *, also: Collection[str] = (), without: Collection[str] = (), project: Path = PROJECT
 ) -> dict[str, str]:
-    """Digest the files that a module imports, itself included, directly or through others.
+    """Return the digests of a module's file and of all files that it imports, directly or indirectly.
 
     Args:
         module: dotted name, such as `steps.train`.
-        also: paths of further files, relative to the project, which are not followed.
-        without: modules and packages that are not followed, beside `NOT_FOLLOWED`.
-        project: the folder that holds the packages.
+        also: paths of additional files, relative to the project, whose imports are not followed.
+        without: modules and packages to ignore, besides `IGNORED_PACKAGES`.
+        project: folder of the packages.
 
     Returns:
         The sha256 of each file by its path in the project, sorted by path: of a Python file's syntax tree without
         docstrings, of the bytes of any other.
     """
-    left_out = NOT_FOLLOWED.union(without)
+    left_out = IGNORED_PACKAGES.union(without)
     found: set[Path] = {project / name for name in also}
     seen, pending = {module}, [module]
     while pending:
@@ -55,7 +55,7 @@ def _is_within(module: str, packages: Collection[str]) -> bool:
 
 
 def _files_of(module: str, project: Path) -> Iterator[Path]:
-    """Yield the module's file and the `__init__.py` of its packages; of a name that is no module, nothing."""
+    """Yield a module's file and the `__init__.py` of its packages; nothing if the name is not a module."""
     path = project.joinpath(*module.split("."))
     candidates = [path.with_suffix(".py"), path / "__init__.py"]
     if any(candidate.is_file() for candidate in candidates):
@@ -69,7 +69,7 @@ def _digest(path: Path) -> str:
 
 
 class _Source(ast.NodeTransformer):
-    """A Python file, read: `digest` of what it does, and `imports`, the names of our modules that it may import."""
+    """A parsed Python file: `digest` of its syntax tree, and `imports`, the names of our modules that it may import."""
 
     def __init__(self, content: bytes) -> None:
         self.imports: list[str] = []
@@ -77,24 +77,24 @@ class _Source(ast.NodeTransformer):
         self.digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        """Drop a text that stands alone: a docstring, of a constant's too."""
+        """Drop a string that stands alone: a docstring, also that of a constant."""
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             return None
         return self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
-        """Drop what only a type checker reads."""
+        """Drop code that is only for type checkers."""
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" and not node.orelse:
             return None
         return self.generic_visit(node)
 
     def visit_Import(self, node: ast.Import) -> ast.AST:
-        """Note the modules."""
+        """Record the modules."""
         self._note(alias.name for alias in node.names)
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
-        """Note the module, and its names: `from package import module` names a module too."""
+        """Record the module and its names, since `from package import module` also names a module."""
         if node.module:
             self._note([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
         return node

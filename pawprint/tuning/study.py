@@ -27,7 +27,7 @@ STARTUP_TRIALS = 6
 PRUNING_STARTUP = 4
 """Whole trials that must be known before one is ended early."""
 _INTERRUPTED, _RUN, _REASON = "interrupted", "run_id", "reason"
-LEAST_FOR_IMPORTANCE = 4
+MIN_TRIALS_FOR_IMPORTANCE = 4
 """Whole trials from which the importance of parameters is told."""
 
 
@@ -127,7 +127,7 @@ class Search:
         """
         losses = {result.loss for result in self.results() if result.state == "finished"}
         whole = self._study.get_trials(states=(TrialState.COMPLETE,))
-        if len(whole) < LEAST_FOR_IMPORTANCE or len(losses) < 2:
+        if len(whole) < MIN_TRIALS_FOR_IMPORTANCE or len(losses) < 2:
             return {}
         return optuna.importance.get_param_importances(self._study)
 

@@ -105,7 +105,7 @@ def test_the_plan_says_that_only_the_export_is_to_be_made(key: str) -> None:
                 inputs={"dataset": DATASET},
                 run_name="train",
             )
-        return chain.told[0]
+        return chain.plan_lines[0]
 
     run_id = finish(key)
     told = f", without training again: the model of run {run_id} is taken"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pawprint.base.files import PROJECT
-from pawprint.pipeline.cache_keys import DECIDES_NOTHING, build_key, digest_code
-from pawprint.pipeline.source_code import NOT_FOLLOWED, digest_sources
+from pawprint.pipeline.cache_keys import WITHOUT_EFFECT, build_key, digest_code
+from pawprint.pipeline.source_code import IGNORED_PACKAGES, digest_sources
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_pictures_warnings_and_room_on_disk_are_no_part_of_the_key() -> None:
     )
 
 
-@pytest.mark.parametrize("module", [*NOT_FOLLOWED, *chain.from_iterable(DECIDES_NOTHING.values())])
+@pytest.mark.parametrize("module", [*IGNORED_PACKAGES, *chain.from_iterable(WITHOUT_EFFECT.values())])
 def test_what_is_left_out_of_a_key_is_there(module: str) -> None:
     """A module that has moved would be back in the keys unnoticed."""
     path = PROJECT.joinpath(*module.split("."))
