@@ -1,6 +1,6 @@
-"""What a search tells in pictures: which values did well, how much each counts, how the best got better.
+"""Plot a search: the values of each trial, the importance of each parameter, and the best loss over the trials.
 
-optuna.visualization.matplotlib was tried: it cuts long labels off, and its axes of parameters cannot be logarithmic.
+These are not optuna.visualization.matplotlib's plots, which cut off long labels and have no logarithmic axes.
 """
 
 import csv
@@ -29,14 +29,14 @@ def write_search(
     winner: TrialResult,
     folder: Path,
 ) -> None:
-    """Write trials.csv, parallel_coordinates.png, history.png and, where they are known, importances.png.
+    """Write trials.csv, parallel_coordinates.png, history.png and, if there are importances, importances.png.
 
     Args:
-        results: every trial.
-        space: what was varied.
-        importances: share of each parameter; empty where too little is known.
-        winner: one of the trials.
-        folder: is made.
+        results: all trials.
+        space: the varied parameters.
+        importances: share of each parameter; empty if unknown.
+        winner: the best trial.
+        folder: folder to create.
     """
     folder.mkdir(parents=True)
     write_trials(results, space, folder / "trials.csv")
@@ -47,7 +47,7 @@ def write_search(
 
 
 def write_trials(results: Sequence[TrialResult], names: Mapping[str, object], path: Path) -> None:
-    """Write a table of the trials, one a row."""
+    """Write a table with a row for each trial."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["trial", "state", "validation_loss", *names, "run", "reason"])
@@ -61,10 +61,10 @@ def write_trials(results: Sequence[TrialResult], names: Mapping[str, object], pa
 def _draw_parallel_coordinates(
     results: Sequence[TrialResult], space: Mapping[str, Range], winner: TrialResult, path: Path
 ) -> None:
-    """Draw a line a trial across one axis a parameter; the trials that did best are darkest, the winner stands out."""
+    """Draw a line for each trial across an axis for each parameter; lower losses are darker, the winner is orange."""
     shown = [one for one in results if one.loss is not None and one.values]
     losses = [float(one.loss) for one in shown if one.loss is not None]
-    # One trial that went astray would make all others look alike: what lies beyond is drawn at the end of the axis.
+    # An outlier would make all other trials look alike, so it is drawn at the end of the axis.
     low, high = min(losses), _upper_end(losses)
     names = [*space, "loss"]
     colours = mpl.colormaps["viridis"]
@@ -105,17 +105,17 @@ def _draw_parallel_coordinates(
         axes.set_ylim(-0.06, 1.06)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        told = f"{len(shown)} trials; trial {winner.number}, the winner, in orange"
+        title = f"{len(shown)} trials; trial {winner.number}, the winner, in orange"
         if any(one.state == "pruned" for one in shown):
-            told += "; ended early: dashed"
-        axes.set_title(told)
+            title += "; ended early: dashed"
+        axes.set_title(title)
         bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, pad=0.02, aspect=30)
         bar.set_label("validation loss")
         bar.outline.set_visible(False)
 
 
 def _draw_history(results: Sequence[TrialResult], winner: TrialResult, path: Path) -> None:
-    """Draw the loss of each trial in order, and the best so far."""
+    """Draw the loss of each trial in order, and the lowest so far."""
     finished = [(one.number, float(one.loss)) for one in results if one.state == "finished" and one.loss is not None]
     pruned = [(one.number, float(one.loss)) for one in results if one.state == "pruned" and one.loss is not None]
     top = _upper_end([loss for _, loss in finished])
@@ -150,7 +150,7 @@ def _draw_history(results: Sequence[TrialResult], winner: TrialResult, path: Pat
 
 
 def _draw_importances(importances: Mapping[str, float], path: Path) -> None:
-    """Draw the share of each parameter in the differences between trials."""
+    """Draw the importance of each parameter."""
     ordered = sorted(importances.items(), key=lambda item: item[1])
     with draw_figure(path, 6.4, 1.4 + 0.45 * len(ordered)) as figure:
         axes: Any = figure.add_subplot()
@@ -169,7 +169,7 @@ def _spell(name: str) -> str:
 
 
 def _upper_end(losses: Sequence[float]) -> float:
-    """Return where the axis of losses ends: at the largest, but not far beyond the bulk."""
+    """Return the upper end of the axis of losses: the largest loss, unless it is an outlier."""
     low, middle, high = min(losses), float(np.median(losses)), max(losses)
     return min(high, low + max(4 * (middle - low), 1e-9)) if middle > low else max(high, low + 1e-9)
 
@@ -179,14 +179,14 @@ def _share(value: float, low: float, high: float) -> float:
 
 
 def _place(value: float, one: Range) -> float:
-    """Return how high a value stands on its axis, 0 to 1."""
+    """Return the position of a value on its axis, 0 to 1."""
     if one.log:
         return _share(math.log(value), math.log(one.low), math.log(one.high))
     return _share(value, one.low, one.high)
 
 
 def _axis_labels(one: Range | None, low: float, high: float, *, beyond: bool) -> list[tuple[float, str]]:
-    """Return heights and texts of an axis: ends and middle; of the axis of losses where it is not a parameter's."""
+    """Return positions and texts for both ends and the middle of an axis; of the axis of losses if `one` is None."""
     if one is None:
         marks = ("", "", "≥ " if beyond else "")
         return [(n / 2, f"{mark}{low + n / 2 * (high - low):.3f}") for n, mark in enumerate(marks)]

@@ -1,4 +1,4 @@
-"""What tune varies of an architecture, and how far: around the values that the architecture was measured with."""
+"""The search space of tune: the parameters of an architecture and their ranges, around its default values."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,19 @@ from pawprint.models.adjustment import measured_adjustments
 from pawprint.models.recipe import Recipe
 
 _DIGITS = 4
-"""Significant digits of a value that is tried: more make no difference, and a person may type it again."""
+"""Significant digits of a tried value: more have no effect, and users may have to type it."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """The values of one parameter.
+    """The range of one parameter.
 
     Args:
-        low: the smallest.
-        high: the largest.
-        start: the one that the architecture was measured with, which the first trial takes.
-        log: spread evenly over orders of magnitude.
-        step: between values; None for any value.
+        low: smallest value.
+        high: largest value.
+        start: default value of the architecture, used in the first trial.
+        log: whether to sample on a logarithmic scale.
+        step: difference between values; None for a continuous range.
     """
 
     low: float
@@ -29,7 +29,7 @@ class Range:
 
 
 def search_space(recipe: Recipe) -> dict[str, Range]:
-    """Return what is varied, by the name of the parameter of train.
+    """Return the ranges of an architecture, by the name of the parameter of train.
 
     >>> from pawprint.models import baseline, efficientnet_lite0
     >>> list(search_space(baseline.RECIPE)), list(search_space(efficientnet_lite0.RECIPE))
@@ -47,7 +47,7 @@ def search_space(recipe: Recipe) -> dict[str, Range]:
 
 
 def round_value(value: float) -> float:
-    """Return a value as it is tried.
+    """Return a value rounded to the digits that are tried.
 
     >>> round_value(0.00123456), round_value(1.25)
     (0.001235, 1.25)

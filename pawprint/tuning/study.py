@@ -1,7 +1,7 @@
-"""A study: which values a search has tried, what they came to, and which it tries next.
+"""A study: the values that a search has tried, their results, and the choice of the next values.
 
-Optuna keeps it in a database and chooses by TPE (Bergstra et al. 2011), and it goes on from there: what is tried next
-depends on the seed and on what the trials before came to, not on how often the search was interrupted.
+Optuna stores it in a database, from which it can be resumed, and chooses values by TPE (Bergstra et al. 2011). The next
+values depend on the seed and on the results of earlier trials, not on how often the search was interrupted.
 """
 
 import math
@@ -21,26 +21,26 @@ from pawprint.base.errors import UserError
 from pawprint.tuning.search_space import Range, round_value
 
 STORAGE_VARIABLE = "PAWPRINT_STUDIES"
-"""Names another database than a file in the cache."""
+"""Environment variable with the URL of the studies' database; default: a file in the cache."""
 STARTUP_TRIALS = 6
-"""Trials that are drawn at random before TPE has something to go by."""
+"""Random trials before TPE starts."""
 PRUNING_STARTUP = 4
-"""Whole trials that must be known before one is ended early."""
+"""Finished trials that are needed before a trial can be pruned."""
 _INTERRUPTED, _RUN, _REASON = "interrupted", "run_id", "reason"
 MIN_TRIALS_FOR_IMPORTANCE = 4
-"""Whole trials from which the importance of parameters is told."""
+"""Finished trials that are needed to compute the importance of parameters."""
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What became of a trial.
+    """The result of a trial.
 
     Attributes:
-        number: from 0.
-        state: `finished`, `pruned`, `failed`, or `interrupted`, which does not count.
-        values: what was tried, by parameter.
-        loss: of the validation photos, at the epoch that was taken, or that it was ended at; None if it failed.
-        run_id: of its run of train.
+        number: number of the trial, from 0.
+        state: `finished`, `pruned`, `failed`, or `interrupted`, which does not count as a trial.
+        values: tried values by parameter.
+        loss: validation loss at the chosen epoch, or at the last epoch if it was pruned; None if it failed.
+        run_id: id of its run of train.
         reason: why it failed or was pruned.
     """
 
@@ -53,25 +53,25 @@ class TrialResult:
 
 
 class Search:
-    """A study that is open: asks what to try, and is told what came of it."""
+    """An open study: choose values for the next trial, and record results."""
 
     def __init__(self, study: optuna.Study, space: Mapping[str, Range], *, seed: int, epochs: int) -> None:
         self._study, self._space, self._seed, self._epochs = study, space, seed, epochs
         self._running: dict[int, optuna.Trial] = {}
-        # What a process left that was killed is neither running nor a result.
+        # Trials that a killed process left running are neither running nor results.
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             self.interrupt_trial(trial.number)
 
     def results(self) -> list[TrialResult]:
-        """Return every trial so far, in order."""
+        """Return all ended trials in order."""
         return [_read(trial, self._space) for trial in self._study.get_trials() if trial.state.is_finished()]
 
     def count_done(self) -> int:
-        """Count the trials that came to an end: finished, pruned or failed."""
+        """Return the number of trials that finished, were pruned or failed."""
         return sum(result.state != _INTERRUPTED for result in self.results())
 
     def start_trial(self) -> tuple[int, dict[str, float]]:
-        """Return the number of a new trial and what it tries, by parameter."""
+        """Return the number of a new trial and its values by parameter."""
         done = self.count_done()
         self._study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=STARTUP_TRIALS, seed=int(np.random.SeedSequence([self._seed, done]).generate_state(1)[0])
@@ -88,42 +88,42 @@ class Search:
         return trial.number, {name: round_value(value) for name, value in trial.params.items()}
 
     def note_run(self, number: int, run_id: str) -> None:
-        """Note which run a trial is."""
+        """Record the run of a trial."""
         self._running[number].set_user_attr(_RUN, run_id)
 
     def should_prune(self, number: int, epoch: int, loss: float) -> bool:
-        """Note a trial's validation loss of an epoch, and say whether it is worse than half of those before.
+        """Record the validation loss of an epoch, and return whether it is worse than half of the earlier trials.
 
-        A search that prunes at the last epoch would save nothing.
+        At the last epoch it returns False, since pruning would save nothing.
         """
         trial = self._running[number]
         if not math.isfinite(loss):
-            return False  # training ends it by itself, and says why
+            return False  # the training itself fails with a reason
         trial.report(loss, epoch)
         return epoch < self._epochs and trial.should_prune()
 
     def finish_trial(self, number: int, loss: float) -> None:
-        """Note the validation loss of a trial that ran to its end."""
+        """Record the validation loss of a finished trial."""
         self._study.tell(number, loss)
 
     def prune_trial(self, number: int, reason: str) -> None:
-        """Note that a trial was ended early; its last reported loss stands for it."""
+        """Record that a trial was pruned; its last reported loss is its result."""
         self._running[number].set_user_attr(_REASON, reason)
         self._study.tell(number, state=TrialState.PRUNED)
 
     def fail_trial(self, number: int, reason: str) -> None:
-        """Note that a trial failed: it counts, and is not tried again."""
+        """Record that a trial failed: it counts as a trial and is not repeated."""
         self._running[number].set_user_attr(_REASON, reason)
         self._study.tell(number, state=TrialState.FAIL)
 
     def interrupt_trial(self, number: int) -> None:
-        """Note that a trial was interrupted: it failed for no reason of its own, and does not count."""
+        """Record that a trial was interrupted: it does not count as a trial."""
         self._study.tell(number, state=TrialState.FAIL)
 
     def importances(self) -> dict[str, float]:
-        """Return how much of the differences in loss each parameter explains, the shares adding up to 1.
+        """Return the importance of each parameter for the loss, with a sum of 1.
 
-        By PED-ANOVA (Watanabe et al. 2023); nothing where too few trials ran to their end, or all came to the same.
+        It is computed by PED-ANOVA (Watanabe et al. 2023); empty if too few trials finished, or all have the same loss.
         """
         losses = {result.loss for result in self.results() if result.state == "finished"}
         whole = self._study.get_trials(states=(TrialState.COMPLETE,))
@@ -135,18 +135,18 @@ class Search:
 def open_search(
     name: str, storage: str | None, space: Mapping[str, Range], *, seed: int, epochs: int, anew: bool = False
 ) -> Search:
-    """Open a study, which is made where it is not there yet.
+    """Open a study; create it if it does not exist.
 
     Args:
-        name: of the study; what its trials share must be in it.
-        storage: a database's URL, as SQLAlchemy takes it; None for a study that is forgotten.
-        space: what is varied.
-        seed: what is tried comes from it.
-        epochs: of a training, which is never ended before a quarter of them.
-        anew: forget a study of this name, and start it again.
+        name: name of the study, see `name_study`.
+        storage: URL of a database for SQLAlchemy; None to keep the study in memory only.
+        space: ranges of the varied parameters.
+        seed: seed of the choice of values.
+        epochs: epochs of a training; a trial is pruned only after a quarter of them.
+        anew: delete an existing study of this name first.
 
     Raises:
-        UserError: the database can't be reached.
+        UserError: the database cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=PRUNING_STARTUP, n_warmup_steps=epochs // 4 + 1)
@@ -168,12 +168,12 @@ def open_search(
 
 @contextmanager
 def keep_study(name: str) -> Iterator[str]:
-    """Yields the URL of the database that a study is kept in, which nobody else on this machine may run meanwhile.
+    """Yield the URL of a study's database, and lock the study for other processes on this machine.
 
-    That is the one which the environment variable PAWPRINT_STUDIES names, or else a file in the cache.
+    The environment variable PAWPRINT_STUDIES names the database; the default is a file in the cache.
 
     Raises:
-        UserError: another process runs it.
+        UserError: another process runs the study.
     """
     folder = cache_folder() / "studies"
     folder.mkdir(exist_ok=True)
@@ -188,10 +188,10 @@ def keep_study(name: str) -> Iterator[str]:
 
 
 def choose_winner(results: Sequence[TrialResult]) -> TrialResult:
-    """Return the trial that ran to its end with the lowest validation loss; of equals the first.
+    """Return the finished trial with the lowest validation loss; if several are equal, the first.
 
     Raises:
-        UserError: none ran to its end.
+        UserError: no trial finished.
     """
     finished = [result for result in results if result.state == "finished"]
     if not finished:

@@ -1,4 +1,4 @@
-"""The trials of a search as runs: each a training under one sub-parent, watched epoch by epoch, ended where it lags."""
+"""Run the trials of a search: each is a run of train under a common parent run, and may be pruned after an epoch."""
 
 import dataclasses
 import hashlib
@@ -24,20 +24,22 @@ from pawprint.tracking.tags import ENTRY_POINT_TAG, ERROR_TAG, INTERRUPTED
 from pawprint.tuning.search_space import Range
 
 TRIALS = "trials"
-"""Name of the run that the trials hang under, and what stands there for its entry point."""
+"""Name and entry point of the parent run of the trials."""
 WATCHED = "validation_loss"
+"""Metric by which trials are judged."""
 _POLL_SECONDS = 1.0
+"""Seconds between two looks at the metrics of a running trial."""
 
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """How a trial's run ended.
+    """The outcome of a trial's run.
 
     Attributes:
-        run_id: of its training.
-        loss: of the validation photos at the epoch that was taken; None if it did not get there.
-        pruned_at: the epoch after which it was ended, or would have been: what is pruned depends on the figures, not
-            on how fast the machine is.
+        run_id: id of its training.
+        loss: validation loss at the chosen epoch; None if it was pruned or failed.
+        pruned_at: epoch after which it was pruned, even if the run had already ended: pruning depends on the metrics,
+            not on the speed of the machine. None if it was not pruned.
         reason: why it failed; "" if it did not.
     """
 
@@ -49,7 +51,7 @@ class TrialOutcome:
 
 @contextmanager
 def open_trials() -> Iterator[mlflow.ActiveRun]:
-    """Makes the run that trials hang under, nested in the active one: a page of MLflow's lists ten children."""
+    """Start and yield the parent run of the trials, nested in the active run, whose page lists only ten children."""
     run = mlflow.start_run(run_name=TRIALS, nested=True, tags={ENTRY_POINT_TAG: TRIALS})
     status = "FINISHED"
     try:
@@ -67,13 +69,13 @@ def open_trials() -> Iterator[mlflow.ActiveRun]:
 def name_study(
     parameters: Mapping[str, object], *, space: Mapping[str, Range], dataset_digest: str, experiment_id: str
 ) -> str:
-    """Return a name made of all that the trials of a study share, so that the same search again goes on from it.
+    """Return the name of a study, a digest of all that its trials share, so that the same search resumes it.
 
     Args:
-        parameters: of train, but for what is varied.
-        space: what is varied, and how far.
-        dataset_digest: of the photos.
-        experiment_id: where the runs of the trials are.
+        parameters: parameters of train that are not varied.
+        space: ranges of the varied parameters.
+        dataset_digest: digest of the dataset.
+        experiment_id: experiment of the trials' runs.
     """
     shared = {
         "parameters": {name: str(value) for name, value in parameters.items()},
@@ -95,19 +97,19 @@ def run_trial(
     on_run: Callable[[str], None],
     on_epoch: Callable[[int, float], bool],
 ) -> TrialOutcome:
-    """Runs train under the active run, or takes a run of the same that is there already.
+    """Run train under the active run, or reuse an earlier run with the same key, and return the outcome.
 
     Args:
-        parameters: of train, but for the dataset.
-        number: of the trial.
-        dataset: the URI that train is given.
-        dataset_digest: of its content.
-        cache: as for a chain.
-        on_run: told the run's id as soon as there is one.
-        on_epoch: told each epoch's number and validation loss, in order; true ends the trial.
+        parameters: parameters of train without the dataset.
+        number: number of the trial.
+        dataset: URI of the dataset.
+        dataset_digest: digest of its content.
+        cache: as in `Chain`.
+        on_run: called with the run's id as soon as it is known.
+        on_epoch: called with each epoch's number and validation loss, in order; True prunes the trial.
 
     Raises:
-        UserError: it could not be started.
+        UserError: the training could not be started.
     """
     key = build_key("train", parameters, {"dataset": dataset_digest})
     words = {"dataset": dataset, **parameters}
@@ -141,7 +143,7 @@ def find_trial_model(run_id: str) -> tuple[Run, str]:
     """Return a trial's run and the URI of its model.
 
     Raises:
-        UserError: the store no longer has them.
+        UserError: they are no longer in the store.
     """
     try:
         run = MlflowClient().get_run(run_id)
@@ -154,7 +156,7 @@ def find_trial_model(run_id: str) -> tuple[Run, str]:
 
 
 def _report(run_id: str, seen: int, on_epoch: Callable[[int, float], bool]) -> tuple[int, int | None]:
-    """Tells of the epochs after `seen`; returns the last one told of, and the one that the trial is pruned at."""
+    """Call `on_epoch` for the epochs after `seen`; return the last one, and the epoch of pruning or None."""
     history = MlflowClient().get_metric_history(run_id, WATCHED)
     for metric in sorted(history, key=lambda one: one.step):
         if metric.step > seen:
