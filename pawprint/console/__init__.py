@@ -1,1 +1,1 @@
-"""What a person types and reads in the terminal: options and their help, errors in one line, the console's log."""
+"""The command line of the steps: options and their help, errors on one line, and the log of the console."""

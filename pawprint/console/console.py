@@ -1,4 +1,4 @@
-"""How a step meets the person at the console: results on stdout, a user's mistake in one line, no traceback."""
+"""Run a step's command: results on stdout, user errors on one line without a traceback, exit codes for signals."""
 
 import logging
 import os
@@ -20,16 +20,16 @@ from pawprint.console.tee import read_console, tee_console
 
 
 class TerminatedError(KeyboardInterrupt):
-    """SIGTERM came, or the terminal was closed: what a Ctrl-C does, with another exit code."""
+    """The process got SIGTERM, or SIGHUP from a closed terminal: handled like Ctrl-C, with another exit code."""
 
 
 def run_command(command: click.Command, *, keep_console: bool = False) -> None:
-    """Runs a step's command and exits.
+    """Run a step's command and exit.
 
     Args:
-        command: of the step.
-        keep_console: under `mlflow run`, what a person saw becomes an artifact of the run, however it ended; the steps
-            that this one starts add their lines.
+        command: command of the step.
+        keep_console: under `mlflow run`, log the console output as an artifact of the run, even if the run fails,
+            with the output of the steps that this one starts.
     """
     run_id, path = os.environ.get("MLFLOW_RUN_ID"), read_handed_on("console")
     if path:
@@ -39,7 +39,7 @@ def run_command(command: click.Command, *, keep_console: bool = False) -> None:
         return
     from pawprint.tracking.scratch import use_scratch
 
-    # What a killed one leaves, the next one clears.
+    # The next process deletes the folder of a killed one.
     with use_scratch(), tempfile.TemporaryDirectory(prefix="pawprint-") as folder:
         kept = Path(folder, "console.txt")
         kept.touch()
@@ -50,14 +50,14 @@ def run_command(command: click.Command, *, keep_console: bool = False) -> None:
 
 
 def _run_kept(command: click.Command, path: Path) -> int:
-    """Runs a step's command, keeps what it says and returns its exit code."""
+    """Run a step's command, append its output to a file, and return its exit code."""
     with tee_console(path):
         try:
             _run(command)
         except SystemExit as error:
             return int(error.code or 0)
         except Exception:
-            # Shown while it is still kept; Python itself would show it after that, and exit with 1 as well.
+            # Print it before the output is no longer copied. Python would also exit with 1.
             traceback.print_exc()
             return 1
     return 0
@@ -68,28 +68,28 @@ def _log_console(run_id: str, path: Path) -> None:
         from pawprint.tracking.runs import log_console
 
         log_console(run_id, read_console(path))
-    except Exception as error:  # whatever a store may raise: what was done is done, and no log may undo it
+    except Exception as error:  # any error of a store: a missing log must not make the run fail
         click.echo(f"warning: what this run said could not be kept: {one_line(error)}", err=True)
 
 
 def _run(command: click.Command) -> None:
-    """Runs a step's command.
+    """Run a step's command.
 
-    It exits with 1 for a mistake that the message explains, with 2 for a bad parameter, with 130 or 143 where it was
-    interrupted (SIGINT) or terminated (SIGTERM, or SIGHUP of a closed terminal): MLflow then ends the steps that it
-    started, and the runs are KILLED.
+    It exits with 1 for an error that the message explains, with 2 for an invalid parameter, with 130 if interrupted
+    (SIGINT) and with 143 if terminated (SIGTERM, or SIGHUP from a closed terminal). In the last two cases MLflow ends
+    the steps that it started, and the runs are KILLED.
     """
     signal.signal(signal.SIGTERM, _terminate)
     hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
-    if hang_up and signal.getsignal(hang_up) is signal.SIG_DFL:  # `nohup` has it ignored, and means it
+    if hang_up and signal.getsignal(hang_up) is signal.SIG_DFL:  # under `nohup` it stays ignored
         signal.signal(hang_up, _terminate)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("tensorflow", "matplotlib", "urllib3", "botocore", "alembic", "absl", "openlineage"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    # Progress bars are for terminals; in a log file MLflow's would fill pages.
+    # In a log file MLflow's progress bars would fill pages.
     if not sys.stderr.isatty():
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    # Odd metadata in photos from strangers, of which Pillow warns, changes no pixel.
+    # Pillow warns of odd metadata in photos, which does not change the pixels.
     warnings.filterwarnings("ignore", module="PIL")
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
@@ -103,7 +103,7 @@ def _run(command: click.Command) -> None:
     except UserError as error:
         _refuse(error, 1)
     except (click.Abort, KeyboardInterrupt) as error:
-        # click makes an Abort of every KeyboardInterrupt.
+        # click converts every KeyboardInterrupt to Abort.
         terminated = isinstance(error, TerminatedError) or isinstance(error.__cause__, TerminatedError)
         word, code = ("terminated", 143) if terminated else ("interrupted", 130)
         _fail(f"{word}; the same command again goes on from the steps that had finished", code)
@@ -121,10 +121,10 @@ def _terminate(*_: object) -> None:
 
 
 def import_tensorflow_quietly() -> None:
-    """Imports TensorFlow for whoever imports it next.
+    """Import TensorFlow without its messages; later imports find it loaded.
 
-    It announces its oneDNN kernels on the process's own stderr, whatever TF_CPP_MIN_LOG_LEVEL says
-    (tensorflow/tensorflow#100442), so that stream is set aside meanwhile, and shown if the import fails.
+    TensorFlow announces its oneDNN kernels on the stderr of the process, whatever TF_CPP_MIN_LOG_LEVEL is
+    (tensorflow/tensorflow#100442). So stderr is redirected during the import, and shown if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, from then on
     sys.stderr.flush()
@@ -145,7 +145,7 @@ def import_tensorflow_quietly() -> None:
 def _refuse(mistake: Exception | str, code: int) -> None:
     message = one_line(mistake)
     if "MLFLOW_RUN_ID" in os.environ:
-        with suppress(Exception):  # whatever a store may raise: the mistake itself is to be heard
+        with suppress(Exception):  # any error of a store: the user's mistake is more important
             from pawprint.tracking.runs import tag_refusal
 
             tag_refusal(hide_secrets(message))
@@ -153,7 +153,7 @@ def _refuse(mistake: Exception | str, code: int) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    # Whatever was printed before stands before it, though the two streams are buffered apart.
+    # The two streams have separate buffers; earlier output must come first.
     sys.stdout.flush()
     click.echo(f"error: {hide_secrets(message)}", err=True)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""What a parameter may be, beyond click's own types: numbers without NaN, `auto`, text that a room checks."""
+"""Parameter types that click does not have: ranges without NaN, `auto`, text with a check of its own."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from pawprint.base.errors import SecretError, UserError
 
 
 class Between(click.FloatRange):
-    """A number in a range; NaN, which click lets into every range since it compares with nothing, is in none."""
+    """A number in a range, but not NaN, which click accepts in every range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number."""
@@ -21,7 +21,7 @@ class Between(click.FloatRange):
 
 
 class AutoOr(click.ParamType[Any]):
-    """A number, or `auto` for the value that the architecture was measured with (given to the step as None)."""
+    """A number, or `auto` for the architecture's default, which the step gets as None."""
 
     def __init__(self, number: click.ParamType[Any]) -> None:
         self.number = number
@@ -38,27 +38,27 @@ class AutoOr(click.ParamType[Any]):
 
 
 def check_model_name(name: str) -> None:
-    """Refuse a name that MLflow's registry would refuse at the end of a long run, or that reads as a URI.
+    """Raise an error for a name that MLflow's registry would refuse at the end of a long run, or that looks like a URI.
 
     Raises:
-        UserError: naming the signs that are not allowed.
+        UserError: the name contains characters that are not allowed.
     """
     if any(sign in name for sign in "/:@'\"") or name != name.strip():
         raise UserError(f"{name!r} can't be a model's name; expected one without / : @, quotes and outer spaces")
 
 
 class Checked(click.ParamType[str]):
-    """Text that a room's own check accepts."""
+    """Text that a check function accepts."""
 
     def __init__(self, name: str, check: Callable[[str], object]) -> None:
         self.name = name
         self.check = check
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text as it is, if the check raises nothing."""
+        """Return the text unchanged if the check raises no error."""
         try:
             self.check(value)
-        except SecretError:  # not to be told as another mistake is: click's message would quote the value
+        except SecretError:  # click's message would quote the value
             raise
         except UserError as error:
             raise click.BadParameter(str(error), ctx, param) from None
@@ -66,10 +66,10 @@ class Checked(click.ParamType[str]):
 
 
 class UnlessPaths(click.Option):
-    """An option that is required unless photos are named one by one."""
+    """An option that is required unless photos are given as arguments."""
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
-        """Return the value, or None where there is none and none is needed."""
+        """Return the value, or None if it is missing and not required."""
         try:
             return super().process_value(ctx, value)
         except click.MissingParameter:

@@ -1,8 +1,8 @@
-"""Every parameter of MLproject, once: its type, its check and its help. Defaults stand in MLproject alone.
+"""All parameters of MLproject, each with its type, check and help. Only MLproject has the defaults.
 
-A step is given one frozen value: `TrainParameters` for train, and so on. Parameters that steps share stand in a group
-(`Preprocessing`) or, alone, under a name of their own (`Seed`). Fields are in the order of MLproject. None is what was
-given as `auto`.
+A step gets one frozen value: `TrainParameters` for train, and so on. Parameters that several steps share are in a group
+(`Preprocessing`) or, single ones, in a type of their own (`Seed`). Fields have the order of MLproject. None means
+`auto`.
 """
 
 import dataclasses
@@ -24,15 +24,15 @@ from pawprint.serving.formats import check_formats
 
 @dataclass(frozen=True)
 class Option:
-    """How a parameter is checked and explained.
+    """The type, check and help of a parameter.
 
-    Its name is MLproject's, underscores included, because MLflow appends a parameter it does not know as
-    `--name value`, and click then refuses it by name.
+    The option has the name of MLproject, with underscores, because MLflow appends unknown parameters as
+    `--name value`, and click then refuses them by name.
 
     Attributes:
-        kind: checks and converts what is given.
-        help: for `--help` and docs/parameters.md.
-        make: the class of click's option.
+        kind: click's type, which checks and converts the value.
+        help: text for `--help` and docs/parameters.md.
+        make: class of click's option.
     """
 
     kind: click.ParamType[Any]
@@ -40,22 +40,22 @@ class Option:
     make: type[click.Option] = click.Option
 
     def build(self, name: str) -> click.Parameter:
-        """Return click's option of this name."""
+        """Return click's option with this name."""
         return self.make([f"--{name}"], type=self.kind, required=True, help=self.help)
 
 
 @dataclass(frozen=True)
 class Argument:
-    """What may be given beside the options, any number of times."""
+    """A positional argument, any number of times."""
 
     kind: click.ParamType[Any]
 
     def build(self, name: str) -> click.Parameter:
-        """Return click's argument of this name; it is known before the options are."""
+        """Return click's argument with this name; it is parsed before the options."""
         return click.Argument([name], type=self.kind, nargs=-1, is_eager=True)
 
 
-# Whether the classes of a source can be read hangs on `labels` too: each step checks the two together.
+# Whether the classes of a source can be read also depends on `labels`: each step checks both together.
 _SOURCE = Checked("source", partial(check_source, labelled=False))
 _AT_LEAST_0 = click.IntRange(min=0)
 _AT_LEAST_1 = click.IntRange(min=1)
@@ -90,7 +90,7 @@ Cache = Annotated[
 
 @dataclass(frozen=True)
 class DownloadParameters:
-    """Of download, and of the steps that run it."""
+    """The parameters of download, and of the steps that run it."""
 
     source: Annotated[
         str,
@@ -122,7 +122,7 @@ class DownloadParameters:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How photos become a dataset."""
+    """The parameters that define how a dataset is made from photos."""
 
     image_size: Annotated[
         int | None,
@@ -192,7 +192,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Network:
-    """What is trained, and how long, in every training of a search too."""
+    """The parameters of a training that tune does not vary."""
 
     architecture: Annotated[
         str,
@@ -207,7 +207,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Adjustments:
-    """What a training changes in the architecture's recipe."""
+    """The parameters that change the architecture's recipe."""
 
     weight_decay: Annotated[
         float | None,
@@ -234,7 +234,7 @@ class Adjustments:
 
 @dataclass(frozen=True)
 class Learning(Network):
-    """How a network is trained once."""
+    """The parameters of one training."""
 
     learning_rate: Annotated[float | None, Option(AutoOr(Between(0, 10, min_open=True)), "Peak learning rate.")]
     patience: Patience
@@ -243,7 +243,7 @@ class Learning(Network):
 
 @dataclass(frozen=True)
 class PreprocessParameters:
-    """Of preprocess."""
+    """The parameters of preprocess."""
 
     photos: Annotated[str, Option(click.STRING, "URI of download's artifact: runs:/<run id>/photos.")]
     preprocessing: Preprocessing
@@ -252,7 +252,7 @@ class PreprocessParameters:
 
 @dataclass(frozen=True)
 class TrainParameters:
-    """Of train."""
+    """The parameters of train."""
 
     dataset: Dataset
     learning: Learning
@@ -262,7 +262,7 @@ class TrainParameters:
 
 @dataclass(frozen=True)
 class EvaluateParameters:
-    """Of evaluate."""
+    """The parameters of evaluate."""
 
     dataset: Dataset
     model: Model
@@ -270,7 +270,7 @@ class EvaluateParameters:
 
 @dataclass(frozen=True)
 class PredictParameters:
-    """Of predict: a source, or else paths, which MLflow never gives."""
+    """The parameters of predict: a source, or paths, which only the command line can give."""
 
     source: Annotated[
         str | None,
@@ -286,7 +286,7 @@ class PredictParameters:
 
 @dataclass(frozen=True)
 class TuneParameters:
-    """Of tune."""
+    """The parameters of tune."""
 
     download: DownloadParameters
     preprocessing: Preprocessing
@@ -305,7 +305,7 @@ class TuneParameters:
 
 @dataclass(frozen=True)
 class MainParameters:
-    """Of main."""
+    """The parameters of main."""
 
     download: DownloadParameters
     preprocessing: Preprocessing
@@ -332,7 +332,7 @@ class MainParameters:
 
 
 def by_name(group: Any) -> dict[str, Any]:
-    """Return the values of a group, those of the groups in it included, by the names of the parameters.
+    """Return the values of a group and of the groups in it, by the names of the parameters.
 
     >>> by_name(TrainParameters("runs:/…", Learning("cnn", 9, 32, 0.1, 3, Adjustments(0.5, 1, 2)), seed=0, export=""))
     {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
@@ -346,11 +346,11 @@ def by_name(group: Any) -> dict[str, Any]:
 
 
 def resolve(group: Any, used: Mapping[str, object]) -> dict[str, object]:
-    """Return the values of a group by name, as another step is given them.
+    """Return the values of a group by name, as parameters for another step.
 
     Args:
-        group: as the person gave it.
-        used: what `auto` means, by name; None, or nothing, where it stays `auto`.
+        group: values that the user gave.
+        used: resolved values of `auto` by name; where they are missing or None, the result is `auto`.
 
     >>> resolve(Adjustments(weight_decay=None, augmentation=2, width=None), {"weight_decay": 0.5, "width": None})
     {'weight_decay': 0.5, 'augmentation': 2, 'width': 'auto'}

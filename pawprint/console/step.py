@@ -1,4 +1,4 @@
-"""From a step's parameters to its command: options, `--help`, and one typed value for the step's function."""
+"""Make a command from a step's parameters: options, `--help`, and one typed value for the step's function."""
 
 import dataclasses
 import inspect
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 MLPROJECT = PROJECT / "MLproject"
 WIDEST = 100
-"""Columns, in a terminal that has them."""
+"""Width of the help in columns, in a terminal that is wide enough."""
 
 Parameters = TypeVar("Parameters", bound="DataclassInstance")
 
 
 class StepCommand(click.Command):
-    """A step's command."""
+    """The command of a step."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the parameters; python -m wants each, so that only what `mlflow run` takes unasked is worth a word."""
+        """Write the parameters with the defaults of `mlflow run`; `python -m` has no defaults."""
         defaults = _read_defaults(str(self.name))
         rows = []
         for option in self.get_params(ctx):
@@ -38,13 +38,13 @@ class StepCommand(click.Command):
 def step(
     parameters: type[Parameters], *, epilog: str | None = None
 ) -> Callable[[Callable[[Parameters], None]], StepCommand]:
-    """Make a step's function a command.
+    """Return a decorator that turns a step's function into a command.
 
-    Its help is the function's docstring and, as they stand, the lines of the module's that say what the step reads and
-    writes and how it is run.
+    Its help is the function's docstring and the second paragraph of the module's docstring, unchanged, which says what
+    the step reads and writes and how to run it.
 
     Args:
-        parameters: class of the one value that the function takes (see `pawprint.console.parameters`).
+        parameters: class of the function's parameter (see `pawprint.console.parameters`).
         epilog: last paragraph of the help.
     """
 
@@ -54,7 +54,7 @@ def step(
             function.__name__,
             callback=lambda **values: function(_gather(parameters, values)),
             params=list(_build_params(parameters)),
-            help=f"{inspect.getdoc(function)}\n\n\b\n{reads_and_writes}",  # of which click wraps no line
+            help=f"{inspect.getdoc(function)}\n\n\b\n{reads_and_writes}",  # \b: click does not rewrap these lines
             epilog=epilog,
             context_settings={"max_content_width": WIDEST},
         )
@@ -63,7 +63,7 @@ def step(
 
 
 def _build_params(group: "type[DataclassInstance]") -> Iterator[click.Parameter]:
-    """Yield click's parameters in the order of the fields, those of a group in its place."""
+    """Yield click's parameters in the order of the fields, including those of nested groups."""
     hints = get_type_hints(group, include_extras=True)
     for field in dataclasses.fields(group):
         hint = hints[field.name]
@@ -74,7 +74,7 @@ def _build_params(group: "type[DataclassInstance]") -> Iterator[click.Parameter]
 
 
 def _gather(group: type[Parameters], values: Mapping[str, Any]) -> Parameters:
-    """Return the values that click has read as one, those of a group in its place."""
+    """Return click's values as one value of the group, including nested groups."""
     hints = get_type_hints(group)
     fields = [field.name for field in dataclasses.fields(group)]
     nested = {name for name in fields if dataclasses.is_dataclass(hints[name])}

@@ -1,8 +1,8 @@
-"""What main and its steps say at the console, kept line by line as it comes, in one file that each of them appends to.
+"""Copy the console output of main and its steps, line by line, to one file that all of them append to.
 
-Each process puts a copy beside its own `sys.stdout` and `sys.stderr`; the streams themselves stay as they are, so a bar
-knows its terminal, a pipe stays a pipe, and what a library writes past Python is not kept. A reader that goes away ends
-no run.
+Each process wraps its own `sys.stdout` and `sys.stderr`. The streams behind them are unchanged, so a progress bar still
+finds its terminal, and a pipe stays a pipe; output that a library writes without Python is not copied. If the reader of
+the output ends, the run continues.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from pawprint.base.secrets import hide_secrets
 
 MAX_CHARACTERS = 1_000_000
-"""Kept of what was said; the middle goes first."""
+"""Longest log in characters; of a longer one the middle is left out."""
 _CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^\[\]]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 )
@@ -24,7 +24,7 @@ _UP = "\x1b[A"
 
 @contextmanager
 def tee_console(path: Path) -> Iterator[None]:
-    """Append what this process says at the console to a file, line by line, while the block runs."""
+    """Append the console output of this process to a file, line by line, during the block."""
     streams = sys.stdout, sys.stderr
     copies = [_Tee(stream, path) for stream in streams]
     sys.stdout, sys.stderr = copies
@@ -38,7 +38,7 @@ def tee_console(path: Path) -> Iterator[None]:
 
 
 def read_console(path: Path, limit: int = MAX_CHARACTERS) -> str:
-    """Return what was said: nothing secret, and of a long text its beginning and its end."""
+    """Return the console output with secrets hidden; of a long text only the beginning and the end."""
     lines = path.read_text("utf-8", "replace").splitlines(keepends=True)
     head, tail = _take(lines, limit // 2), _take(lines[::-1], limit // 2)[::-1]
     if len(head) + len(tail) < len(lines):
@@ -48,15 +48,15 @@ def read_console(path: Path, limit: int = MAX_CHARACTERS) -> str:
 
 
 def last_state(line: str) -> str | None:
-    r"""Return what a line came to, of one that was drawn again and again the last; None of one that is drawn elsewhere.
+    r"""Return the last state of a line, which a progress bar overwrites; None for a line of several progress bars.
 
     >>> last_state("bar:  10%\rbar: 100%"), last_state("bar: 10%\r        \rdone"), last_state("\x1b[31mred\x1b[0m")
     ('bar: 100%', 'done', 'red')
     """
-    if _UP in line:  # one of several bars below each other
+    if _UP in line:  # one of several progress bars below each other
         return None
     states = _CONTROL.sub("", line).split("\r")
-    return next((state for state in reversed(states) if state), "").rstrip()  # blanks wipe out what was there
+    return next((state for state in reversed(states) if state), "").rstrip()  # a bar clears its line with blanks
 
 
 def _take(lines: list[str], room: int) -> list[str]:
@@ -70,7 +70,7 @@ def _take(lines: list[str], room: int) -> list[str]:
 
 
 class _Tee:
-    """A stream, and beside it the file that gets each whole line."""
+    """A stream whose complete lines are also appended to a file."""
 
     def __init__(self, stream: TextIO, path: Path) -> None:
         self._stream, self._path, self._begun = stream, path, ""
@@ -79,20 +79,20 @@ class _Tee:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write to both."""
+        """Write to the stream and the file."""
         *lines, self._begun = (self._begun + text).split("\n")
         self._keep(lines)
-        with suppress(OSError):  # nobody reads it any more
+        with suppress(OSError):  # the reader has ended
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush the stream; the file always is."""
-        with suppress(OSError, ValueError):  # nobody reads it, or it is closed
+        """Flush the stream; the file is always flushed."""
+        with suppress(OSError, ValueError):  # the reader has ended, or the stream is closed
             self._stream.flush()
 
     def finish(self) -> None:
-        """Keep a last line that has no end."""
+        """Append a last line without a line break."""
         last, self._begun = self._begun, ""
         self._keep([last] if last_state(last) else [])
 
