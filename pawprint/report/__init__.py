@@ -1,1 +1,1 @@
-"""What people read after a run: the page, the model card, the picture of the chain; show, verify, replay, diff."""
+"""What users read after a run: the report, the model card, the picture of the chain; show, verify, replay, diff."""

@@ -1,4 +1,4 @@
-"""`python -m pawprint.lineage`: walk and prove the chain behind a model, against any tracking server."""
+"""The command `python -m pawprint.lineage`: show, verify, compare and repeat the chain behind a model."""
 
 import json
 import logging
@@ -89,8 +89,8 @@ def replay(target: str, run_it: bool, env_manager: str) -> None:
         click.echo(format_command(main))
         return
     again = replay_main(main, env_manager=env_manager)
-    same, told = compare_runs(main, again)
-    click.echo("\n".join(told))
+    same, differences = compare_runs(main, again)
+    click.echo("\n".join(differences))
     if not same:
         raise UserError(f"run {again.info.run_id} did not come out as run {main.info.run_id} did")
     click.echo(f"identical: run {again.info.run_id} is run {main.info.run_id} again")
@@ -151,7 +151,7 @@ def deliver(run_id: str | None) -> None:
 
 
 def run() -> None:
-    """Run the command; a user's mistake is one line on stderr and exit code 1."""
+    """Run the command; a user error gives one line on stderr and exit code 1."""
     from pawprint.tracking.scratch import use_scratch
 
     try:
@@ -165,11 +165,11 @@ def run() -> None:
     except Exception as error:
         from pawprint.tracking.errors import explain_store
 
-        said = error if isinstance(error, UserError) else explain_store(error)
-        if said is None:
+        message = error if isinstance(error, UserError) else explain_store(error)
+        if message is None:
             raise
         sys.stdout.flush()
-        click.echo(f"error: {hide_secrets(one_line(said))}", err=True)
+        click.echo(f"error: {hide_secrets(one_line(message))}", err=True)
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""What differs between two main runs, and whether their results differ by more than chance."""
+"""Compare two main runs: parameters, code, environment, photos, metrics, and whether these differ significantly."""
 
 import csv
 import io
@@ -15,16 +15,18 @@ from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.tags import get_tag
 
 LEVEL = 0.05
+"""p-value below which a difference counts as more than chance."""
 _SHOWN = ("test_accuracy", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_log_loss")
 _SURROUNDINGS = ("lock_sha256", "python", "libraries", "cpu", "threads", "host", "git_dirty")
 _MOST_NAMES = 8
+"""Most names of photos that are listed."""
 
 
 def format_difference(first: Lineage, second: Lineage) -> str:
-    """Return what differs, section by section, for a terminal.
+    """Return the differences in sections, for a terminal.
 
     Raises:
-        UserError: one of them is no main run.
+        UserError: one of them is not a main run.
     """
     one, other = _main(first), _main(second)
     sections = {
@@ -38,8 +40,8 @@ def format_difference(first: Lineage, second: Lineage) -> str:
     }
     sections["more than chance?"] = list(_format_chance(first, second))
     lines = [f"{one.info.run_id} -> {other.info.run_id}"]
-    for title, told in sections.items():
-        lines += ["", title, *(f"  {line}" for line in told or ["no difference"])]
+    for title, differences in sections.items():
+        lines += ["", title, *(f"  {line}" for line in differences or ["no difference"])]
     return "\n".join(lines)
 
 
@@ -65,7 +67,7 @@ def _format_code(one: Run, other: Run) -> Iterator[str]:
     if not (before and after):
         return
     try:
-        told = subprocess.run(  # noqa: S603 (commit ids that MLflow noted)
+        changes = subprocess.run(  # noqa: S603 (commit ids that MLflow noted)
             ["git", "diff", "--stat=100", before, after, "--"],  # noqa: S607 (git is found on the PATH)
             capture_output=True,
             text=True,
@@ -75,7 +77,7 @@ def _format_code(one: Run, other: Run) -> Iterator[str]:
     except (OSError, subprocess.SubprocessError):
         yield "which files changed is not known: this folder is no clone that has both commits"
         return
-    yield from (line.strip() for line in told.splitlines())
+    yield from (line.strip() for line in changes.splitlines())
 
 
 def _format_photos(first: Lineage, second: Lineage) -> Iterator[str]:
@@ -104,7 +106,7 @@ def _name(members: Sequence[str]) -> str:
 
 
 def _read_index(run: Run) -> dict[str, tuple[str, str, str]]:
-    """Return split, label and member of each photo by its digest."""
+    """Return split, label and name in the archive of each photo by its digest."""
     uri = f"runs:/{run.info.run_id}/dataset"
     with open_artifact(uri, expected="runs:/<run id of preprocess>/dataset") as folder:
         text = (folder / "index.csv").read_text(encoding="utf-8")
@@ -119,9 +121,9 @@ def _format_metrics(one: Run, other: Run) -> Iterator[str]:
         before, after = one.data.metrics.get(name), other.data.metrics.get(name)
         if before is None and after is None:
             continue
-        told = [_format_metric(run, name) for run in (one, other)]
+        values = [_format_metric(run, name) for run in (one, other)]
         change = f" ({after - before:+.4f})" if before is not None and after is not None else ""
-        yield f"{name}: {told[0]} -> {told[1]}{change}"
+        yield f"{name}: {values[0]} -> {values[1]}{change}"
 
 
 def _format_metric(run: Run, name: str) -> str:
@@ -163,6 +165,6 @@ def _format_chance(first: Lineage, second: Lineage) -> Iterator[str]:
 
 
 def _chosen(lineage: Lineage) -> Training | None:
-    """Return the training whose model main chose."""
+    """Return the training of the model that main chose, or None."""
     best = get_tag(lineage.main, "best_model") if lineage.main else None
     return next((one for one in lineage.trainings if one.model and f"models:/{one.model.model_id}" == best), None)

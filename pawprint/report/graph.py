@@ -1,4 +1,4 @@
-"""The chain behind a model, a dataset, photos or a run: which runs made it, from what, and what they say of it."""
+"""Find the chain behind a model, a dataset, photos or a run: the runs that made it, back to the source."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,11 +15,12 @@ from pawprint.tracking.server import describe_server
 from pawprint.tracking.tags import ENTRY_POINT_TAG, PARENT_TAG, get_tag
 
 TARGETS = "a run id, models:/<id>, models:/<name>@<alias>, runs:/<run id>/dataset or runs:/<run id>/photos"
+"""What `find_lineage` accepts, for messages."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """A run of train, the model it logged, and the runs of evaluate that scored this model."""
+    """A run of train, the model that it logged, and the runs of evaluate on this model."""
 
     run: Run
     model: LoggedModel | None
@@ -28,15 +29,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Lineage:
-    """What was found, from the end back to the beginning; None where the chain does not go, or is broken.
+    """A chain of runs; None for steps that are not part of it, or no longer known.
 
     Attributes:
-        main: the run that chained the others, of main or tune, if one was asked for.
-        trainings: those behind the models; none where a dataset or photos were asked for.
+        main: the run of main or tune that ran the steps, if the target is one.
+        trainings: the trainings of the models; empty if the target is a dataset or photos.
         preprocess: the run that made the dataset.
         download: the run that made the photos.
-        reused: runs that main did not start itself, but found.
-        predict: the run that asked the model, if one was asked for.
+        reused: ids of runs that main reused.
+        predict: the run of predict, if the target is one.
     """
 
     main: Run | None = None
@@ -47,7 +48,7 @@ class Lineage:
     predict: Run | None = None
 
     def runs(self) -> Iterator[Run]:
-        """Yield every run of the chain, in the order in which they ran."""
+        """Yield all runs of the chain in the order of the steps."""
         yield from filter(None, (self.download, self.preprocess))
         for training in self.trainings:
             yield training.run
@@ -56,13 +57,13 @@ class Lineage:
 
 
 def find_lineage(target: str) -> Lineage:
-    """Find the chain behind a run, a model, a dataset or photos.
+    """Return the chain behind a run, a model, a dataset or photos.
 
     Args:
-        target: one of `TARGETS`. Of a main run, all its repeats.
+        target: one of `TARGETS`; for a main run the chain has all its repeats.
 
     Raises:
-        UserError: it is not known here, or is no run of this project.
+        UserError: the target is unknown, or not a run of this project.
     """
     client = MlflowClient()
     try:
@@ -75,12 +76,12 @@ def find_lineage(target: str) -> Lineage:
 
 
 def find_children(client: MlflowClient, main: Run) -> list[Run]:
-    """Return the steps of a main run, oldest first, each the run that made the artifacts."""
+    """Return the steps of a main run, oldest first; for a reused step, the original run with the artifacts."""
     return [_original(client, run) for run in list_children(client, main)]
 
 
 def list_children(client: MlflowClient, main: Run) -> list[Run]:
-    """Return the runs nested in a run, oldest first, those that stand for reused steps as they are."""
+    """Return the child runs of a run, oldest first; for a reused step, the run that stands for it."""
     return list(
         client.search_runs(
             [main.info.experiment_id],
@@ -91,28 +92,28 @@ def list_children(client: MlflowClient, main: Run) -> list[Run]:
 
 
 def entry_point(run: Run) -> str:
-    """Return which step a run is of; "" for a run that is none of ours."""
+    """Return the name of a run's step; "" if the run is not of this project."""
     name: str = run.data.tags.get(ENTRY_POINT_TAG, "")
-    # A step that was started by hand, without `mlflow run`, is known by its file.
+    # A step that was started without `mlflow run` is recognised by its file.
     return name or run.data.tags.get("mlflow.source.name", "").rpartition("/")[2].removesuffix(".py")
 
 
 def format_time(run: Run) -> str:
-    """Return when a run started, in UTC to the minute."""
+    """Return the start of a run, in UTC to the minute."""
     return f"{datetime.fromtimestamp(run.info.start_time / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def find_learning(trained: Run) -> Run:
-    """Return the run in which a model was learned: the one that logged it, or the one that this took it from.
+    """Return the run that trained a model: the given run, or the one that it copied the model from.
 
-    Of the latter, only what is still known.
+    If the latter is no longer known, it is the given run.
     """
     learned_in = get_tag(trained, "learned_in")
     return (_run_behind(MlflowClient(), f"runs:/{learned_in}") if learned_in else None) or trained
 
 
 def _original(client: MlflowClient, run: Run) -> Run:
-    """Return the run that another stands for, with its inputs and outputs."""
+    """Return the original of a reused step, or the run itself, with inputs and outputs."""
     return client.get_run(run.data.tags.get(FROM_TAG, run.info.run_id))
 
 
@@ -142,7 +143,7 @@ def _from_main(client: MlflowClient, run: Run) -> Lineage:
 
 
 def _from_tune(client: MlflowClient, run: Run) -> Lineage:
-    """Trace what it came to: the winner, which its one evaluation scored."""
+    """Return the chain behind the winner, which has the only evaluation."""
     evaluations = [one for one in find_children(client, run) if entry_point(one) == "evaluate"]
     if not evaluations:
         raise UserError(f"run {run.info.run_id} of tune came to no winner; give the run of a trial")
@@ -199,7 +200,7 @@ def _from_dataset(client: MlflowClient, preprocess: Run | None) -> Lineage:
 
 
 def _run_behind(client: MlflowClient, uri: str | None) -> Run | None:
-    """Return the run that made an artifact, or None where it is not (or no longer) known."""
+    """Return the run that made an artifact, or None if it is not known."""
     if not uri or not uri.startswith("runs:/"):
         return None
     try:

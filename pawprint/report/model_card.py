@@ -1,7 +1,7 @@
-"""`model_card.md`: what the chosen model is for, what made it and how good it is, with Hugging Face's field names.
+"""Build `model_card.md`: the purpose, origin and quality of the chosen model, with Hugging Face's field names.
 
-The front matter is what a repository of models reads (https://huggingface.co/docs/hub/model-cards); the sections are
-those of Mitchell et al. (2019, Model Cards for Model Reporting), as far as the runs know the facts.
+The front matter is for model repositories (https://huggingface.co/docs/hub/model-cards). The sections are those of
+Mitchell et al. (2019, Model Cards for Model Reporting), as far as the runs contain the facts.
 """
 
 import json
@@ -29,24 +29,26 @@ from pawprint.tracking.descriptions import code, format_count_table, format_metr
 from pawprint.tracking.tags import get_tag
 
 MOST_CLASSES, MOST_SLICES = 12, 40
+"""Most classes and slices that are listed."""
 _PROCEDURE = ("epochs", "batch_size", "learning_rate", "weight_decay", "augmentation", "width", "patience", "seed")
 _LONGEST = 200
+"""Longest value in characters."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the runs know of the chosen model.
+    """The facts in the runs about the chosen model.
 
     Attributes:
         document: metrics.json of its evaluation.
-        counts: photos by split and class.
-        parameters: of its training, "auto" where it has no such thing.
-        seconds: that the training run took.
-        facts: what it ran on, a line each.
-        runs: the chain's runs by name.
-        command: that makes it again.
-        slices: of its evaluation; none where it was evaluated by an older version.
-        measured: its robustness; the same.
+        counts: number of photos by split and class.
+        parameters: parameters of its training; "auto" where the architecture has no such parameter.
+        seconds: duration of the training run.
+        facts: lines about code and environment.
+        runs: name and id of the runs in the chain.
+        command: command that repeats the main run.
+        slices: slices of its evaluation; empty if an older version evaluated it.
+        measured: robustness of its evaluation; empty if an older version evaluated it.
     """
 
     architecture: str
@@ -75,12 +77,12 @@ class Facts:
 
 
 def build_model_card(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int = 0) -> str:
-    """Build the card of the repeat that was chosen.
+    """Return the card of the best repeat.
 
     Args:
-        lineage: of a main run, with its trainings in the order of the repeats.
-        repeats: their results.
-        num_doubts: labels that look wrong.
+        lineage: chain of a main run, with the trainings in the order of the repeats.
+        repeats: results of the repeats.
+        num_doubts: number of labels that look wrong.
 
     Returns:
         Markdown with YAML front matter.
@@ -89,7 +91,7 @@ def build_model_card(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: in
 
 
 def render_card(facts: Facts) -> str:
-    """Write the card; class names, sources and notes are other people's text, and stay text."""
+    """Return the card; class names, sources and notes are untrusted text and are escaped."""
     classes, metrics = facts.document["class_names"], facts.document["metrics"]
     shown = ", ".join(_code(name) for name in classes[:MOST_CLASSES])
     limits = [describe_worst(facts.slices)] if facts.slices else []
@@ -118,7 +120,7 @@ def render_card(facts: Facts) -> str:
 
 
 def strip_front_matter(card: str) -> str:
-    r"""Return the card's text alone.
+    r"""Return the card without its front matter.
 
     >>> strip_front_matter("---\nlicense: other\n---\n\n# A model\n")
     '# A model\n'
@@ -132,7 +134,7 @@ def _front_matter(facts: Facts) -> dict[str, Any]:
     values = {kind: round(metrics[name], 4) for kind, name in kinds.items() if metrics.get(name) is not None}
     data = _short_source(facts.source)
     return {
-        "license": "unknown",  # what was made of photos depends on theirs, which the section on them tells
+        "license": "unknown",  # it depends on the photos' licence, which the section on photos names
         "library_name": "keras",
         "pipeline_tag": "image-classification",
         "tags": ["image-classification", "keras", "mlflow", "pawprint", facts.architecture],
@@ -155,17 +157,17 @@ def _front_matter(facts: Facts) -> dict[str, Any]:
 
 def _name(facts: Facts) -> str:
     classes = facts.document["class_names"]
-    told = " or ".join(shorten(name, 30) for name in classes) if len(classes) < 4 else f"{len(classes)} classes"
-    return f"{told}, by {facts.architecture}"
+    subject = " or ".join(shorten(name, 30) for name in classes) if len(classes) < 4 else f"{len(classes)} classes"
+    return f"{subject}, by {facts.architecture}"
 
 
 def _short_source(source: str) -> str:
-    """Return a source without where it lay: a path of one machine means nothing on another."""
+    """Return a source without its folder, since a path means nothing on another machine."""
     return PurePath(source).name if source.startswith(("/", ".", "~")) else source
 
 
 def _format_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """Return the photos by split and class, or by split alone where there are many classes."""
+    """Return a table of photos by split and class, or only by split if there are many classes."""
     if len({name for split in counts.values() for name in split}) <= MOST_CLASSES:
         return format_count_table({split: {shorten(n, 60): k for n, k in of.items()} for split, of in counts.items()})
     return format_table(["split", "photos"], [(split, str(sum(of.values()))) for split, of in counts.items()])
@@ -226,12 +228,12 @@ def _read_facts(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int) ->
 
 
 def _read_licence(downloaded: Run) -> str | None:
-    """Return what is known of the photos' licence; the list beside the photos is read, not they."""
+    """Return the licence of the photos from their manifest, or None if unknown."""
     try:
         with _open(downloaded, "photos/manifest.json") as path:
             licence = json.loads(path.read_text("utf-8")).get("licence")
     except UserError:
-        return None  # photos may be deleted once a dataset was made of them
+        return None  # the photos may be deleted after preprocess
     return None if licence is None else str(licence)
 
 
@@ -240,7 +242,7 @@ def _open(run: Run, path: str) -> Any:
 
 
 def _environment() -> Environment:
-    environment = Environment(  # noqa: S701 - Markdown, which has an escape of its own below
+    environment = Environment(  # noqa: S701 - Markdown, escaped by the filters below
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -255,7 +257,7 @@ def _code(text: object) -> str:
 
 
 def _text(text: object) -> str:
-    r"""Return text that Markdown and HTML take for text alone.
+    r"""Return text with the special characters of Markdown and HTML escaped.
 
     >>> _text("a*b\n<c>")
     'a\\*b?\\<c\\>'

@@ -1,4 +1,4 @@
-"""The chain as OpenLineage run events (https://openlineage.io, spec 2-0-2), for Marquez, DataHub and others."""
+"""Export the chain as OpenLineage run events (https://openlineage.io, spec 2-0-2), for Marquez, DataHub and others."""
 
 import json
 import logging
@@ -32,16 +32,16 @@ from pawprint.tracking.tags import PARENT_TAG, get_tag
 logger = logging.getLogger(__name__)
 PRODUCER = "urn:pawprint"
 SERVER_VARIABLE = "OPENLINEAGE_URL"
-"""OpenLineage's own name for the address of the server that events go to; OPENLINEAGE_API_KEY is its key."""
+"""OpenLineage's environment variable with the address of the server; OPENLINEAGE_API_KEY is its key."""
 _TYPES = {"FINISHED": RunState.COMPLETE, "FAILED": RunState.FAIL, "KILLED": RunState.ABORT}
 
 
 def build_events(lineage: Lineage) -> list[RunEvent]:
-    """Return an event for each run of the chain, in the order in which they ran.
+    """Return an event for each run of the chain, in the order of the steps.
 
-    A step is a job `<entry point>` in the namespace of the tracking server; photos, dataset, model and evaluation are
-    datasets named by their URIs, with their digest as version. main, which is still running while it writes this,
-    has no end yet. A reused step's event is that of the run that made it.
+    A step is a job `pawprint.<entry point>` in the namespace of the tracking server. Photos, dataset, model and
+    evaluation are datasets, named by their URIs, with their digest as version. The event of main, which is still
+    running, has no end. The event of a reused step is that of the original run.
     """
     return [_build_event(run, lineage) for run in lineage.runs()]
 
@@ -53,9 +53,9 @@ def write_events(lineage: Lineage) -> str:
 
 
 def send_events(run_id: str) -> None:
-    """Send the events of a main run that has ended to the server that `OPENLINEAGE_URL` names, if it names one.
+    """Send the events of a finished main run to the server in `OPENLINEAGE_URL`, if it is set.
 
-    What goes wrong is said in a line: everything is logged already.
+    An error gives only a warning, since everything is already logged.
     """
     if not os.environ.get(SERVER_VARIABLE):
         return
@@ -63,13 +63,13 @@ def send_events(run_id: str) -> None:
         client = OpenLineageClient()
         for event in build_events(find_lineage(run_id)):
             client.emit(event)
-    except Exception as error:  # whatever the server, its client or the store may raise
+    except Exception as error:  # any error of the server, its client or the store
         reason = hide_secrets(one_line(error))
         logger.warning("warning: the lineage could not be sent to %s: %s", SERVER_VARIABLE, reason)
 
 
 def run_uuid(run_id: str) -> str:
-    """Return MLflow's run id, 32 hexadecimal digits, as the UUID that OpenLineage asks for."""
+    """Return MLflow's run id, 32 hexadecimal digits, as a UUID, which OpenLineage requires."""
     return str(uuid.UUID(run_id))
 
 
@@ -110,7 +110,7 @@ def _job_facets(run: Run) -> dict[str, JobFacet]:
 
 
 def _datasets(run: Run, lineage: Lineage) -> tuple[list[Dataset], list[Dataset]]:
-    """Return what a run read and what it made."""
+    """Return the inputs and the outputs of a run."""
     photos = _dataset(f"runs:/{_id(lineage.download)}/photos", _tag(lineage.download, "photos_sha256"))
     dataset = _dataset(f"runs:/{_id(lineage.preprocess)}/dataset", _tag(lineage.preprocess, "dataset_digest"))
     model = _dataset(_model_of(run, lineage), get_tag(run, "model_digest"))
@@ -127,7 +127,7 @@ def _datasets(run: Run, lineage: Lineage) -> tuple[list[Dataset], list[Dataset]]
 
 
 def _source(source: str) -> Dataset:
-    """Name the source as OpenLineage names things elsewhere: the scheme and host apart from the path."""
+    """Return a source as OpenLineage names datasets: scheme and host as namespace, the path as name."""
     match = re.match(r"(\w+://[^/]+)/(.*)", source)
     if match:
         return Dataset(match[1], match[2])
@@ -149,7 +149,7 @@ def _model_of(run: Run, lineage: Lineage) -> str:
 
 
 def _namespace() -> str:
-    """Return the tracking server, without a password that its address may hold."""
+    """Return the address of the tracking server without a password."""
     return f"mlflow:{describe_server()}"
 
 

@@ -1,4 +1,4 @@
-"""`report.html`: one page, with nothing outside itself, that a person sends to someone who was not there."""
+"""Build `report.html`: one self-contained page about a main run, to send to others."""
 
 import base64
 import csv
@@ -32,32 +32,33 @@ from pawprint.tracking.tags import get_tag
 from pawprint.training.history import read_history
 
 NOTEBOOK_ACCURACY = 0.6225
-"""What the notebook that this project began as reported, on cats and dogs."""
+"""Test accuracy of the original notebook on cats and dogs, as its author reported it."""
 PLOTS = {
     "roc.png": "ROC: the share of each class found against the share of the others taken for it",
     "precision_recall.png": "Precision against recall",
     "calibration.png": "Calibration: how often the network is right when it says so",
 }
 _LARGEST = (1400, 1800)
-"""Pixels that a picture of photos keeps at most, so that the page stays within 3 MB."""
+"""Largest width and height in pixels of a picture of photos, so that the page has at most 3 MB."""
 _MOST_DOUBTS = 10
+"""Most doubtful labels that are listed."""
 _MOST_CLASSES = 12
-"""Classes up to which the confusion matrix is a table."""
+"""Most classes for which the confusion matrix is a table."""
 
 
 def build_report(
     lineage: Lineage, repeats: Sequence[Repeat], notes: Sequence[str] = (), doubts: Sequence[Doubt] = ()
 ) -> str:
-    """Build the page.
+    """Return the page.
 
     Args:
-        lineage: of a main run, with its trainings in the order of the repeats.
-        repeats: their results.
-        notes: further lines for the top, such as what became of a registered model.
-        doubts: the photos whose label looks wrong, the surest first.
+        lineage: chain of a main run, with the trainings in the order of the repeats.
+        repeats: results of the repeats.
+        notes: lines for the top, such as the decision about a registered model.
+        doubts: photos whose label looks wrong, the most certain first.
 
     Returns:
-        HTML in UTF-8, without anything that must be fetched.
+        HTML in UTF-8 that loads nothing from elsewhere.
     """
     best = choose_best(repeats)
     position = list(repeats).index(best)
@@ -113,8 +114,8 @@ def build_report(
 
 
 def describe_variation(main: Run) -> str:
-    """Return how the training photos were shown, which the curves are to be read by."""
-    # A pretrained network takes no augmentation: there is no such tag then.
+    """Return a sentence about the augmentation, which explains the curves."""
+    # A pretrained network has no augmentation, and its run no such tag.
     if float(get_tag(main, "used.augmentation") or 0):
         varied = "Training photos are varied each time they are shown, validation photos are not"
         return f"{varied}: so training can look worse."
@@ -124,7 +125,7 @@ def describe_variation(main: Run) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,  # class names, members and sources are other people's text
+        autoescape=True,  # class names, file names and sources are untrusted text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -144,7 +145,7 @@ def _embed(path: Path) -> str:
 
 
 def _embed_photos(path: Path) -> str:
-    """Return a picture made of photos as a JPEG, which is a tenth of its PNG."""
+    """Return a picture of photos as a JPEG in a data URI, a tenth of the size of its PNG."""
     with Image.open(path, formats=["PNG"]) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise UserError(f"{path.name} is {picture.width}×{picture.height}, and none of our pictures is that large")
@@ -156,16 +157,16 @@ def _embed_photos(path: Path) -> str:
 
 
 def _read_weaknesses(folder: Path) -> dict[str, Any]:
-    """Return what the page says of slices, robustness and explanations; an evaluation of before has none of them."""
+    """Return pictures and texts about slices, robustness and explanations; older evaluations have none."""
     pictures = {
         name: _embed_photos(path) if (path := folder / f"{name}.png").is_file() else None
         for name in ("slices", "robustness", "explanations")
     }
-    told = {
+    texts = {
         "weakest": describe_worst(read_slices(folder / "slices.csv")) if pictures["slices"] else "",
         "lost": describe_robustness(read_robustness(folder / "robustness.csv")) if pictures["robustness"] else "",
     }
-    return {**pictures, **told}
+    return {**pictures, **texts}
 
 
 def _read_photos(lineage: Lineage) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def _read_history(training: Training) -> list[dict[str, float]]:
 
 
 def _summarize(repeats: Sequence[Repeat]) -> dict[str, tuple[float, float]]:
-    """Return mean and standard deviation of the main metrics, for two repeats or more."""
+    """Return mean and standard deviation of the main metrics; empty for a single repeat."""
     if len(repeats) < 2:
         return {}
     names = [name for name in ("test_accuracy", "test_f1") if all(name in one.metrics for one in repeats)]
@@ -204,7 +205,7 @@ def _summarize(repeats: Sequence[Repeat]) -> dict[str, tuple[float, float]]:
 
 
 def _slider(predictions: Sequence[dict[str, str]], classes: Sequence[str]) -> dict[str, Any] | None:
-    """Return what the threshold slider needs, of two classes."""
+    """Return the data of the threshold slider, or None unless there are two classes."""
     if len(classes) != 2:
         return None
     positive = classes[1]

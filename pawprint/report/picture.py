@@ -1,4 +1,4 @@
-"""The chain as a picture: source -> photos -> dataset -> model -> metrics, each box linked to its run."""
+"""Draw the chain: source -> photos -> dataset -> model -> metrics, each box linked to its run; and draw curves."""
 
 import math
 from collections.abc import Sequence
@@ -13,11 +13,13 @@ from pawprint.tracking.server import describe_server
 from pawprint.tracking.tags import get_tag
 
 LOCAL_SERVER = "http://127.0.0.1:5000"
-"""Where `mlflow server` answers, for a store that is no server by itself."""
+"""Default address of `mlflow server`, for links if the store is not a server."""
 BOX_WIDTH, BOX_HEIGHT, GAP, MARGIN = 188, 84, 38, 8
+"""Sizes in pixels."""
 MOST_ROWS = 8
-"""Repeats that are drawn; more are counted in words."""
+"""Most repeats that are drawn; the rest is only counted."""
 _CHARACTERS = 25
+"""Most characters in a line of a box."""
 _STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #2b2f36 }
   .kind { font-weight: 600; font-size: 13px }
@@ -42,14 +44,14 @@ class _Box:
 
 
 def run_url(run: Run) -> str:
-    """Return the address of a run's page."""
-    uri = describe_server()  # the address goes into pages that are sent around
+    """Return the URL of a run's page."""
+    uri = describe_server()  # without a password, since pages are sent to others
     server = uri.rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL_SERVER
     return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
 def draw_lineage(lineage: Lineage) -> str:
-    """Return the picture as an SVG document that follows the reader's light or dark setting."""
+    """Return the chain as an SVG document with light and dark colours."""
     front = _front_boxes(lineage)
     rows = [_row_boxes(training) for training in lineage.trainings[:MOST_ROWS]]
     height = max(1, len(rows)) * (BOX_HEIGHT + 16) - 16 + 2 * MARGIN
@@ -81,7 +83,7 @@ def draw_lineage(lineage: Lineage) -> str:
 
 
 def write_dot(lineage: Lineage) -> str:
-    """Return the picture as a graph in Graphviz's language, every repeat in it."""
+    """Return the chain as a graph in Graphviz's language, with all repeats."""
     front = _front_boxes(lineage)
     lines = ["digraph lineage {", "  rankdir=LR; node [shape=box, style=rounded];"]
     for number, box in enumerate(front):
@@ -110,24 +112,24 @@ def _front_boxes(lineage: Lineage) -> list[_Box]:
         dataset.insert(0, f"squares of {preprocess.data.params['image_size']} px")
     return [
         _Box("source", (source,)),
-        _Box("photos", (*photos, _told(download)), download),
-        _Box("dataset", (*dataset, _told(preprocess)), preprocess),
+        _Box("photos", (*photos, _name_run(download)), download),
+        _Box("dataset", (*dataset, _name_run(preprocess)), preprocess),
     ]
 
 
 def _row_boxes(training: Training) -> list[_Box]:
     run = training.run
     name = (training.model.tags.get("pawprint.architecture") if training.model else None) or "model"
-    boxes = [_Box("model", (f"{name}, seed {run.data.params.get('seed', '?')}", _told(run)), run)]
+    boxes = [_Box("model", (f"{name}, seed {run.data.params.get('seed', '?')}", _name_run(run)), run)]
     if training.evaluations:
         scored = training.evaluations[-1]
         metrics = scored.data.metrics
         lines = [f"{n.removeprefix('test_')} {metrics[n]:.3f}" for n in ("test_accuracy", "test_f1") if n in metrics]
-        boxes.append(_Box("test metrics", (", ".join(lines), _told(scored)), scored, end=True))
+        boxes.append(_Box("test metrics", (", ".join(lines), _name_run(scored)), scored, end=True))
     return boxes
 
 
-def _told(run: Run | None) -> str:
+def _name_run(run: Run | None) -> str:
     return f"run {run.info.run_id[:12]}…" if run else "run no longer known"
 
 
@@ -144,7 +146,7 @@ def _draw_box(box: _Box, column: int, y: float) -> str:
         f'rx="8"/>{text}'
     )
     if box.run is None:
-        # Cut to fit: the whole is there for who points at it.
+        # The text in the box is shortened; the title shows all of it.
         return f"<g><title>{escape(' '.join(box.lines))}</title>{shape}</g>"
     return f'<a href={quoteattr(run_url(box.run))} target="_blank">{shape}</a>'
 
@@ -166,14 +168,14 @@ def _draw_arrow(column: int, start: float, end: float) -> str:
 def draw_curves(
     histories: Sequence[Sequence[dict[str, float]]], name: str, *, title: str, width: int = 520, height: int = 260
 ) -> str:
-    """Return a line chart of a metric over the epochs as SVG: training pale, validation strong, a line each repeat.
+    """Return a line chart of a metric over the epochs as SVG: training pale, validation strong, a line per repeat.
 
     Args:
-        histories: of each repeat, an entry each epoch with `train_<name>` and, maybe, `validation_<name>`.
+        histories: for each repeat, an entry per epoch with `train_<name>` and perhaps `validation_<name>`.
         name: "loss" or "accuracy".
-        title: for those who can't see it.
-        width: in pixels.
-        height: in pixels.
+        title: title for screen readers.
+        width: width in pixels.
+        height: height in pixels.
     """
     left, right, top, bottom = 44, 10, 10, 30
     values = [row[key] for rows in histories for row in rows for key in _keys(name) if key in row]
@@ -216,7 +218,7 @@ def _keys(name: str) -> tuple[str, str]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return four to eight round numbers that enclose both.
+    """Return four to eight round numbers, from at most `low` to at least `high`.
 
     >>> _ticks(0.18, 0.93)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]

@@ -1,4 +1,4 @@
-"""A main run made again: the command for it, and whether the same comes out."""
+"""Repeat a main run: the command for it, the run itself, and the comparison of the results."""
 
 import os
 import re
@@ -21,21 +21,21 @@ from pawprint.tracking.tags import PARENT_TAG, get_tag
 from pawprint.tracking.uncommitted import MAX_DIFF
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
-"""Parameters that say how to run and what to do with the result, not how it is made."""
+"""Parameters without effect on the result."""
 _COMPARED = ("photos_sha256", "dataset_digest")
 _SURROUNDINGS = ("python", "libraries", "lock_sha256", "cpu", "threads")
 
 
 def format_command(main: Run) -> str:
-    """Return the commands that make a main run again, one a line.
+    """Return the commands that repeat a main run, one per line.
 
-    From a git URL it is one `mlflow run`; from a working copy, a clone of it at the same commit first. A working copy
-    with uncommitted changes says so: its run keeps them as `uncommitted.diff`.
+    For a git URL it is one `mlflow run`; for a working copy, first a clone of the same commit. Uncommitted changes are
+    applied from the run's `uncommitted.diff`.
     """
     tags = main.data.tags
     commit = tags.get("mlflow.source.git.commit")
     words = " ".join(
-        # MLflow has logged them as a shell takes them.
+        # MLflow logs the values quoted for a shell.
         f"-P {name}={value}"
         for name, value in main.data.params.items()
         if name not in _LEFT_OUT and value not in {"", "''"}
@@ -57,10 +57,10 @@ def format_command(main: Run) -> str:
 
 
 def find_main(target: str) -> Run:
-    """Return the main run behind a model, one of its steps, or itself.
+    """Return the main run of a model, of a step, or the run itself.
 
     Raises:
-        UserError: it was made by steps that were started one by one.
+        UserError: the step was not started by main.
     """
     lineage = find_lineage(target)
     if lineage.main and entry_point(lineage.main) == "main":
@@ -76,12 +76,12 @@ def find_main(target: str) -> Run:
 
 
 def replay_main(main: Run, *, env_manager: str) -> Run:
-    """Run a main run again, in a clone of its commit and without reusing any step, and return the new run.
+    """Repeat a main run in a clone of its commit, without reusing any step, and return the new run.
 
-    It is logged in the same experiment, named after the old one.
+    The new run is in the same experiment, and its name contains the id of the old one.
 
     Raises:
-        UserError: its code can't be had as it was, or it failed.
+        UserError: the original code is not available, or the run failed.
     """
     tags = main.data.tags
     commit = tags.get("mlflow.source.git.commit")
@@ -110,10 +110,10 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
         name = f"replay of {main.info.run_id}"
         command = [sys.executable, "-m", "mlflow", "run", str(clone), "--env-manager", env_manager]
         command += ["--experiment-id", main.info.experiment_id, "--run-name", name, "-P", "cache=off", *words]
-        # The store as this process sees it: a relative one would be another in the clone.
+        # A relative path of a store would be another store in the clone.
         environment = os.environ | {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
         environment.pop("MLFLOW_RUN_ID", None)
-        if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603 (what MLflow has logged)
+        if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603 (parameters that MLflow logged)
             raise UserError(f"the replay of run {main.info.run_id} failed; its own lines above say why")
     found = MlflowClient().search_runs(
         [main.info.experiment_id],
@@ -125,26 +125,26 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
 
 
 def compare_runs(main: Run, again: Run) -> tuple[bool, list[str]]:
-    """Say whether a main run came out the same, and what differs.
+    """Return whether a repeated main run has the same results, and what differs.
 
     Returns:
-        Whether photos, dataset and every test metric are identical, and lines for a person: what is not, and what of
-        machine and libraries, which may be why.
+        Whether photos, dataset and all test metrics are identical, and lines for the user: what differs, also in
+        machine and libraries, which may be the reason.
     """
-    told = []
+    lines = []
     for name in _COMPARED:
         one, other = get_tag(main, name), get_tag(again, name)
-        told.append(f"{name}: " + (f"identical ({str(one)[:12]}…)" if one == other else f"{one} -> {other}"))
+        lines.append(f"{name}: " + (f"identical ({str(one)[:12]}…)" if one == other else f"{one} -> {other}"))
     same = all(get_tag(main, name) == get_tag(again, name) for name in _COMPARED)
     before, after = ({n: v for n, v in run.data.metrics.items() if n.startswith("test_")} for run in (main, again))
     differing = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
-    told.append(f"test metrics: {len(before) - len(differing)} of {len(before)} identical to the last digit")
-    told += [f"  {name}: {before.get(name)} -> {after.get(name)}" for name in differing]
+    lines.append(f"test metrics: {len(before) - len(differing)} of {len(before)} identical to the last digit")
+    lines += [f"  {name}: {before.get(name)} -> {after.get(name)}" for name in differing]
     why = [name for name in _SURROUNDINGS if get_tag(main, name) != get_tag(again, name)]
-    told += [f"{name} differs: {get_tag(main, name)} -> {get_tag(again, name)}" for name in why]
+    lines += [f"{name} differs: {get_tag(main, name)} -> {get_tag(again, name)}" for name in why]
     if differing and not why:
-        told.append("machine and libraries are the same, as far as the runs say")
-    return same and not differing, told
+        lines.append("machine and libraries are the same, as far as the runs say")
+    return same and not differing, lines
 
 
 def _apply_diff(main: Run, clone: Path) -> None:
@@ -153,7 +153,7 @@ def _apply_diff(main: Run, clone: Path) -> None:
         with open_artifact(uri, expected="the diff of a run from a changed tree") as path:
             if hash_file(path) != get_tag(main, "uncommitted_sha256"):
                 raise UserError(f"{uri} is not what was logged (its sha256 differs)")
-            if path.stat().st_size > MAX_DIFF:  # older runs have no tag that says so
+            if path.stat().st_size > MAX_DIFF:  # older runs do not tag a diff that was cut
                 raise UserError("it was too large to be kept whole")
             _git("-C", str(clone), "apply", str(path.absolute()))
     except UserError as error:
@@ -163,12 +163,12 @@ def _apply_diff(main: Run, clone: Path) -> None:
 
 
 def _unquote(value: str) -> str:
-    """Return what a parameter was before MLflow quoted it for a shell."""
+    """Return the value of a parameter that MLflow quoted for a shell."""
     return "".join(shlex.split(value))
 
 
 def _git(*words: str) -> None:
     done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S603, S607
     if done.returncode:
-        said = shlex.join(words[2:] if words[0] == "-C" else words)
-        raise UserError(f"git {said} failed: {done.stderr.strip()}")
+        command = shlex.join(words[2:] if words[0] == "-C" else words)
+        raise UserError(f"git {command} failed: {done.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""Labels that look wrong to the models of all repeats together."""
+"""Find labels that look wrong, by the mean prediction of all repeats' models."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,20 +14,20 @@ FILES = {"test": "predictions.csv", "validation": "validation_predictions.csv"}
 
 
 def find_suspicions(lineage: Lineage) -> list[Doubt]:
-    """Return the photos whose label the repeats' models, by the mean of their probabilities, doubt; surest first.
+    """Return photos whose label the mean probabilities of all repeats contradict, the most certain first.
 
     Args:
-        lineage: of a main run. All its repeats learned from the same photos and from none of these.
+        lineage: chain of a main run. All repeats were trained on the same photos, and on none of those judged here.
     """
-    said, class_names = [], list[str]()
+    predictions, class_names = [], list[str]()
     for training in lineage.trainings:
         uri = f"runs:/{training.evaluations[-1].info.run_id}/evaluation"
         with open_artifact(uri, expected="runs:/<run id of evaluate>/evaluation") as folder:
             class_names = json.loads((folder / "metrics.json").read_text("utf-8"))["class_names"]
-            said.append(_read(folder, class_names))
-    # A split counts where every repeat has spoken of it.
-    splits = [split for split in FILES if all(split in one for one in said)]
-    return find_doubts([_average(one[split] for one in said) for split in splits], class_names)
+            predictions.append(_read(folder, class_names))
+    # Only splits with predictions of every repeat count.
+    splits = [split for split in FILES if all(split in one for one in predictions)]
+    return find_doubts([_average(one[split] for one in predictions) for split in splits], class_names)
 
 
 def _read(folder: Path, class_names: Sequence[str]) -> dict[str, Predictions]:
@@ -39,7 +39,7 @@ def _read(folder: Path, class_names: Sequence[str]) -> dict[str, Predictions]:
 
 
 def _average(repeats: Iterable[Predictions]) -> Predictions:
-    """Return the mean of the probabilities that several models gave to the same photos."""
+    """Return the mean of several models' probabilities for the same photos."""
     every = list(repeats)
     first = every[0]
     if any(other.members != first.members for other in every):

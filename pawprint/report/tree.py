@@ -1,4 +1,4 @@
-"""A chain as a person reads it in a terminal, and as data."""
+"""Format a chain as a tree for a terminal, and as plain data for JSON."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,10 +9,11 @@ from pawprint.report.graph import Lineage, Training, entry_point, format_time
 from pawprint.tracking.tags import get_tag
 
 _SHORT = 12
+"""Characters of a digest that are shown."""
 
 
 def describe_lineage(lineage: Lineage) -> dict[str, Any]:
-    """Return the chain as plain data, the newest outside: each thing has what it was made `from` inside it."""
+    """Return the chain as plain data: each item contains, as `from`, the item that it was made from."""
     photos = None
     if lineage.download:
         run = lineage.download
@@ -78,7 +79,7 @@ def format_lineage(lineage: Lineage) -> str:
 
 
 def format_facts(run: Run) -> list[str]:
-    """Return what a run ran on: code, environment, machine."""
+    """Return lines about the code, environment and machine of a run."""
     commit = run.data.tags.get("mlflow.source.git.commit", "")
     dirty = " with uncommitted changes" if get_tag(run, "git_dirty") == "true" else ""
     facts = [
@@ -101,8 +102,8 @@ def _format_training(training: Training, lineage: Lineage) -> list[str]:
     inner = [f"{tags.get('pawprint.architecture', '')}, digest {tags.get('pawprint.model_digest')}"]
     for evaluation in training.evaluations:
         metrics = evaluation.data.metrics
-        told = ", ".join(f"{name} {metrics[name]:.4f}" for name in ("test_accuracy", "test_f1") if name in metrics)
-        inner.append(f"scored by evaluate {evaluation.info.run_id}{_mark(evaluation, lineage)}: {told}")
+        scores = ", ".join(f"{name} {metrics[name]:.4f}" for name in ("test_accuracy", "test_f1") if name in metrics)
+        inner.append(f"scored by evaluate {evaluation.info.run_id}{_mark(evaluation, lineage)}: {scores}")
     parameters = ", ".join(
         f"{name} {run.data.params[name]}" for name in ("epochs", "seed", "batch_size") if name in run.data.params
     )

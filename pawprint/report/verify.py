@@ -1,4 +1,4 @@
-"""Is the chain what it says? Every artifact is read again and compared with what each link says of the one before."""
+"""Verify a chain: read all artifacts again and compare them with the digests that each step recorded."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -25,17 +25,17 @@ Linked = TypeVar("Linked")
 
 @dataclass(frozen=True)
 class Check:
-    """One link of the chain: what was looked at, and what is wrong with it, if anything."""
+    """The check of one link of the chain: its name, and the damage that was found."""
 
     link: str
     damage: tuple[str, ...]
 
 
 def verify_lineage(lineage: Lineage) -> Iterator[Check]:
-    """Check every link of a chain, from the photos on.
+    """Check every link of a chain, beginning with the photos, and yield the results.
 
-    First each run's artifacts against the digests that were logged with them, byte by byte, then each link against
-    the one before: archives -> manifest -> photos -> dataset -> training -> model -> evaluation.
+    First each run's artifacts are compared with their logged digests, then each link with the previous one: archives
+    -> manifest -> photos -> dataset -> training -> model -> evaluation.
     """
     for run in lineage.runs():
         if groups_of(run):
@@ -65,10 +65,10 @@ def verify_lineage(lineage: Lineage) -> Iterator[Check]:
         yield _try(f"model of train {training.run.info.run_id}", lambda one: _check_training(one, dataset), training)
     if lineage.predict:
         asked = get_tag(lineage.predict, "model_digest")
-        said = lineage.trainings[0].model.tags.get("pawprint.model_digest") if lineage.trainings[0].model else None
+        tagged = lineage.trainings[0].model.tags.get("pawprint.model_digest") if lineage.trainings[0].model else None
         yield _try(
             f"model of predict {lineage.predict.info.run_id}",
-            lambda _: _differs("the model that was asked", asked, said, "the model's own tag"),
+            lambda _: _differs("the model that was asked", asked, tagged, "the model's own tag"),
             lineage.predict,
         )
     if lineage.main:
@@ -82,9 +82,9 @@ def _try(link: str, check: Callable[[Linked], Iterator[str]], of: Linked) -> Che
         return Check(link, (str(error),))
 
 
-def _differs(what: str, found: object, said: object, by: str) -> Iterator[str]:
-    if said is not None and found != said:
-        yield f"{what} is {found}, but {by} says {said}"
+def _differs(what: str, found: object, expected: object, by: str) -> Iterator[str]:
+    if expected is not None and found != expected:
+        yield f"{what} is {found}, but {by} says {expected}"
 
 
 def _check_photos(run: Run) -> Iterator[str]:
@@ -141,6 +141,6 @@ def _check_training(training: Training, dataset: str | None) -> Iterator[str]:
 def _check_main(run: Run, photos: str | None, dataset: str | None) -> Iterator[str]:
     yield from _differs("the photos' digest", photos, get_tag(run, "photos_sha256"), "main's tag")
     yield from _differs("the dataset's digest", dataset, get_tag(run, "dataset_digest"), "main's tag")
-    if said := get_tag(run, "uncommitted_sha256"):
+    if digest := get_tag(run, "uncommitted_sha256"):
         with open_artifact(f"runs:/{run.info.run_id}/{DIFF}", expected="the diff of a run from a changed tree") as path:
-            yield from _differs(f"the digest of {DIFF}", hash_file(path), said, "main's tag")
+            yield from _differs(f"the digest of {DIFF}", hash_file(path), digest, "main's tag")
