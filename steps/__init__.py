@@ -1,1 +1,1 @@
-"""The story: one file is one entry point of MLproject, and one MLflow run."""
+"""The steps: each file is one entry point of MLproject, and one MLflow run."""

@@ -72,14 +72,14 @@ def evaluate(given: EvaluateParameters) -> None:
         log_folder(folder, "evaluation")
         _log_judgement(photo_model, data, given.dataset, metrics, num_photos=len(test), notes=(weaknesses, exported))
     for name in ("test_accuracy", "test_f1", "test_roc_auc"):
-        if name not in metrics:  # not defined for these photos: no ROC of a single class
+        if name not in metrics:  # undefined for these photos, for example ROC AUC with a single class
             continue
         interval = f"{metrics[f'{name}_low']:.3f} to {metrics[f'{name}_high']:.3f}"
         click.echo(f"{name}: {metrics[name]:.4f} (95 % interval {interval})")
 
 
 def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:
-    """Refuse a dataset of other classes, and say where its photos are other than those that the model knows."""
+    """Raise an error if the classes differ; print a note if size or decoding of the photos differ from training."""
     if photo_model.class_names != data.class_names:
         raise UserError(
             f"the model knows {', '.join(photo_model.class_names)}, the dataset holds "
@@ -96,9 +96,9 @@ def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:
 
 
 def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Dataset") -> "Predictions | None":
-    """Returns the answers on the photos that chose the epoch, whose labels the model has not learned.
+    """Return the predictions for the validation photos, whose labels the model has not learned.
 
-    None where there are none, and of another dataset, whose labels it might have learned.
+    It is None if there are none, and for another dataset, whose labels the model may have learned.
     """
     import numpy as np
 
@@ -108,12 +108,12 @@ def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Datase
     held_out = data.split("validation") if photo_model.dataset_digest == data.digest else None
     if held_out is None:
         return None
-    said = answer_photos(answer, held_out.images, photo_model.image_size)
-    return Predictions("validation", held_out.members, held_out.labels, said.astype(np.float64))
+    probabilities = answer_photos(answer, held_out.images, photo_model.image_size)
+    return Predictions("validation", held_out.members, held_out.labels, probabilities.astype(np.float64))
 
 
 def _check_exports(photo_model: "OpenPhotoModel", test: "Split", folder: Path) -> str:
-    """Hold the model's exports against it on the test photos, and say how they did; "" where it has none."""
+    """Compare the model's exports with the model on the test photos, and return the result; "" without exports."""
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.checks import check_exports, describe_checks
     from pawprint.tracking.exports import open_exports
@@ -122,9 +122,9 @@ def _check_exports(photo_model: "OpenPhotoModel", test: "Split", folder: Path) -
         if exports is None:
             return ""
         reference = ask_network(photo_model.network, test.images, photo_model.image_size)
-        said = describe_checks(check_exports(reference, exports, folder))
-    click.echo(said)
-    return said
+        summary = describe_checks(check_exports(reference, exports, folder))
+    click.echo(summary)
+    return summary
 
 
 def _log_judgement(
@@ -136,14 +136,14 @@ def _log_judgement(
     num_photos: int,
     notes: tuple[str, ...],
 ) -> None:
-    """Write metrics, description and tags on the run."""
+    """Log metrics, description and tags to the run."""
     import mlflow
 
     from pawprint.tracking.datasets import find_photos, log_splits
     from pawprint.tracking.descriptions import code, describe_run, format_metrics, link
     from pawprint.tracking.tags import set_tags
 
-    # As an input first: metrics that name a dataset give it no context, and the model becomes an input by them.
+    # Log the input first: metrics with a dataset would add it without a context. They add the model as an input.
     judged = log_splits(
         photos=find_photos(dataset),
         source=data.source,

@@ -38,7 +38,7 @@ def main(given: MainParameters) -> None:
     from pawprint.tracking.runs import start_step
     from pawprint.tracking.tags import set_tags
 
-    # What can be known without the network is said before any run.
+    # Errors that can be found without downloads are raised before any run starts.
     understood = summarize_source(given.download.source, labels=given.download.labels)
     used = _resolve_auto(given)
 
@@ -71,7 +71,7 @@ def main(given: MainParameters) -> None:
 
 
 def _resolve_auto(given: MainParameters) -> dict[str, float | None]:
-    """Return the values that are used where `auto` is given; None for what the architecture does not take."""
+    """Return the values used for `auto`; None for parameters that the architecture does not use."""
     learning = given.learning
     recipe = recipe_for(learning.architecture)
     used = recipe.resolve(
@@ -91,7 +91,7 @@ def _train_and_judge(
     used: Mapping[str, float | None],
     number: int,
 ) -> "Repeat | None":
-    """Run train and evaluate once; None where they are only planned."""
+    """Run train and evaluate once, and return their results; None in a plan."""
     from pawprint.pipeline.preparation import judge_model
     from pawprint.pipeline.results import read_repeat
     from pawprint.tracking.artifacts import find_model
@@ -113,7 +113,7 @@ def _train_and_judge(
 
 
 def _show_plan(chain: "Chain", understood: list[str]) -> None:
-    """Say what would be done, on the run's page and at the console."""
+    """Show what would be done, on the run's page and at the console."""
     from pawprint.tracking.descriptions import describe_run, list_lines
     from pawprint.tracking.tags import set_tags
 
@@ -123,7 +123,7 @@ def _show_plan(chain: "Chain", understood: list[str]) -> None:
 
 
 def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain") -> str:
-    """Makes a model a version of a registered one, and the champion if it is better; returns what became of it."""
+    """Register a model, make it the champion if it is better, and return the reason of the decision."""
     from pawprint.pipeline.preparation import judge_model
     from pawprint.pipeline.registry import find_champion, find_evaluation, read_candidate, register
     from pawprint.tracking.tags import set_tags
@@ -132,7 +132,7 @@ def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain")
     evaluated, champion = find_evaluation(model, digest), find_champion(name)
     opponent = find_evaluation(champion, digest) if champion else None
     if champion and opponent is None:
-        # Judged on other photos so far: the two are compared on the same ones.
+        # So far evaluated on other photos; both must be compared on the same ones.
         opponent = judge_model(chain, champion, dataset, run_name="evaluate the champion").made
     if evaluated is None:
         raise RuntimeError(f"{model} has just been evaluated, and its evaluation is not found")
@@ -144,7 +144,7 @@ def _register(name: str, model: str, dataset: "PreparedDataset", chain: "Chain")
 def _publish(
     done: "list[Repeat]", chain: "Chain", notes: list[str], *, architecture: str, dataset: "PreparedDataset"
 ) -> None:
-    """Says how it went: on the run's page, in report.html, model_card.md and lineage.svg, and at the console."""
+    """Publish the results: on the run's page, in report.html, model_card.md and lineage.svg, and at the console."""
     from pawprint.evaluation.doubts import format_doubts
     from pawprint.pipeline.registry import describe_version
     from pawprint.pipeline.results import format_repeats, summarize

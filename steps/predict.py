@@ -41,7 +41,7 @@ def predict(given: PredictParameters) -> None:
 
 
 def predict_source(source: str, model: str) -> None:
-    """Label all photos of a source, tracked."""
+    """Label all photos of a source in an MLflow run."""
     from pawprint.archives.left_out import format_left_out
     from pawprint.labels.summary import format_counts
     from pawprint.photos.collection import load_photos
@@ -97,10 +97,10 @@ def predict_source(source: str, model: str) -> None:
 
 
 def _take_photos(source: str, run_id: str, resolve_uri: "Callable[[str], Path]", folder: Path) -> tuple[str, Path]:
-    """Return the URI of the source's photos and the folder that they are in.
+    """Return the URI of the source's photos and their folder.
 
-    Photos that a run tracks already are named, not logged again. Others are kept by reference: a stranger's ten
-    thousand photos are not to be copied into the store because somebody asked what they show.
+    Photos that a run has already logged are not logged again. Others are logged by reference, because labelling photos
+    should not copy ten thousand of them to the store.
     """
     from pawprint.photos.sources import fetch_photos, find_tracked
     from pawprint.tracking.digests import log_folder
@@ -116,7 +116,7 @@ def _take_photos(source: str, run_id: str, resolve_uri: "Callable[[str], Path]",
 def _label_photos(
     photo_model: "OpenPhotoModel", collection: "PhotoCollection", folder: Path, lost: list[str]
 ) -> "tuple[Outcome, float]":
-    """Write the tables and the contact sheet; return what the model said, and how many photos it took in a second."""
+    """Write the tables and the contact sheet; return the predictions and the photos per second."""
     from pawprint.models.prediction import compile_network
     from pawprint.serving.contact_sheet import write_contact_sheet
     from pawprint.serving.predictions import predict_photos
@@ -154,7 +154,7 @@ def _log_predictions(
     *,
     notes: tuple[str, ...],
 ) -> None:
-    """Write inputs, metrics, tags and description on the run."""
+    """Log inputs, metrics, tags and description to the run."""
     import mlflow
 
     from pawprint.tracking.active import active_run
@@ -207,8 +207,8 @@ def show_answers(model: str, paths: tuple[Path, ...]) -> None:
                 continue
             num_answered += 1
             probabilities = answer(pixels[None])[0]
-            told = [f"{photo_model.class_names[at]} {probabilities[at]:.3f}" for at in np.argsort(-probabilities)[:3]]
-            click.echo(f"{path!s:<{width}}  {'  '.join(told)}")
+            best = [f"{photo_model.class_names[at]} {probabilities[at]:.3f}" for at in np.argsort(-probabilities)[:3]]
+            click.echo(f"{path!s:<{width}}  {'  '.join(best)}")
     if not num_answered:
         raise UserError("no photo could be read")
 

@@ -33,7 +33,7 @@ def preprocess(given: PreprocessParameters) -> None:
     from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.tracking.tags import set_tags
 
-    # main resolves `auto` for the architecture it trains; alone, this step takes what cnn was measured with.
+    # main resolves `auto` for its architecture; if this step runs alone, it uses the defaults of cnn.
     wanted = given.preprocessing
     measured = recipe_for("cnn").resolve(image_size=wanted.image_size, validation_fraction=wanted.validation_fraction)
     used = {**by_name(wanted), **measured, "seed": given.seed}
@@ -47,7 +47,7 @@ def preprocess(given: PreprocessParameters) -> None:
         found = len(collection.photos)
         taken = min(found, (wanted.train_images or found) + (wanted.test_images or found))
         pixels = pixel_bytes(taken, used["image_size"])
-        # Twice in the scratch folder: in the order they are decoded, and in the shards.
+        # The scratch folder holds the pixels twice: in the order of decoding, and in the shards.
         check_space("the dataset", {folder: 2 * pixels} | dict.fromkeys(artifact_folder(run), pixels))
         description = write_dataset(collection, folder, **used)
         log_folder(folder, "dataset")

@@ -34,20 +34,20 @@ if TYPE_CHECKING:
     from pawprint.training.epochs import Training
 
 MODEL_ROOM = 128 * 2**20
-"""Bytes that the files of the largest network of our own take, several times over; `keras:…` may take more."""
+"""Free space in bytes that a training requires: several times the files of our largest network (not `keras:…`)."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learned from, and how.
+    """The dataset and the parameters of a training.
 
     Attributes:
         data: the dataset.
         photos: its training photos.
-        validation: the photos that choose the epoch; None where none are held out.
-        recipe: of the architecture, adjusted.
-        used: the parameters of a training loop, by name, resolved: no `auto`.
-        adjusted: what the recipe was adjusted with, by name.
+        validation: the photos that choose the epoch; None if none are held out.
+        recipe: the architecture's recipe with the user's adjustments.
+        used: parameters of the training loop by name, with `auto` resolved.
+        adjusted: adjustments of the recipe by name.
     """
 
     data: "Dataset"
@@ -59,18 +59,18 @@ class Lesson:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Those of train that decide what is learned; what the architecture does not take is left out."""
+        """The parameters of train that affect the network, without those that the architecture does not use."""
         return {**self.used, **self.adjusted}
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What came of a lesson.
+    """The result of a lesson.
 
     Attributes:
         training: the network and its history.
-        model_digest: of the model's files.
-        learned_in: the earlier run that it was taken from; None where this one has learned it.
+        model_digest: digest of the model's files.
+        learned_in: the earlier run that it was copied from; None if this run has trained.
     """
 
     training: "Training"
@@ -95,7 +95,7 @@ def train(given: TrainParameters) -> None:
 
     recipe, adjusted = _adjust(given.learning)
     with (
-        Checkpoints(settle) as checkpoints,  # the last to end: the run is finished when they are removed
+        Checkpoints(settle) as checkpoints,  # ends last, so that the checkpoints are removed after the run has finished
         start_step(system_metrics=True) as run,
         open_results() as results,
         send_metrics(run.info.run_id, checkpoints) as sender,
@@ -115,7 +115,7 @@ def train(given: TrainParameters) -> None:
             counts=data.counts,
             splits=("train", "validation"),
         )
-        # Said now, while the server is sure to be there.
+        # The link needs the server, which may be unreachable after the training.
         dataset_link = link(given.dataset)
         lesson = Lesson(data, photos, validation, recipe, _resolve_auto(given, recipe, validation), adjusted)
         start = find_start(run, lesson.parameters, data.digest, export=given.export)
@@ -126,17 +126,17 @@ def train(given: TrainParameters) -> None:
 
 
 def _adjust(learning: Learning) -> tuple[Recipe, dict[str, float]]:
-    """Return the recipe with what is given, and the values that it then has."""
+    """Return the recipe with the user's adjustments, and the resulting values."""
     recipe = recipe_for(learning.architecture)
     adjusted = resolve_adjustments(learning.architecture, recipe, **by_name(learning.adjustments))
     return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
 
 
 def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:
-    """Return the parameters of the training loop, as the recipe has them where they are `auto`."""
+    """Return the parameters of the training loop, with the recipe's values for `auto`."""
     learning = given.learning
     resolved = recipe.resolve(
-        # preprocess has held photos out, or not: here it only counts whether there are any.
+        # The fraction was used in preprocess; here it only matters whether there are validation photos.
         validation_fraction=0 if validation is None else None,
         batch_size=learning.batch_size,
         learning_rate=learning.learning_rate,
@@ -147,7 +147,7 @@ def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | N
 
 
 def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
-    """Say what will make the training slow, or its result worse."""
+    """Print warnings about an unused GPU and too few photos."""
     from pawprint.training.devices import unused_gpu
     from pawprint.training.few_photos import few_photos
 
@@ -158,7 +158,7 @@ def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
 def _take_or_learn(
     lesson: Lesson, start: "Start", sender: "MetricSender", checkpoints: "Checkpoints", results: Path
 ) -> Learned:
-    """Take what an earlier run has learned from the same, or learn it; the files go into the folder of results."""
+    """Copy the training of an earlier run with the same key, or train; write the files to the folder of results."""
     from pawprint.base.cache import cache_folder
     from pawprint.models.prediction import load_network
     from pawprint.pipeline.earlier_training import take_training
@@ -166,7 +166,7 @@ def _take_or_learn(
     from pawprint.training.epochs import Training
 
     files, model_files = results / FILES, results / MODEL
-    # What is taken whole needs no checkpoints.
+    # A training that is copied needs no checkpoints.
     checkpoints.open(cache_folder() / "checkpoints", None if start.learned else start.key, anew=start.anew)
     earlier = start.learned and take_training(start.learned, sender, files=files, model=model_files)
     if earlier:
@@ -182,7 +182,7 @@ def _take_or_learn(
 
 
 def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -> "Training":
-    """Train the network; each epoch is said, and its metrics are logged, as it ends."""
+    """Train the network; print and log the metrics of each epoch at its end."""
     from pawprint.base.cache import cache_folder
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_head
@@ -193,7 +193,7 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
         sender.log_epoch(metrics, timestamp_ms)
         click.echo(f"epoch {epoch:>3}/{lesson.used['epochs']}  {_format_metrics(metrics)}")
 
-    # A pretrained network only learns its last layer, from features that are computed once.
+    # Of a pretrained network only the last layer is trained, on features that are computed once.
     learn: Callable[..., Training] = train_network
     if lesson.recipe.frozen:
         learn = partial(train_head, features=FeatureStore(cache_folder() / "features", lesson.data.digest))
@@ -215,7 +215,7 @@ def _format_metrics(metrics: Mapping[str, float]) -> str:
 
 
 def _write_training(lesson: Lesson, training: "Training", files: Path, model: Path) -> str:
-    """Write the history, its picture and the model's files; return the model's digest."""
+    """Write the history, the curves and the model's files; return the model's digest."""
     from pawprint.tracking.model_files import write_model_files
     from pawprint.training.curves import write_curves
     from pawprint.training.history import write_history
@@ -235,7 +235,7 @@ def _write_training(lesson: Lesson, training: "Training", files: Path, model: Pa
 
 
 def _summarize(training: "Training") -> dict[str, float]:
-    """Return the metrics of the training as a whole; a speed that could not be measured is left out."""
+    """Return the metrics of the whole training, without speeds that could not be measured."""
     from pawprint.training.devices import matrix_product_rate
 
     metrics: dict[str, float] = {"best_epoch": training.best_epoch}
@@ -247,7 +247,7 @@ def _summarize(training: "Training") -> dict[str, float]:
 
 
 def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str) -> str:
-    """Write the network in other formats, each held against it on photos that are none of the test; say what came."""
+    """Export the network, compare each export with it on validation or training photos, and return a Markdown list."""
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import export_network
     from pawprint.serving.formats import list_formats
@@ -268,9 +268,9 @@ def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str)
     }
     photos = lesson.validation or lesson.photos
     reference = ask_network(learned.training.network, photos.images, data.image_size)
-    told = export_network(reference, folder, formats=formats, facts=facts)
-    click.echo("\n".join(told))
-    return "\n".join(f"- {line}" for line in told)
+    summary = export_network(reference, folder, formats=formats, facts=facts)
+    click.echo("\n".join(summary))
+    return "\n".join(f"- {line}" for line in summary)
 
 
 def _log_training(
@@ -283,16 +283,16 @@ def _log_training(
     *,
     notes: tuple[str, str],
 ) -> "LoggedPhotoModel":
-    """Log what was learned, at once or when the server is back.
+    """Log the training, now or when the server is reachable again.
 
     Args:
-        lesson: what was learned from.
-        learned: what came of it.
-        run: of this step.
-        sender: of the run's metrics.
-        results: the folder with the files.
-        key: of all that decides what is learned; None where no other run is to take it.
-        notes: the dataset's link, and what was exported.
+        lesson: dataset and parameters.
+        learned: result of the training.
+        run: run of this step.
+        sender: sender of the run's metrics.
+        results: folder with the files.
+        key: key of the training; None if no other run may copy it.
+        notes: link to the dataset, and summary of the exports.
     """
     from pawprint.tracking.deliveries import FinishedTraining, log_training
     from pawprint.tracking.descriptions import code

@@ -93,7 +93,7 @@ def tune(given: TuneParameters) -> None:
 
 
 def _resolve_auto(given: TuneParameters) -> tuple[dict[str, object], dict[str, object]]:
-    """Return the parameters of preprocess and those that all trials share, but for the URIs of their inputs."""
+    """Return the parameters of preprocess, and those that all trials share, without the URIs of the inputs."""
     recipe = recipe_for(given.network.architecture)
     if given.preprocessing.validation_fraction == 0:
         raise UserError("validation_fraction=0 leaves no photos to choose by; say auto, or a number above 0")
@@ -107,14 +107,14 @@ def _resolve_auto(given: TuneParameters) -> tuple[dict[str, object], dict[str, o
         **resolve(given.network, used),
         "patience": used["patience"],
         "seed": given.seed,
-        # What this architecture can't take, and what is varied all the same, is said by each trial.
+        # Each trial sets the varied ones; `auto` remains for those that the architecture does not use.
         **dict.fromkeys(measured_adjustments(recipe), "auto"),
     }
     return {**resolve(given.preprocessing, used), "seed": given.seed}, shared
 
 
 def _judge_winner(winner: "TrialResult", chain: "Chain", dataset: "PreparedDataset", *, seed: int) -> "Repeat":
-    """Ask the winner's model, and no other, about the test photos."""
+    """Evaluate the winner's model, and no other, on the test photos."""
     from pawprint.pipeline.preparation import judge_model
     from pawprint.pipeline.results import read_repeat
     from pawprint.tuning.trials import find_trial_model
@@ -136,7 +136,7 @@ def _log_study(search: "Search", space: "Mapping[str, Range]", winner: "TrialRes
 
 
 def _write_command(parameters: "Mapping[str, object]") -> str:
-    """Return the command that runs main with these parameters."""
+    """Return the command that runs main with the given parameters."""
     words = " ".join(f"-P {name}={shlex.quote(str(value))}" for name, value in parameters.items() if value != "auto")
     return f"mlflow run . --env-manager uv {words}"
 
@@ -144,7 +144,7 @@ def _write_command(parameters: "Mapping[str, object]") -> str:
 def _run_trials(
     search: "Search", shared: dict[str, object], *, trials: int, dataset: "PreparedDataset", cache: str
 ) -> None:
-    """Runs the trials that are missing, one after another, and says how each went."""
+    """Run the missing trials one after another, and print the result of each."""
     from pawprint.tuning.trials import open_trials, run_trial
 
     done = search.count_done()
