@@ -1,1 +1,1 @@
-"""What maintainers run; a user of `mlflow run` needs none of it."""
+"""Commands for maintainers; users of `mlflow run` do not need them."""

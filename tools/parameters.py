@@ -24,9 +24,9 @@ show; main tags itself with the values used. This page is written by `python -m 
 
 
 def build_page() -> str:
-    """Return the page: a row a parameter, in the order of MLproject's entry points.
+    """Return the page: a row per parameter, in the order of MLproject's entry points.
 
-    Two steps that mean different things by one name have a row each.
+    A parameter with different meanings in two steps has a row for each.
     """
     entry_points: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text("utf-8"))["entry_points"]
     rows: dict[tuple[str, str, str], list[str]] = {}
@@ -45,7 +45,7 @@ def build_page() -> str:
 
 
 def _escape(text: str) -> str:
-    # A bar ends a cell, and what stands in angle brackets would be taken for HTML.
+    # A bar would end the cell, and angle brackets would be read as HTML.
     return text.replace("|", r"\|").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,4 +1,4 @@
-"""What does a person see? Pictures of MLflow's pages, report.html, the contact sheet and demo.html, for looking at.
+"""Take screenshots of MLflow's pages, report.html, the contact sheet and demo.html, to check what users see.
 
     python -m tools.screenshots pictures/                      # of a run on drawn photos, made for it (minutes)
     python -m tools.screenshots pictures/ --store sqlite:////path/to/mlflow.db
@@ -7,8 +7,8 @@
 Serves the store with `mlflow server` and takes, in headless Chromium, the pages of the newest main run that has a
 report: the list of runs, its own page, those of its first training, the model, the evaluation and the registered model;
 then report.html, the contact sheet of the newest run of predict and the page to try the model in, light and dark, on a
-desk and on a phone. What a run has not made (demo.html needs `export=onnx` and npm) is left out, and said. Run it in
-the project's own environment (`make test` builds .venv); it needs a Chromium.
+desk and on a phone. For a missing page (demo.html needs `export=onnx` and npm) it prints a line. Run it in the
+project's own environment (`make test` builds .venv); it needs a Chromium.
 """
 
 import argparse
@@ -34,13 +34,13 @@ LOOKS = {"light": ("light", DESK), "dark": ("dark", DESK), "phone": ("light", PH
 PARTS = {"curves": "How it learned", "slices": "Where it is weak", "evidence": "What it looked at"}
 """Sections of the report, by their headings."""
 MOST_BYTES = 150_000
-"""Of a picture in the documentation."""
+"""Largest size in bytes of a picture in the documentation."""
 DRAWN = {"source": "synthetic", "train_images": 800, "test_images": 300, "epochs": 12}
 NEW_PHOTOS = "synthetic:120:7"
 
 
 def main() -> None:
-    """Make a run unless one is given, and take the pictures."""
+    """Make a run unless a store is given, and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--store", help="a tracking store with runs: sqlite:////…, postgresql://…")
@@ -78,7 +78,7 @@ def make_runs(folder: Path) -> str:
 
 
 def find_newest(which: str) -> Run:
-    """Return the newest run of any experiment that a filter lets through."""
+    """Return the newest run of any experiment that matches a filter."""
     runs = mlflow.search_runs(
         search_all_experiments=True,
         filter_string=which,
@@ -97,7 +97,7 @@ def open_browser(path: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        # In a container there is no sandbox to be had, and the pages are our own.
+        # The sandbox is not available in a container, and the pages are our own.
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium
         chromium.close()
@@ -122,7 +122,7 @@ def take_mlflow(chromium: Any, address: str, lineage: Lineage, folder: Path) -> 
 
 
 def list_pages(lineage: Lineage) -> dict[str, str]:
-    """Return MLflow's pages to look at, by the name of their picture."""
+    """Return the addresses of MLflow's pages by the name of their picture."""
     main, training = lineage.main, lineage.trainings[0]
     if main is None or training.model is None:
         raise SystemExit("the newest main run has no model to show")
@@ -142,7 +142,7 @@ def list_pages(lineage: Lineage) -> dict[str, str]:
 
 
 def find_pages(lineage: Lineage, opened: ExitStack) -> Iterator[tuple[str, Path]]:
-    """Yield our own pages, by the name of their pictures; what was not made is said."""
+    """Yield our own pages with the name of their picture; print a line for a missing page."""
     predicted = mlflow.search_runs(
         search_all_experiments=True,
         filter_string="tags.`mlflow.project.entryPoint` = 'predict' AND attributes.status = 'FINISHED'",
@@ -165,7 +165,7 @@ def find_pages(lineage: Lineage, opened: ExitStack) -> Iterator[tuple[str, Path]
 
 
 def take_page(chromium: Any, name: str, path: Path, folder: Path) -> None:
-    """Take a page of ours as a whole, in all its looks; what it says on the console is printed."""
+    """Take a whole page of ours in all `LOOKS`, and print its console messages."""
     for look, (scheme, size) in LOOKS.items():
         page = chromium.new_page(viewport=size, color_scheme=scheme)
         page.on("console", lambda message: print(f"{name}: {message.text}"))
@@ -185,7 +185,7 @@ def take_page(chromium: Any, name: str, path: Path, folder: Path) -> None:
 
 
 def settle(page: Any) -> None:
-    """Wait until a page has not changed for two seconds; MLflow's own never stop asking the server."""
+    """Wait until a page has not changed for two seconds; MLflow's pages never stop polling the server."""
     same, before = 0, ""
     for _ in range(60):
         page.wait_for_timeout(500)
@@ -201,7 +201,7 @@ def _shoot(page: Any, path: Path, *, full_page: bool = False) -> None:
 
 
 def write_small(folder: Path, docs: Path) -> Iterator[Path]:
-    """Cut what the documentation shows out of the pictures, in as many colours as there is room for."""
+    """Yield the pictures of the documentation, cropped and with as many colours as `MOST_BYTES` allows."""
     cuts = {
         "runs": ("mlflow-runs", (0, 0, 1440, 560)),
         "report": ("report-light", (0, 0, 1280, 1000)),

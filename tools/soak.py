@@ -1,4 +1,4 @@
-"""Do runs one after another in one store leave anything behind, or get slower?
+"""Check whether many runs in one store leave files behind or get slower.
 
     python -m tools.soak --runs 50
 
@@ -36,16 +36,16 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Seen:
-    """What one run took, and what lies on disk after it.
+    """The time and memory of a run, and the files on disk after it.
 
     Attributes:
-        seconds: from its start to its end.
-        busy: seconds of the processor, of all its processes together; what else the machine does counts less here.
-        open_files: the most that `steps.main` had.
-        megabytes: the most memory that it had.
-        store: megabytes of the tracking store and its artifacts.
-        cache: megabytes of the download cache.
-        left: how many files and folders lie in TMPDIR.
+        seconds: duration of the run.
+        busy: CPU seconds of all its processes; other load on the machine affects them less.
+        open_files: most open files of `steps.main`.
+        megabytes: most memory of `steps.main`, in megabytes.
+        store: size of the tracking store and its artifacts in megabytes.
+        cache: size of the download cache in megabytes.
+        left: number of files and folders in TMPDIR.
     """
 
     seconds: float
@@ -58,7 +58,7 @@ class Seen:
 
 
 def main() -> None:
-    """Run, watch, print."""
+    """Run the project several times and print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=50)
     runs = parser.parse_args().runs
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def run_once(folder: Path) -> Seen:
-    """Run the project once from a folder, and watch it."""
+    """Run the project once from a folder, and return the measurements."""
     for name in ("tmp", "caller"):
         (folder / name).mkdir(exist_ok=True)
     surroundings = project_environment(folder, TMPDIR=str(folder / "tmp"), PAWPRINT_CACHE=str(folder / "cache"))
@@ -99,13 +99,13 @@ def run_once(folder: Path) -> Seen:
 
 
 def children_seconds() -> float:
-    """Return the seconds of the processor that children of this process, and theirs, have taken until they ended."""
+    """Return the CPU seconds of all ended children of this process, and of their children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def watch(pid: int) -> tuple[int, float]:
-    """Return the open files and the megabytes of `steps.main` under a launcher; zeros while it is not there."""
+    """Return the open files and the megabytes of `steps.main` under a launcher; zeros if it is not running."""
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -121,7 +121,7 @@ def measure(path: Path) -> float:
 
 
 def format_seen(seen: Seen) -> str:
-    """Put one run into a line."""
+    """Return the measurements of a run as a line."""
     return (
         f"{seen.seconds:.1f} s, processor {seen.busy:.1f} s; main: {seen.open_files} open files, "
         f"{seen.megabytes:.0f} MiB; "
@@ -130,7 +130,7 @@ def format_seen(seen: Seen) -> str:
 
 
 def report(seen: list[Seen], scratch: Path) -> None:
-    """Print the first ten runs, the one that fills caches left out, against the last ten."""
+    """Print the last ten runs compared with the first ten, without the very first, which fills caches."""
     some = max(1, min(10, (len(seen) - 1) // 2))
     first, last = seen[1 : 1 + some] or seen, seen[-some:]
     for name in ("seconds", "busy", "open_files", "megabytes"):
