@@ -1,4 +1,4 @@
-"""How do the architectures compare? The table of docs/results.md.
+"""Compare the architectures: print the table of docs/results.md.
 
     python -m benchmarks.architectures /path/to/cat-and-dog.zip --repeats 5 baseline cnn
 
@@ -53,11 +53,11 @@ def main() -> None:
 
 
 def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> tuple[str, str]:
-    """Run the project and return the architecture's row, and what its repeats come to together."""
+    """Run the project and return the architecture's row, and the result of its repeats as an ensemble."""
     values = {"source": source, "architecture": architecture, "repeats": repeats, "epochs": epochs}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        # A cache of its own, or features of an earlier run would flatter the time.
+        # A separate cache, because stored features of an earlier run would shorten the time.
         run_project(folder, values, PAWPRINT_CACHE=str(folder / "cache"))
         mlflow.set_tracking_uri(store_of(folder))
         client = MlflowClient()
@@ -78,7 +78,7 @@ def measure(architecture: str, *, source: str, repeats: int, epochs: int) -> tup
 
 
 def judge_together(evaluations: list[Run]) -> str:
-    """Return accuracy and F1 of the mean of several models' probabilities on the same test photos."""
+    """Return accuracy and F1 of several models' mean probabilities on the same test photos."""
     answers, labels, classes = [], [], []
     for run in evaluations:
         path = mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/evaluation/predictions.csv")

@@ -1,4 +1,4 @@
-"""How long one step's search for a run to reuse takes in a store of many runs.
+"""Measure how long a step's search for a run to reuse takes in a store of many runs.
 
     python -m benchmarks.cache_search                      # 10,000 runs in a new sqlite store
     python -m benchmarks.cache_search --store postgresql://…   # in an empty database
@@ -25,10 +25,11 @@ from pawprint.pipeline.reuse import explain_difference, find_reusable, key_tags
 from pawprint.tracking.tags import ENTRY_POINT_TAG, PREFIX
 
 REPEATS = 5
+"""Searches that are timed."""
 
 
 def fill(runs: int, experiment: str) -> CacheKey:
-    """Log finished runs of as many seeds; returns the key of the oldest."""
+    """Log so many finished runs with different seeds; return the key of the oldest."""
     client = MlflowClient()
     parts = build_key("train", {"architecture": "cnn"}, {"dataset": "0" * 64}).parts
     for seed in trange(runs, desc="filling the store", disable=None):
@@ -42,7 +43,7 @@ def fill(runs: int, experiment: str) -> CacheKey:
         )
         client.set_terminated(run)
         if seed == 0:
-            # Whole, with one artifact, so that it can be found.
+            # With an intact artifact, so that it can be reused.
             with mlflow.start_run(run_id=run), tempfile.TemporaryDirectory() as folder:
                 from pawprint.tracking.digests import log_folder
 
@@ -52,7 +53,7 @@ def fill(runs: int, experiment: str) -> CacheKey:
 
 
 def measure(search: Callable[[], object]) -> str:
-    """Time a search several times."""
+    """Return the median and the longest time of several searches."""
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()
@@ -62,7 +63,7 @@ def measure(search: Callable[[], object]) -> str:
 
 
 def main() -> None:
-    """Fill and search."""
+    """Fill a store and time the searches."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--store", help="a tracking store or server; a new sqlite store unless given")

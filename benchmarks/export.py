@@ -1,4 +1,4 @@
-"""Do ONNX Runtime and LiteRT give the same answers as compiled Keras, and how fast is each on this processor?
+"""Compare ONNX Runtime and LiteRT with compiled Keras: their answers, and their speed on this processor.
 
     python -m benchmarks.export                                     # cnn and efficientnet_lite0
     python -m benchmarks.export cnn --threads 1 --rounds 21
@@ -31,14 +31,14 @@ ARCHITECTURES = ("cnn", "efficientnet_lite0")
 ENGINES = {"keras": "network.keras", "onnx": "model.onnx", "litert": "model.tflite"}
 PHOTOS, ROUNDS, BATCHES = 64, 15, (1, 32)
 SECONDS = 0.3
-"""Of a round, at least: one call alone says little."""
+"""Shortest duration of a round in seconds, because a single call is not precise."""
 
 _engine: dict[str, Any] = {}
-"""What this process times, once it is loaded."""
+"""The loaded network and photos of this process."""
 
 
 def main() -> None:
-    """Export, compare, time, a network after the other."""
+    """Export, compare and time each network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", default=ARCHITECTURES, help="architectures, or models:/<model id>")
     parser.add_argument("--threads", type=int, default=count_cores(), help="of each engine")
@@ -48,14 +48,14 @@ def main() -> None:
     for name in arguments.networks:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            side, told = apart(write_networks, name, folder)
-            print(f"{name}, {side} px, {arguments.threads} threads", *told, sep="\n", flush=True)
+            side, summaries = apart(write_networks, name, folder)
+            print(f"{name}, {side} px, {arguments.threads} threads", *summaries, sep="\n", flush=True)
             for line in time_engines(folder, arguments.threads, arguments.batches, arguments.rounds):
                 print(line, flush=True)
 
 
 def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
-    """Write a network, its exports and photos to ask about; return its side and what was said of the exports."""
+    """Write a network, its exports and photos; return the network's side and the summaries of the exports."""
     import_tensorflow_quietly()
     import numpy as np
 
@@ -83,7 +83,7 @@ def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
 
 
 def time_engines(folder: Path, threads: int, batches: Sequence[int], rounds: int) -> list[str]:
-    """Ask each engine in turn, round by round, and return a table."""
+    """Time the engines in turn, round by round, and return a table."""
     rows = [f"{'':>8}{'at once':>9}{'ms a photo':>12}{'processor':>11}{'times as fast as Keras':>32}"]
     with ExitStack() as opened:
         engines = {
@@ -115,7 +115,7 @@ def _format_times(
 
 
 def load_engine(folder: Path, file: str, threads: int) -> None:
-    """Load a network into this process, with so many threads, and the photos to ask it about."""
+    """Load a network into this process, with so many threads, and the photos."""
     import numpy as np
 
     _engine.update(answer=_load(folder / file, threads), photos=np.load(folder / "photos.npy"))
@@ -137,7 +137,7 @@ def _load(path: Path, threads: int) -> Callable[[Any], Any]:
 
 
 def time_calls(batch: int) -> tuple[float, float]:
-    """Return a photo's seconds, by the clock and of the processor: the median and the mean of calls for a while."""
+    """Return seconds per photo for repeated calls: the median by the clock, and the mean of the CPU time."""
     answer, photos = _engine["answer"], _engine["photos"][:batch]
     seconds: list[float] = []
     busy = time.process_time()

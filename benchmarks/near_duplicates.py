@@ -1,4 +1,4 @@
-"""Are copies found, and nothing else? By set and by kind of copy.
+"""Measure the search for near duplicates: which copies it finds, and which other pairs, by set and kind of copy.
 
     python -m benchmarks.near_duplicates photos.zip other.zip    # photos of one's own
     python -m benchmarks.near_duplicates digits                  # 1797 digits of 8×8 pixels, from scikit-learn
@@ -32,26 +32,26 @@ Change = Callable[[Image.Image, np.random.Generator], bytes]
 
 
 def encode(image: Image.Image, form: str = "JPEG", **options: int) -> bytes:
-    """Return a picture's file."""
+    """Return the encoded bytes of a picture."""
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
 
 
 def crop(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Cut 5 % of the width and of the height off, divided between the two sides by lot."""
+    """Return a picture with 5 % of width and height cut off, divided at random between the two sides."""
     left, top = (0.05 * side * rng.random() for side in image.size)
     width, height = image.size
     return image.crop((round(left), round(top), round(left + 0.95 * width), round(top + 0.95 * height)))
 
 
 def resize(image: Image.Image, factor: float) -> Image.Image:
-    """Make a picture smaller or larger."""
+    """Return a picture scaled by a factor."""
     return image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))))
 
 
 def mirror(image: Image.Image) -> Image.Image:
-    """Swap left and right."""
+    """Return the mirror image."""
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
@@ -70,7 +70,7 @@ KINDS: dict[str, Change] = {
 
 
 def main() -> None:
-    """Plant, search and print, set by set."""
+    """Plant copies in each set, search, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+", help="zips of photos, or digits")
     parser.add_argument("--picture", type=Path, help="where to draw the copies found among the originals")
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def load_zip(path: Path) -> dict[str, bytes]:
-    """Return the files of a zip's JPEGs, or of its PNGs."""
+    """Return the JPEG files in a zip by name, or the PNG files if there are no JPEGs."""
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if not Path(name).name.startswith(".")]
         chosen = [name for name in names if name.lower().endswith((".jpg", ".jpeg"))]
@@ -101,7 +101,7 @@ def load_digits() -> dict[str, bytes]:
 
 
 def plant(photos: dict[str, bytes]) -> dict[str, tuple[str, str, bytes]]:
-    """Return copies by name, each with its original's name, its kind and its file."""
+    """Return copies by name, each with the name of its original, its kind and its bytes."""
     rng = np.random.default_rng(SEED)
     sample = rng.permutation(sorted(photos))[: min(MOST_PLANTED, len(photos) // 5)]
     planted = {}
@@ -113,7 +113,7 @@ def plant(photos: dict[str, bytes]) -> dict[str, tuple[str, str, bytes]]:
 
 
 def examine(title: str, photos: dict[str, bytes], side: int, picture: Path | None) -> None:
-    """Search one set, and print what came of it."""
+    """Search one set and print the result."""
     planted = plant(photos)
     files = photos | {name: data for name, (_, _, data) in planted.items()}
     squares = {name: decode_photo(data, side) for name, data in tqdm(files.items(), desc="decoding", disable=None)}

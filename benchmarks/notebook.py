@@ -1,4 +1,4 @@
-"""The notebook's own way against ours: the same network, the same photos, the same variations.
+"""Compare the original notebook's training with ours: same network, photos and augmentation.
 
     python -m benchmarks.notebook /path/to/cat-and-dog.zip
 
@@ -21,16 +21,17 @@ from typing import Any
 from benchmarks.processes import apart
 
 NOTEBOOK_ACCURACY = 0.6225
-"""What the notebook's author reported."""
+"""Test accuracy that the notebook's author reported."""
 EPOCHS = 30
+"""Most epochs of a training."""
 
 
 class Arrived(Exception):  # noqa: N818 - no error
-    """The accuracy to reach is reached."""
+    """The training has reached the required accuracy."""
 
 
 def main() -> None:
-    """Time each way in a process of its own."""
+    """Time each training in its own process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, help="a zip in Kaggle's layout")
     photos = parser.parse_args().photos
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def train_notebook(folder: Path) -> dict[str, float]:
-    """Train as the notebook did; photos per second leave out the first epoch, which compiles."""
+    """Train as the notebook did, and return the results; the rate ignores the first epoch, which compiles."""
     import keras
     from keras import layers
 
@@ -71,7 +72,7 @@ def train_notebook(folder: Path) -> dict[str, float]:
             self.since = time.perf_counter()
 
         def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - Keras's names
-            # Validation follows each epoch; the first one compiled.
+            # Validation follows each epoch; the first epoch, which compiles, does not count.
             self.learning = self.learning + time.perf_counter() - self.since if self.warm else 0.0
             self.warm = True
 
@@ -105,19 +106,19 @@ def train_notebook(folder: Path) -> dict[str, float]:
 
 
 def train_baseline(photos: Path) -> float:
-    """Return photos per second of our loop, with the same network and variations."""
+    """Return photos per second of our loop, with the same network and augmentation."""
     return _train(photos, "baseline", epochs=6, judged=False, on_epoch=lambda *_, **__: None).images_per_second or 0.0
 
 
 def step_baseline() -> float:
-    """Return photos per second of bare steps."""
+    """Return photos per second of bare training steps."""
     from benchmarks.training_loop import bare_rate
 
     return bare_rate("baseline")
 
 
 def time_cnn(photos: Path, target: float) -> tuple[float, float]:
-    """Return the seconds that the default training takes to reach an accuracy, compiling included, and what it has."""
+    """Return the seconds until the default training reaches an accuracy, with compilation, and the accuracy."""
     started = time.perf_counter()
     reached = [0.0, 0.0]
 

@@ -1,4 +1,4 @@
-"""What does a run cost beside its work, and where does each second go?
+"""Measure the overhead of a run: the time that is not spent on its work, by part.
 
     python -m benchmarks.overhead /path/to/cat-and-dog.zip
 
@@ -21,13 +21,13 @@ IMPORTS = ("mlflow", "tensorflow", "sklearn.metrics", "matplotlib.pyplot")
 
 
 def main() -> None:
-    """Run, subtract, print."""
+    """Run the project, and print its overhead and the import times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="photos, as `-P source=`")
     source = parser.parse_args().source
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        # A new store's tables take seconds to make, once; they are no part of a run.
+        # Creating the tables of a new store takes seconds, once; it is not part of a run.
         make = "from mlflow import MlflowClient; MlflowClient().search_experiments()"
         subprocess.run([sys.executable, "-c", make], cwd=folder, env=project_environment(folder), check=True)
         before = time.time()
@@ -70,7 +70,7 @@ def report(store: str, before: float, after: float) -> None:
 
 
 def time_decoding(run_id: str, used: dict[str, str]) -> float:
-    """Return the seconds that making the dataset takes."""
+    """Return the seconds that it takes to write the dataset."""
     from pawprint.dataset.writer import write_dataset
     from pawprint.photos.collection import load_photos
     from pawprint.tracking.artifacts import open_artifact
@@ -93,7 +93,7 @@ def time_decoding(run_id: str, used: dict[str, str]) -> float:
 
 
 def time_judging(run_id: str, uri: str) -> float:
-    """Return the seconds that evaluate's answers take: on test and validation photos, and on those made worse."""
+    """Return the seconds of evaluate's predictions: on test, validation and corrupted test photos."""
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.robustness import choose_photos, count_affordable, measure_robustness
     from pawprint.models.multiply_adds import count_multiply_adds
@@ -110,9 +110,9 @@ def time_judging(run_id: str, uri: str) -> float:
         places = choose_photos(test.labels, count_affordable(count_multiply_adds(model.network, side=size)))
         started = time.perf_counter()
         answer = compile_network(model.network, size)
-        said = answer_photos(answer, test.images, size).argmax(axis=1)
+        labels = answer_photos(answer, test.images, size).argmax(axis=1)
         answer_photos(answer, splits["validation"].images, size)
-        measure_robustness(answer, test.images, test.labels, said, places)
+        measure_robustness(answer, test.images, test.labels, labels, places)
         return time.perf_counter() - started
 
 

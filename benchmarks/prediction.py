@@ -1,4 +1,4 @@
-"""Does anything but the network cost time when thousands of photos are labelled, and does memory grow with them?
+"""Measure predict with thousands of photos: its speed compared with the bare network, and its memory.
 
     python -m benchmarks.prediction                                # drawn photos
     python -m benchmarks.prediction /path/to/cat-and-dog.zip       # these photos, the ratio
@@ -23,7 +23,7 @@ SIZES = (1000, 10_000)
 
 
 def main() -> None:
-    """Compare, then grow."""
+    """Compare the speeds, then measure memory with more and more photos."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="?", type=Path, help="a zip of JPEGs; drawn ones otherwise")
     parser.add_argument("--architecture", default="cnn")
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def compare(store: str, uri: str, photos: Path, folder: Path) -> str:
-    """Return both rates and their ratio, the bare network timed before and after."""
+    """Return a line with both rates and their ratio; the bare network is timed before and after."""
     import mlflow
     import numpy as np
 
@@ -89,7 +89,7 @@ def compare(store: str, uri: str, photos: Path, folder: Path) -> str:
 
 
 def label(store: str, uri: str, photos: Path, folder: Path) -> tuple[float, float, float]:
-    """Return seconds, and peak memory in MiB after and before the photos."""
+    """Return seconds, and peak memory in MiB after and before labelling."""
     import mlflow
     import numpy as np
 

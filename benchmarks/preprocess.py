@@ -1,4 +1,4 @@
-"""How fast is preprocess, next to Keras's own reader, and does its time or memory grow with the photos?
+"""Measure preprocess: its speed compared with Keras's own reader, and its time and memory with more photos.
 
     python -m benchmarks.preprocess                                # drawn photos
     python -m benchmarks.preprocess /path/to/cat-and-dog.zip       # the ratio on these photos
@@ -27,7 +27,7 @@ DRAWN, SIZES, ROUNDS = 2000, (500, 2000, 20_000), 3
 
 
 def main() -> None:
-    """Compare, then grow."""
+    """Compare the speeds, then measure time and memory with more and more photos."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="?", type=Path, help="a zip of JPEGs in folders by class; drawn ones otherwise")
     given = parser.parse_args().photos
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def compare(photos: Path, folder: Path) -> None:
-    """Print the ratio of the two ways."""
+    """Print the ratio of the speeds of preprocess and Keras."""
     with zipfile.ZipFile(photos) as archive:
         names = [name for name in archive.namelist() if name.endswith(".jpg")]
         for number, name in enumerate(names):
@@ -60,7 +60,7 @@ def compare(photos: Path, folder: Path) -> None:
 
 
 def preprocess(photos: Path) -> tuple[float, float, float]:
-    """Return seconds, share of the cores that was busy, and peak memory in MiB."""
+    """Return seconds, the busy share of the cores, and peak memory in MiB."""
     from pawprint.dataset.writer import write_dataset
     from pawprint.photos.collection import load_photos
     from pawprint.photos.sources import fetch_photos
@@ -83,7 +83,7 @@ def preprocess(photos: Path) -> tuple[float, float, float]:
 
 
 def read_with_keras(folder: Path) -> float:
-    """Return the seconds of reading everything once, without the import and the listing of files."""
+    """Return the seconds to read everything once, without the import and the listing of files."""
     import keras
 
     photos = keras.utils.image_dataset_from_directory(folder, image_size=(SIDE, SIDE), batch_size=64, verbose=False)
@@ -102,7 +102,7 @@ def draw(folder: Path) -> Path:
 
 
 def write_copies(drawn: Path, path: Path, number: int) -> Path:
-    """Write a stored zip of `number` JPEGs, no two alike, half of each class."""
+    """Write an uncompressed zip of `number` different JPEGs, half of each class, and return its path."""
     with zipfile.ZipFile(drawn) as source, zipfile.ZipFile(path, "w") as target:
         by_class: dict[str, list[str]] = {}
         for name in sorted(name for name in source.namelist() if name.endswith(".jpg")):
@@ -111,7 +111,7 @@ def write_copies(drawn: Path, path: Path, number: int) -> Path:
             for count, name in zip(range(number // len(by_class)), itertools.cycle(names), strict=False):
                 content = source.read(name)
                 comment = f"{count}".encode()
-                # A comment segment after the start of the image: its marker, its length with the two length bytes.
+                # A comment segment after the start of the image: marker, and length including its own two bytes.
                 segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment
                 target.writestr(f"{label}/{count}.jpg", content[:2] + segment + content[2:])
     return path

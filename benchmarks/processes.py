@@ -1,4 +1,4 @@
-"""What a benchmark runs in a process of its own: a function, or the whole project."""
+"""Run a function, the project or a server in a process of its own, for benchmarks and tools."""
 
 import multiprocessing
 import os
@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def apart(function: Callable[..., Any], *values: Any) -> Any:
-    """Call in a fresh process: its peak memory is its own, and TensorFlow's settings hold for the whole of one."""
+    """Return the result of a function called in a new process, with its own peak memory and TensorFlow settings."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         result = pool.apply(function, values)
-        # Left to itself, `with` would kill it, and what it has in /dev/shm would be complained of.
+        # Otherwise `with` would kill it, which causes warnings about its files in /dev/shm.
         pool.close()
         pool.join()
         return result
@@ -30,7 +30,7 @@ def apart(function: Callable[..., Any], *values: Any) -> Any:
 def project_environment(folder: Path, **variables: str) -> dict[str, str]:
     """Return an environment in which the project runs in this Python, with its store in `folder`.
 
-    The store is named anew each time, because what `mlflow.set_tracking_uri` names stays in this process's environment.
+    It always sets the store, because `mlflow.set_tracking_uri` changes the environment of this process.
     """
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": store_of(folder), **variables}
@@ -45,10 +45,10 @@ def run_project(folder: Path, values: Mapping[str, object], *, entry_point: str 
     """Run `mlflow run . --env-manager local` from a folder that also holds its store.
 
     Args:
-        folder: where it is called from.
+        folder: the working directory.
         values: the parameters.
-        entry_point: what is run.
-        variables: of the environment, beside this process's own.
+        entry_point: name of the step.
+        variables: environment variables, besides those of this process.
     """
     subprocess.run(
         [
@@ -62,7 +62,7 @@ def run_project(folder: Path, values: Mapping[str, object], *, entry_point: str 
 
 
 def wait_for_answer(server: "subprocess.Popen[bytes]", url: str) -> None:
-    """Wait until a server answers there, or has ended."""
+    """Wait until a server answers at a URL, or has ended."""
     while server.poll() is None:
         with suppress(requests.RequestException):
             if requests.get(url, timeout=5).ok:
@@ -71,7 +71,7 @@ def wait_for_answer(server: "subprocess.Popen[bytes]", url: str) -> None:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
+    """Return a port that is free at this moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -85,7 +85,7 @@ def serve_store(store: str) -> Iterator[str]:
             *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--workers", "1"),
             *("--host", "127.0.0.1", "--port", str(port)),
         ],
-        # Without its workers for jobs, which nothing here has.
+        # Without its workers for jobs, which are not needed here.
         env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -96,7 +96,7 @@ def serve_store(store: str) -> Iterator[str]:
         wait_for_answer(server, f"{address}/health")
         yield address
     finally:
-        # It waits for browsers to hang up, for longer than anybody would.
+        # The server would wait too long for browsers to close their connections.
         with suppress(psutil.NoSuchProcess):
             family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
             for each in family:

@@ -1,4 +1,4 @@
-"""How fast is the served model beside the bare network, and what is a cold start made of?
+"""Measure the served model: its speed compared with the bare network, and the parts of a cold start.
 
     python -m benchmarks.serving /path/to/photo.jpg
 
@@ -34,7 +34,7 @@ CLIENTS, REQUESTS = (1, 8, 32), 200
 
 
 def main() -> None:
-    """Time the network, the server, the start."""
+    """Time the network, the server and the start."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo", type=Path, help="a photo of the size that clients send")
     parser.add_argument("--architecture", default="cnn")
@@ -66,14 +66,14 @@ def main() -> None:
 
 
 def log_apart(architecture: str, folder: Path) -> str:
-    """Log the model to time, and return its URI."""
+    """Log the model that is timed, and return its URI."""
     from benchmarks.untrained import log_untrained
 
     return log_untrained(architecture, folder).uri
 
 
 def time_network(store: str, uri: str, photo: bytes) -> list[str]:
-    """Return what one photo and a full batch cost, compiled and not, and what decoding does."""
+    """Return lines with the time of one photo and of a full batch, compiled and not, and of decoding."""
     import mlflow
     import numpy as np
 
@@ -106,7 +106,7 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
 
 
 def _time(work: Callable[[], object], times: int) -> tuple[float, float]:
-    """Return median seconds and processor seconds of a call, the first not counted."""
+    """Return the median seconds and the mean CPU seconds of a call, without the first."""
     work()
     seconds, busy = [], time.process_time()
     for _ in range(times):
@@ -119,7 +119,7 @@ def _time(work: Callable[[], object], times: int) -> tuple[float, float]:
 @contextmanager
 def serve(store: str, uri: str, manager: str, **variables: str) -> Iterator[str]:
     """Serve a model, and yield the address once it answers a ping."""
-    port = free_port()  # a new one each time: a server that has just been ended may still answer for a while
+    port = free_port()  # a new port each time: a server that was just ended may still answer
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": store, **variables}
     server = subprocess.Popen(
@@ -154,7 +154,7 @@ def ask(address: str, photo: bytes) -> float:
 
 
 def time_server(address: str, photo: bytes, clients: int, number: int) -> str:
-    """Return requests per second and latency with so many clients at once."""
+    """Return a line with requests per second and latency for so many concurrent clients."""
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
         seconds = sorted(pool.map(lambda _: ask(address, photo), range(number)))
@@ -164,7 +164,7 @@ def time_server(address: str, photo: bytes, clients: int, number: int) -> str:
 
 
 def time_start(store: str, uri: str, photo: Path) -> Iterator[str]:
-    """Yield what a start is made of, in one process, in the order in which it happens."""
+    """Yield lines with the time of each part of a start, in order."""
     code = (
         "import time; t = [time.perf_counter()]; tick = lambda: t.append(time.perf_counter())\n"
         "import sys, mlflow.pyfunc, pandas; tick()\n"

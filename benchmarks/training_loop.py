@@ -1,4 +1,4 @@
-"""Does anything but the network cost time in a training?
+"""Measure the training loop: its speed compared with bare training steps of the same network.
 
     python -m benchmarks.training_loop cnn
 
@@ -21,7 +21,7 @@ EPOCHS, PHOTOS, STEPS = 5, 600, 20
 
 
 def main() -> None:
-    """Time the bare steps, the training, the bare steps again."""
+    """Time the bare steps, the training, and the bare steps again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("architecture", nargs="?", default="cnn")
     name = parser.parse_args().architecture
@@ -56,7 +56,7 @@ def trained_rate(name: str) -> tuple[float, float]:
 
 
 def bare_rate(name: str) -> float:
-    """Return photos per second of bare steps, over the sizes that the training has, in its proportions."""
+    """Return photos per second of bare steps, with the picture sizes of a training in the same proportions."""
     import keras
     import numpy as np
     import tensorflow as tf

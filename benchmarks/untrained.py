@@ -1,4 +1,4 @@
-"""A model to time: the layers of an architecture as they are before training, which take as long as after it."""
+"""Build and log untrained networks for benchmarks; they are as slow or fast as trained ones."""
 
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build_untrained(architecture: str) -> "keras.Model":
-    """Build a network for two classes, from pixels to probabilities at the side that a training ends with."""
+    """Return a network for two classes, from pixels to probabilities, with the picture size of the last stage."""
     from pawprint.models.architectures import build_model, recipe_for
     from pawprint.models.inference import build_inference_network
     from pawprint.training.schedule import training_side
@@ -40,7 +40,7 @@ def log_untrained(architecture: str, folder: Path) -> LoggedPhotoModel:
 
 
 def log_network(network: "keras.Model", *, class_names: Sequence[str], architecture: str = "cnn") -> LoggedPhotoModel:
-    """Log a network to the active run as train does; the dataset that it names is nowhere."""
+    """Log a network to the active run as train does; its dataset does not exist."""
     with tempfile.TemporaryDirectory(prefix="pawprint-") as folder:
         write_model_files(
             network,
