@@ -30,6 +30,7 @@ from pawprint.tracking.descriptions import describe_run, link
 from pawprint.tracking.digests import log_folder
 from pawprint.tracking.metrics import MetricSender
 from pawprint.tracking.models import LoggedPhotoModel, log_model_files
+from pawprint.tracking.processes import describe_process
 from pawprint.tracking.scratch import make_scratch
 from pawprint.tracking.server import is_reachable, tell_server, wait_seconds
 from pawprint.tracking.tags import ERROR_TAG, set_tags
@@ -86,7 +87,7 @@ def send_metrics(run_id: str, checkpoints: Checkpoints) -> Iterator[MetricSender
 
     What is kept of an earlier try of the same run is sent, too. The checkpoints are the run's until the block ends.
     """
-    checkpoints.owner = Owner(run_id, tell_server())
+    checkpoints.owner = Owner(run_id, tell_server(), str(describe_process()["machine"]))
     kept = undelivered_folder(run_id)
     with MetricSender(run_id, _read_metrics(kept)) as sender:
         try:
