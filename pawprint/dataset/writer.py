@@ -190,7 +190,14 @@ def write_dataset(
             *describe_sides(kept, chosen),
             *belongings.describe(kept, chosen, apart),
             *([suggestion] if suggestion else []),
-            *_describe_shortfalls(counts, train_images, test_images, selection.unreadable, left_out),
+            *_describe_shortfalls(
+                counts,
+                train_images,
+                test_images,
+                selection.unreadable,
+                left_out,
+                _count_unused(kept, chosen, [*unusable, *of_lost, *apart]),
+            ),
             *describe_near_duplicates(selection, kept, near_duplicates),
         ],
     }
@@ -238,6 +245,7 @@ def _describe_shortfalls(
     test_images: int,
     unreadable: Sequence[LeftOut],
     left_out: Sequence[LeftOut],
+    unused: Counter[str],
 ) -> list[str]:
     """Return sentences on where the dataset differs from what was asked for."""
     found = {split: sum(classes.values()) for split, classes in counts.items()}
@@ -248,6 +256,12 @@ def _describe_shortfalls(
     ):
         if got < asked:
             notes.append(f"{name}={asked} is more than the photos give: {got} are used")
+    if notes and unused:
+        (label, most), *_ = unused.most_common(1)
+        notes.append(
+            f"{unused.total()} photos are not used, {most} of {label!r}, since train_images and test_images take as "
+            "many of each class; train_images=0 and test_images=0 take all"
+        )
     if unreadable:
         (reason, count), *_ = Counter(left.reason.removeprefix("unreadable: ") for left in unreadable).most_common(1)
         notes.append(
@@ -256,6 +270,14 @@ def _describe_shortfalls(
     if left_out:
         notes.append(f"{len(left_out)} photos are duplicates and are left out: quarantine.csv names them")
     return notes
+
+
+def _count_unused(
+    kept: Sequence[Candidate], chosen: dict[str, list[Candidate]], left_out: Sequence[LeftOut]
+) -> Counter[str]:
+    """Return the number of photos of each class in no split, without those left out for another reason."""
+    members = {c.member for split in chosen.values() for c in split} | {left.member for left in left_out}
+    return Counter(c.label for c in kept if c.member not in members)
 
 
 def _few_a_class(photos: Sequence[Candidate], number: int = 10) -> list[Candidate]:

@@ -30,6 +30,7 @@ from pawprint.tracking.descriptions import describe_run, link
 from pawprint.tracking.digests import log_folder
 from pawprint.tracking.metrics import MetricSender
 from pawprint.tracking.models import LoggedPhotoModel, log_model_files
+from pawprint.tracking.processes import describe_process
 from pawprint.tracking.scratch import make_scratch
 from pawprint.tracking.server import describe_server, is_reachable, wait_seconds
 from pawprint.tracking.tags import ERROR_TAG, set_tags
@@ -88,7 +89,7 @@ def send_metrics(run_id: str, checkpoints: Checkpoints) -> Iterator[MetricSender
     Stored metrics of an earlier attempt of the same run are also sent. The run owns the checkpoints until the block
     ends.
     """
-    checkpoints.owner = Owner(run_id, describe_server())
+    checkpoints.owner = Owner(run_id, describe_server(), str(describe_process()["machine"]))
     kept = undelivered_folder(run_id)
     with MetricSender(run_id, _read_metrics(kept)) as sender:
         try:

@@ -28,10 +28,11 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Owner:
-    """The run of a training, and the address of the tracking server that gets its metrics."""
+    """The run of a training, the address of the tracking server that gets its metrics, and its machine."""
 
     run_id: str
     server: str
+    machine: str
 
 
 class Checkpoints:
@@ -137,7 +138,7 @@ class Checkpoints:
             try:
                 parts = [one for one in (path, lock_file, *path.glob("*")) if one.exists()]
                 is_old = time.time() - max(one.stat().st_mtime for one in parts) >= MAX_AGE_SECONDS
-                if path.name != but and (is_old or (path / OWNER).exists()):
+                if path.name != but and (is_old or self._is_of_this_machine(path)):
                     with _lock_of(path).acquire(blocking=False) as lock:
                         self._settle_owner(path)
                         if is_old or not path.exists():
@@ -145,13 +146,15 @@ class Checkpoints:
             except (OSError, ValueError):  # in use (filelock.Timeout is an OSError), no permission, or just removed
                 continue
 
+    def _is_of_this_machine(self, path: Path) -> bool:
+        """Return whether a folder has an owner on this machine; some disks do not share locks between machines."""
+        owner = _read_owner(path)
+        return owner is not None and self.owner is not None and owner.machine == self.owner.machine
+
     def _settle_owner(self, path: Path) -> None:
         """Deliver the metrics that a killed process had not delivered to its owner; the folder's lock is held."""
-        try:
-            owner = Owner(**json.loads((path / OWNER).read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):  # all delivered, or not our file
-            return
-        if self._settle:
+        owner = _read_owner(path)
+        if owner and self._settle:
             self._settle(owner, _read_newest(path, {}))
             (path / OWNER).unlink()
             if path.name == owner.run_id:  # stored without a key, so nobody can resume it
@@ -179,6 +182,14 @@ class Checkpoints:
         if not self._warned:
             logger.warning("warning: %s", text)
         self._warned = True
+
+
+def _read_owner(folder: Path) -> Owner | None:
+    """Return the owner of a folder, or None if all metrics are delivered, or the file is not ours."""
+    try:
+        return Owner(**json.loads((folder / OWNER).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def _list(folder: Path) -> list[Path]:

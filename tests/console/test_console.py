@@ -60,7 +60,7 @@ def test_a_closed_terminal_ends_a_step_in_order_unless_nohup_forbids_it(how: str
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"epochs": "ten"}, "'ten' is not a valid integer"),
+        pytest.param({"epochs": "ten"}, "'ten' is not a valid integer", marks=pytest.mark.slow),
         ({"validation_fraction": "0", "patience": "3"}, "patience=3 needs validation photos"),
     ],
 )

@@ -127,6 +127,19 @@ def test_fewer_photos_than_asked_for_are_said(tiny_photos: TinyPhotos, tmp_path:
     ]
 
 
+def test_photos_of_a_large_class_that_balance_leaves_unused_are_said(tiny_photos: TinyPhotos, tmp_path: Path) -> None:
+    folder = tiny_photos(photos=40)
+    for path in sorted((folder / "dogs").iterdir())[10:]:
+        path.unlink()
+    description = write(folder, tmp_path / "dataset", train_images=40, test_images=10)
+    used = sum(sum(classes.values()) for classes in description["counts"].values())
+    said = next(note for note in description["notes"] if "are not used" in note)
+    assert said.startswith(f"{50 - used} photos are not used, {50 - used} of 'cats'")
+    everything = write(folder, tmp_path / "all", train_images=0, test_images=0)
+    assert sum(sum(classes.values()) for classes in everything["counts"].values()) == 50
+    assert not [note for note in everything["notes"] if "are not used" in note]
+
+
 def test_a_changed_byte_is_found(tiny_photos: TinyPhotos, tmp_path: Path) -> None:
     write(tiny_photos(photos=10), tmp_path / "dataset")
     shard = next((tmp_path / "dataset").glob("train-*.npy"))

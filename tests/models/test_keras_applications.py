@@ -21,6 +21,7 @@ def test_a_name_is_checked_and_the_near_one_named():
         check_architecture("keras:mobilenetv2")
 
 
+@pytest.mark.slow
 def test_the_same_way_as_any_other_but_for_the_weights(monkeypatch, tmp_path):
     monkeypatch.setattr(keras_applications, "WEIGHTS", None)  # there is no network in a test
     model = build_model("keras:MobileNetV3Small", num_classes=3, image_size=64, seed=0)

@@ -21,6 +21,7 @@ from pawprint.tracking import deliveries
 from pawprint.tracking import metrics as module
 from pawprint.tracking.deliveries import deliver, kept_address, list_undelivered, send_metrics, settle
 from pawprint.tracking.metrics import MetricSender
+from pawprint.tracking.processes import describe_process
 from pawprint.tracking.server import describe_server
 from pawprint.training.checkpoint_file import Checkpoint
 from pawprint.training.checkpoints import MAX_AGE_SECONDS, Checkpoints, Owner
@@ -150,10 +151,12 @@ def test_many_metrics_go_in_batches(store: Path, run_id: str, monkeypatch: pytes
     assert mlflow.get_run(run_id).data.metrics["accuracy"] == 1
 
 
-def leave_training(cache: Path, run_id: str, *, key: str | None = "a" * 64, server: str | None = None) -> Checkpoints:
+def leave_training(
+    cache: Path, run_id: str, *, key: str | None = "a" * 64, server: str | None = None, machine: str | None = None
+) -> Checkpoints:
     """Leave what a training leaves that is killed after a few epochs, the server being away; its lock is still held."""
     checkpoints = Checkpoints()
-    checkpoints.owner = Owner(run_id, server or describe_server())
+    checkpoints.owner = Owner(run_id, server or describe_server(), machine or str(describe_process()["machine"]))
     checkpoints.open(cache / "checkpoints", key)
     epochs = range(1, EPOCHS + 1)
     history = [{"epoch": epoch, "loss": 1 / epoch, "accuracy": epoch / EPOCHS} for epoch in epochs]
@@ -197,9 +200,11 @@ def test_the_next_training_delivers_what_a_killed_one_had_measured(
     store: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PAWPRINT_CACHE", str(store))
-    alive, unknown = (MlflowClient().create_run("0").info.run_id for _ in range(2))
+    alive, unknown, elsewhere = (MlflowClient().create_run("0").info.run_id for _ in range(3))
     living = leave_training(store, alive, key="b" * 64)
     die(leave_training(store, unknown, key="c" * 64))
+    # On a disk whose locks another machine does not see.
+    die(leave_training(store, elsewhere, key="e" * 64, machine="another"))
     die(leave_training(store, run_id))
     # Whether its process lives can't be told.
     lock = store / "checkpoints" / f"{'c' * 64}.lock"
@@ -207,9 +212,9 @@ def test_the_next_training_delivers_what_a_killed_one_had_measured(
     lock.mkdir()
     with training():
         assert histories(run_id) == expected()
-        assert {path.parent.name[0] for path in (store / "checkpoints").glob("*/owner.json")} == {"b", "c", "d"}
+        assert {path.parent.name[0] for path in (store / "checkpoints").glob("*/owner.json")} == {"b", "c", "d", "e"}
     assert list_undelivered() == []
-    assert [histories(one) for one in (alive, unknown)] == [[[], []]] * 2
+    assert [histories(one) for one in (alive, unknown, elsewhere)] == [[[], []]] * 3
     # What it had come to stays, to be gone on with.
     assert len(list((store / "checkpoints" / ("a" * 64)).glob("*.checkpoint"))) == 2
     die(living)

@@ -97,6 +97,7 @@ def test_the_last_average_is_taken_without_validation(unjudged):
     assert "validation_loss" not in unjudged.history[0]
 
 
+@pytest.mark.slow
 def test_a_rare_class_counts_as_much_as_a_common_one(one_stage, make_split, monkeypatch):
     # The photos say nothing of their class, so all that can be learned is how much each class counts.
     photos = make_split(60, side=16)
@@ -139,7 +140,9 @@ def test_a_loss_that_explodes_is_said(small_cnn, make_split):
         train(make_split(32), recipe=small_cnn, learning_rate=1e30)
 
 
-@pytest.mark.parametrize(("num_photos", "num_classes", "batch_size"), [(5, 5, 64), (21, 3, 4)])
+@pytest.mark.parametrize(
+    ("num_photos", "num_classes", "batch_size"), [(5, 5, 64), pytest.param(21, 3, 4, marks=pytest.mark.slow)]
+)
 def test_tiny_sets_and_many_classes(small_cnn, make_split, num_photos, num_classes, batch_size):
     """One photo a class in a single step, whose speed can't be told; and a last batch of one photo."""
     photos = make_split(num_photos, num_classes=num_classes)
@@ -151,6 +154,7 @@ def test_tiny_sets_and_many_classes(small_cnn, make_split, num_photos, num_class
         assert (speed is None) == (batch_size > num_photos)
 
 
+@pytest.mark.slow
 def test_the_baseline_runs_through_the_same_loop(make_split):
     training = train(
         make_split(20, side=16),

@@ -88,7 +88,10 @@ def train_and_resume(train, folder, *, after):
     return whole, resumed
 
 
-@pytest.mark.parametrize("name", ["cnn", "cnn in bfloat16", "baseline", "head"])
+@pytest.mark.parametrize(
+    "name",
+    ["cnn", "head", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn in bfloat16", "baseline"))],
+)
 def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name):
     """With Muon and the average of the weights (cnn), with dropout (all but head), after each epoch of a frozen one."""
     whole, resumed = train_and_resume(trainings[name], tmp_path, after=2)
@@ -99,6 +102,7 @@ def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name):
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_a_training_that_had_ended_early_learns_nothing_more(trainings, tmp_path):
     train = partial(trainings["cnn"], patience=1, learning_rate=0.5)
     whole, resumed = train_and_resume(train, tmp_path, after=None)
