@@ -171,6 +171,7 @@ def test_no_group_stands_on_two_sides_and_every_photo_on_one(
 ) -> None:
     remaining = iter(photos)
     near_duplicates = [{c.member for c in islice(remaining, size)} for size in near]
+    near_duplicates = [group for group in near_duplicates if group]  # of few photos nothing may be left for the last
     chosen = assign(photos, seed=seed, groups=near_duplicates)
     side = {c.member: split for split in SPLITS for c in chosen[split]}
     assert sorted(side) == sorted(c.member for c in photos)
