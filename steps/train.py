@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pawprint.tracking.models import LoggedPhotoModel
     from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.epochs import Training
+    from pawprint.training.task import TrainingTask
 
 MODEL_ROOM = 128 * 2**20
 """Free space in bytes that a training requires: several times the files of our largest network (not `keras:…`)."""
@@ -43,24 +44,14 @@ class Lesson:
 
     Attributes:
         data: the dataset.
-        photos: its training photos.
-        validation: the photos that choose the epoch; None if none are held out.
-        recipe: the architecture's recipe with the user's adjustments.
-        used: parameters of the training loop by name, with `auto` resolved.
-        adjusted: adjustments of the recipe by name.
+        task: what is trained, on which of its photos.
+        parameters: parameters of train that affect the network, by name, without those that the architecture does not
+            use.
     """
 
     data: "Dataset"
-    photos: "Split"
-    validation: "Split | None"
-    recipe: Recipe
-    used: dict[str, Any]
-    adjusted: dict[str, float]
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of train that affect the network, without those that the architecture does not use."""
-        return {**self.used, **self.adjusted}
+    task: "TrainingTask"
+    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -92,6 +83,7 @@ def train(given: TrainParameters) -> None:
     from pawprint.tracking.descriptions import link
     from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.training.checkpoints import Checkpoints
+    from pawprint.training.task import TrainingTask
 
     recipe, adjusted = _adjust(given.learning)
     with (
@@ -117,7 +109,16 @@ def train(given: TrainParameters) -> None:
         )
         # The link needs the server, which may be unreachable after the training.
         dataset_link = link(given.dataset)
-        lesson = Lesson(data, photos, validation, recipe, _resolve_auto(given, recipe, validation), adjusted)
+        used = _resolve_auto(given, recipe, validation)
+        task = TrainingTask(
+            recipe=recipe,
+            train=photos,
+            validation=validation,
+            class_names=data.class_names,
+            image_size=data.image_size,
+            **used,
+        )
+        lesson = Lesson(data, task, {**used, **adjusted})
         start = find_start(run, lesson.parameters, data.digest, export=given.export)
         learned = _take_or_learn(lesson, start, sender, checkpoints, results)
         exported = _write_exports(lesson, learned, results, given.export)
@@ -187,25 +188,16 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_head
     from pawprint.training.loop import train_network
-    from pawprint.training.task import TrainingTask
 
     def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
         sender.log_epoch(metrics, timestamp_ms)
-        click.echo(f"epoch {epoch:>3}/{lesson.used['epochs']}  {_format_metrics(metrics)}")
+        click.echo(f"epoch {epoch:>3}/{lesson.task.epochs}  {_format_metrics(metrics)}")
 
     # Of a pretrained network only the last layer is trained, on features that are computed once.
     learn: Callable[..., Training] = train_network
-    if lesson.recipe.frozen:
+    if lesson.task.recipe.frozen:
         learn = partial(train_head, features=FeatureStore(cache_folder() / "features", lesson.data.digest))
-    task = TrainingTask(
-        recipe=lesson.recipe,
-        train=lesson.photos,
-        validation=lesson.validation,
-        class_names=lesson.data.class_names,
-        image_size=lesson.data.image_size,
-        **lesson.used,
-    )
-    return learn(task, checkpoints=checkpoints, on_epoch=report_epoch)
+    return learn(lesson.task, checkpoints=checkpoints, on_epoch=report_epoch)
 
 
 def _format_metrics(metrics: Mapping[str, float]) -> str:
@@ -228,7 +220,7 @@ def _write_training(lesson: Lesson, training: "Training", files: Path, model: Pa
         model,
         class_names=data.class_names,
         image_size=data.image_size,
-        architecture=lesson.used["architecture"],
+        architecture=lesson.task.architecture,
         dataset_digest=data.digest,
         decoding=data.decoding,
     )
@@ -261,12 +253,12 @@ def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str)
     facts = {
         "class_names": list(data.class_names),
         "image_size": data.image_size,
-        "architecture": lesson.used["architecture"],
+        "architecture": lesson.task.architecture,
         "model_digest": learned.model_digest,
         "dataset_digest": data.digest,
         "decoding": data.decoding.describe(),
     }
-    photos = lesson.validation or lesson.photos
+    photos = lesson.task.validation or lesson.task.train
     reference = ask_network(learned.training.network, photos.images, data.image_size)
     summary = export_network(reference, folder, formats=formats, facts=facts)
     click.echo("\n".join(summary))
@@ -313,7 +305,7 @@ def _log_training(
         },
         description=(
             f"Not trained again: run {code(earlier)} had learned the same." if earlier else "",
-            f"{code(lesson.used['architecture'])} learned {dataset_link} ({len(lesson.photos)} photos of "
+            f"{code(lesson.task.architecture)} learned {dataset_link} ({len(lesson.task.train.labels)} photos of "
             f"{code(data.source)}).",
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
