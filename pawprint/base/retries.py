@@ -12,7 +12,7 @@ def retry(
     attempt: Callable[[], Result],
     *,
     is_passing: Callable[[BaseException], bool],
-    warn: Callable[[BaseException, float], None],
+    warn: Callable[[BaseException, float], None] = lambda _error, _pause: None,
     **policy: Any,
 ) -> Result:
     """Call a function until it succeeds, or fails for good.
@@ -20,7 +20,7 @@ def retry(
     Args:
         attempt: the function to call.
         is_passing: whether another try is worth it after this error; asked once for each failed try.
-        warn: called before each pause, with the error and the seconds that the pause lasts.
+        warn: called before each pause, with the error and the seconds that the pause lasts; says nothing unless given.
         policy: tenacity's `wait`, and `stop` where there is a limit beside `is_passing`.
 
     Raises:

@@ -22,8 +22,9 @@ from mlflow.entities import DatasetInput, InputTag, LoggedModelInput
 from mlflow.exceptions import MlflowException
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
-from tenacity import Retrying, retry_if_exception, stop_after_attempt
+from tenacity import stop_after_attempt
 
+from pawprint.base.retries import retry
 from pawprint.tracking.active import active_run
 from pawprint.tracking.tags import PREFIX
 
@@ -231,9 +232,11 @@ def log_inputs(run_id: str, datasets: Sequence[DatasetInput], models: Sequence[L
     MLflow stores a dataset once per experiment: it searches for it and adds it if it is missing. If two runs do this at
     the same time, the second fails because the first has just added the dataset, and succeeds when it tries again.
     """
-    Retrying(retry=retry_if_exception(_was_added_meanwhile), stop=stop_after_attempt(TRIES), reraise=True)(
+    retry(
         # mlflow.log_inputs accepts models only on Databricks; the client accepts them everywhere.
-        lambda: MlflowClient().log_inputs(run_id, datasets=list(datasets), models=list(models))
+        lambda: MlflowClient().log_inputs(run_id, datasets=list(datasets), models=list(models)),
+        is_passing=_was_added_meanwhile,
+        stop=stop_after_attempt(TRIES),
     )
 
 
