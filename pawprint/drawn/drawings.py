@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 from tqdm import tqdm
 
+from pawprint.archives.packing import fixed_member
 from pawprint.base.files import write_beside
 from pawprint.base.machine import count_cores
 from pawprint.drawn.animals import POSES, draw_animal
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KINDS = ("cat", "dog")
-# The earliest date a zip can store: the archive's bytes must not depend on the day.
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 # For fewer photos, starting worker processes takes longer than drawing.
 FEW = 64
 # Everything is drawn this much larger and then averaged down, to smooth the edges.
@@ -86,10 +85,8 @@ def write_drawings(path: Path, *, photos: int, seed: int, workers: int | None = 
         archive = stack.enter_context(zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED))
         progress = tqdm(pictures, total=photos, desc="drawing photos", unit="photo", disable=None)
         for drawing, picture in zip(drawings, progress, strict=True):
-            entry = zipfile.ZipInfo(f"{drawing.kind}s/{drawing.kind}.{drawing.number:0{digits}}.jpg", ZIP_DATE)
-            # Set explicitly: the defaults differ by platform, or would leave files that nobody may read.
-            entry.create_system, entry.external_attr = 3, 0o644 << 16
-            archive.writestr(entry, picture)
+            name = f"{drawing.kind}s/{drawing.kind}.{drawing.number:0{digits}}.jpg"
+            archive.writestr(fixed_member(name), picture)
 
 
 def draw_photo(drawing: Drawing) -> bytes:
