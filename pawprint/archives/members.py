@@ -51,10 +51,11 @@ def is_litter(member: str) -> bool:
 def suffix_of(member: str) -> str:
     """Return a member's suffix in lower case, with its dot. Uses plain strings: an archive may hold a million members.
 
-    >>> suffix_of("cats.old/1.JPG"), suffix_of("cats.old/1"), suffix_of("cats/.jpg")
-    ('.jpg', '', '')
+    >>> suffix_of("cats.old/1.JPG"), suffix_of("cats.old/1"), suffix_of("cats/.jpg"), suffix_of("cats/1.")
+    ('.jpg', '', '', '')
     """
-    return splitext(member.replace("\\", "/"))[1].lower()
+    suffix = splitext(member.replace("\\", "/"))[1].lower()
+    return suffix if suffix != "." else ""
 
 
 def may_be_photo(member: str) -> bool:

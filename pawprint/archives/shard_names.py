@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from pawprint.archives.members import PHOTO_SUFFIXES
+from pawprint.archives.members import PHOTO_SUFFIXES, suffix_of
 
 NUMBERED_TAR = re.compile(r".*\d\.(tar|tgz|tar\.gz)", re.IGNORECASE | re.DOTALL)
 NAMES_FILE = re.compile(
@@ -26,7 +26,7 @@ def find_shards(names: Iterable[str]) -> str | None:
     """
     kinds = set()
     for name in names:
-        suffix = PurePosixPath(name).suffix.lower()
+        suffix = suffix_of(name)
         if suffix in PHOTO_SUFFIXES:
             return None
         kinds.add("parquet" if suffix == ".parquet" else "webdataset" if NUMBERED_TAR.fullmatch(name) else "")
@@ -36,4 +36,4 @@ def find_shards(names: Iterable[str]) -> str | None:
 def is_shard_file(name: str, size: int) -> bool:
     """Return whether a file of a sharded set is a shard, or a small file that may contain the class names."""
     small = NAMES_FILE.fullmatch(PurePosixPath(name).name) is not None and size <= LARGEST_NAMES_FILE
-    return PurePosixPath(name).suffix.lower() == ".parquet" or NUMBERED_TAR.fullmatch(name) is not None or small
+    return suffix_of(name) == ".parquet" or NUMBERED_TAR.fullmatch(name) is not None or small

@@ -1,8 +1,6 @@
 """Choose a photo's suffix by its first bytes."""
 
-from pathlib import PurePosixPath
-
-from pawprint.archives.members import PHOTO_SUFFIXES
+from pawprint.archives.members import PHOTO_SUFFIXES, suffix_of
 
 MAGIC = (
     (b"\xff\xd8\xff", ".jpg"),
@@ -27,5 +25,5 @@ def find_suffix(data: bytes, name: str = "") -> str | None:
     if data[4:8] == b"ftyp" and data[8:12] in {b"avif", b"avis"}:
         return ".avif"
     known = next((suffix for magic, suffix in MAGIC if data.startswith(magic)), None)
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = suffix_of(name)
     return known or (suffix if data and suffix in PHOTO_SUFFIXES else None)

@@ -1,12 +1,11 @@
 """Choose the files to fetch from a bucket or the Hub: photos, their companions, and shards that contain photos."""
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from pawprint.archives.companions import is_companion, largest_companion
 from pawprint.archives.left_out import LeftOut
 from pawprint.archives.limits import LARGEST_PHOTO, mebibytes
-from pawprint.archives.members import PHOTO_SUFFIXES, may_be_photo, reason_to_ignore, reason_unsafe
+from pawprint.archives.members import PHOTO_SUFFIXES, may_be_photo, reason_to_ignore, reason_unsafe, suffix_of
 from pawprint.archives.shard_names import find_shards, is_shard_file
 
 
@@ -46,5 +45,5 @@ def _reason_to_leave(name: str, size: int, *, sharded: bool) -> str | None:
 
 def _may_be_photo(name: str) -> bool:
     """Return whether a file is fetched for a look at its content: `cats/1`, `cats/1.jpg_large`, but not `model.bin`."""
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = suffix_of(name)
     return may_be_photo(name) and (not suffix or suffix.startswith(PHOTO_SUFFIXES))

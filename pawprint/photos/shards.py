@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from pawprint.archives.left_out import LeftOut
 from pawprint.archives.limits import MAX_MEMBERS, MAX_RATIO, READ_SIZE
-from pawprint.archives.members import PHOTO_SUFFIXES, reason_unsafe
+from pawprint.archives.members import PHOTO_SUFFIXES, reason_unsafe, suffix_of
 from pawprint.archives.packing import fixed_member
 from pawprint.archives.shard_names import NAMES_FILE, find_shards, is_shard_file
 from pawprint.archives.sniffing import archive_kind
@@ -217,8 +217,8 @@ def _are_samples(names: list[str]) -> bool:
     >>> _are_samples(["0.jpg", "0.cls", "1.jpg", "1.cls"]), _are_samples(["cats/0.jpg", "notes.txt"])
     (True, False)
     """
-    stems = {re.sub(r"\.[^./]*$", "", name) for name in names if PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES}
-    beside = {re.sub(r"\.[^./]*$", "", name) for name in names if PurePosixPath(name).suffix.lower() in SIDECARS}
+    stems = {re.sub(r"\.[^./]*$", "", name) for name in names if suffix_of(name) in PHOTO_SUFFIXES}
+    beside = {re.sub(r"\.[^./]*$", "", name) for name in names if suffix_of(name) in SIDECARS}
     return len(stems & beside) > 0.5 * len(stems)
 
 

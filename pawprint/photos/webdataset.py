@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pawprint.archives.left_out import LeftOut
-from pawprint.archives.members import PHOTO_SUFFIXES
+from pawprint.archives.members import PHOTO_SUFFIXES, suffix_of
 from pawprint.archives.suffixes import find_suffix
 from pawprint.archives.tars import TAR_ERRORS, TarPhotos, member_name, open_tar, reason_unpackable
 from pawprint.base.errors import UserError
@@ -89,7 +89,7 @@ def _read_photos(archive: TarPhotos, sidecars: dict[str, dict[str, str]], left_o
         # Without sidecars, dots are part of the name: cat.1.jpg and cat.2.jpg are two photos.
         key = key if key in sidecars else str(PurePosixPath(name).with_suffix(""))
         reason = reason_unpackable(member)
-        if reason is None and PurePosixPath(name).suffix.lower() not in PHOTO_SUFFIXES:
+        if reason is None and suffix_of(name) not in PHOTO_SUFFIXES:
             reason = "not a photo"
         elif reason is None and key in seen:
             reason = "another picture of the same sample"

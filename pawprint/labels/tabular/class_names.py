@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pawprint.archives.members import suffix_of
 from pawprint.archives.shard_names import LARGEST_NAMES_FILE, NAMES_FILE
 from pawprint.labels.tabular.columns import INTEGER
 from pawprint.labels.tabular.limits import LONGEST_CELL, TableError
@@ -39,7 +40,7 @@ def find_class_names(
             data = read(member)
             if len(data) > LARGEST_NAMES_FILE:
                 continue
-            found = list(parse_class_names(PurePosixPath(member).suffix.lower(), decode_text(data)))
+            found = list(parse_class_names(suffix_of(member), decode_text(data)))
         except (TableError, RecursionError, OverflowError):
             continue
         for names in found:

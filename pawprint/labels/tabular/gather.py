@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from pawprint.archives.members import suffix_of
 from pawprint.labels.readings import Listing
 from pawprint.labels.tabular.indexes import find_mat_tables, join_by_id
 from pawprint.labels.tabular.limits import TableError
@@ -55,7 +56,7 @@ def gather_rosters(listing: Listing, names: PhotoNames, remarks: list[str]) -> l
     """Return the rosters of a listing; add to the remarks why a table cannot be read."""
 
     def fail(member: str, error: TableError) -> None:
-        if PurePosixPath(member).suffix.lower() in CLEARLY_TABLES:
+        if suffix_of(member) in CLEARLY_TABLES:
             remarks.append(f"{member} is not read as a table: {error}")
 
     tables = [member for member in likely_tables(listing.companions, listing.photos) if not is_form(member)]

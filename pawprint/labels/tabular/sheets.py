@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from pawprint.archives.members import suffix_of
 from pawprint.archives.zips import UnreadableMemberError
 from pawprint.base.errors import UserError
 from pawprint.labels.tabular.delimited import read_delimited, read_rows
@@ -43,7 +44,7 @@ def read_sheets(member: str, read: Callable[[str], bytes], names: PhotoNames) ->
         data = read(member)
     except (UserError, UnreadableMemberError) as error:
         raise TableError(str(error)) from error
-    suffix = PurePosixPath(member).suffix.lower()
+    suffix = suffix_of(member)
     try:
         if suffix == ".json":
             yield from _of_json(member, load_json(decode_text(data)))
