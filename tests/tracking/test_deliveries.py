@@ -56,6 +56,15 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return install
 
 
+@pytest.fixture
+def end_outage(store: Path, fail: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have the store away from the beginning, with a cache of the test's own; return what brings it back."""
+    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
+    monkeypatch.setattr(deliveries, "_FAILED_RUN_WAIT_SECONDS", 0.1)
+    fail(*["before"] * 1000)
+    return fail
+
+
 def histories(run_id: str) -> list[list[tuple[int, float, int]]]:
     client = MlflowClient()
     return [
@@ -85,11 +94,8 @@ def test_a_lost_answer_doubles_nothing_and_a_lost_request_loses_nothing(
 
 
 def test_what_was_not_delivered_stays_and_is_gone_on_with(
-    store: Path, run_id: str, fail: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    store: Path, run_id: str, end_outage: Callable[[], None]
 ) -> None:
-    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
-    monkeypatch.setattr(deliveries, "_FAILED_RUN_WAIT_SECONDS", 0.1)
-    fail(*["before"] * 1000)
     with pytest.raises(ZeroDivisionError), send_metrics(run_id, Checkpoints()) as sender:
         log_epochs(sender, last=20)
         raise ZeroDivisionError
@@ -97,7 +103,7 @@ def test_what_was_not_delivered_stays_and_is_gone_on_with(
     assert sorted({json.loads(line)["step"] for line in lines}) == list(range(1, 21))
     # A crash may leave a file without its end.
     (store / "undelivered" / run_id / "metrics.part").write_text('{"step": 21, "timest')
-    fail()
+    end_outage()
     with send_metrics(run_id, Checkpoints()) as sender:
         log_epochs(sender, first=21)
         assert sender.drain(20)
@@ -124,17 +130,12 @@ def test_a_training_that_fails_has_its_metrics_delivered(
     assert list_undelivered() == []
 
 
-def test_or_kept_and_delivered_later(
-    store: Path, run_id: str, fail: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PAWPRINT_CACHE", str(store))
-    monkeypatch.setattr(deliveries, "_FAILED_RUN_WAIT_SECONDS", 0.1)
-    fail(*["before"] * 1000)
+def test_or_kept_and_delivered_later(store: Path, run_id: str, end_outage: Callable[[], None]) -> None:
     with pytest.raises(ZeroDivisionError), send_metrics(run_id, Checkpoints()) as sender:
         log_epochs(sender)
         raise ZeroDivisionError
     assert list_undelivered() == [run_id]
-    fail()
+    end_outage()
     assert "metrics delivered" in deliver(run_id)
     assert histories(run_id) == expected()
     # Nobody else had told the server of its end.
