@@ -15,7 +15,7 @@ help:  ## what there is
 
 check: lint test test-slow  ## everything CI holds
 
-test: $(STAMP)  ## the fast suite: no network, no photos, a minute and a half on two cores
+test: $(STAMP)  ## the fast suite: no network, no photos, three minutes on two cores
 	$(PYTHON) -m pytest -n auto
 
 test-slow: $(STAMP)  ## real `mlflow run`, servers, kills, a browser; two files at a time: they mostly wait for imports
