@@ -16,7 +16,7 @@ from pawprint.base.errors import UserError
 from pawprint.console.console import run_command
 from pawprint.console.parameters import MainParameters, by_name, resolve
 from pawprint.console.step import step
-from pawprint.models.adjustment import resolve_adjustments
+from pawprint.models.adjustment import check_finetune, resolve_adjustments
 from pawprint.models.architectures import recipe_for
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def _resolve_auto(given: MainParameters) -> dict[str, float | None]:
     """Return the values used for `auto`; None for parameters that the architecture does not use."""
     learning = given.learning
     recipe = recipe_for(learning.architecture)
+    check_finetune(learning.architecture, recipe, learning.finetune)
     used = recipe.resolve(
         image_size=given.preprocessing.image_size,
         validation_fraction=given.preprocessing.validation_fraction,

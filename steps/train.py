@@ -19,7 +19,7 @@ from pawprint.base.errors import UserError
 from pawprint.console.console import import_tensorflow_quietly, run_command
 from pawprint.console.parameters import Learning, TrainParameters, by_name
 from pawprint.console.step import step
-from pawprint.models.adjustment import adjust_recipe, resolve_adjustments
+from pawprint.models.adjustment import adjust_recipe, check_finetune, resolve_adjustments
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Recipe
 
@@ -44,14 +44,21 @@ class Lesson:
 
     Attributes:
         data: the dataset.
-        task: what is trained, on which of its photos.
+        task: what is trained, on which of its photos; of a pretrained network, its last layer.
+        finetuning: how the later layers of a pretrained network are trained afterwards, if they are.
         parameters: parameters of train that affect the network, by name, without those that the architecture does not
             use.
     """
 
     data: "Dataset"
     task: "TrainingTask"
+    finetuning: "TrainingTask | None"
     parameters: dict[str, Any]
+
+    @property
+    def num_epochs(self) -> int:
+        """The number of epochs, if training does not end early."""
+        return self.task.epochs + (self.finetuning.epochs if self.finetuning else 0)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ def train(given: TrainParameters) -> None:
     from pawprint.tracking.descriptions import link
     from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.training.checkpoints import Checkpoints
+    from pawprint.training.finetuning import plan_finetuning
     from pawprint.training.task import TrainingTask
 
     recipe, adjusted = _adjust(given.learning)
@@ -118,7 +126,7 @@ def train(given: TrainParameters) -> None:
             image_size=data.image_size,
             **used,
         )
-        lesson = Lesson(data, task, {**used, **adjusted})
+        lesson = Lesson(data, task, plan_finetuning(task, given.learning.finetune), {**used, **adjusted})
         start = find_start(run, lesson.parameters, data.digest, export=given.export)
         learned = _take_or_learn(lesson, start, sender, checkpoints, results)
         exported = _write_exports(lesson, learned, results, given.export)
@@ -126,11 +134,15 @@ def train(given: TrainParameters) -> None:
     click.echo(f"model: {model.uri} (epoch {learned.training.best_epoch} of {len(learned.training.history)})")
 
 
-def _adjust(learning: Learning) -> tuple[Recipe, dict[str, float]]:
+def _adjust(learning: Learning) -> tuple[Recipe, dict[str, Any]]:
     """Return the recipe with the user's adjustments, and the resulting values."""
     recipe = recipe_for(learning.architecture)
+    check_finetune(learning.architecture, recipe, learning.finetune)
     adjusted = resolve_adjustments(learning.architecture, recipe, **by_name(learning.adjustments))
-    return adjust_recipe(recipe, **adjusted), {name: value for name, value in adjusted.items() if value is not None}
+    resulting = {
+        name: value for name, value in {**adjusted, "finetune": learning.finetune}.items() if value is not None
+    }
+    return adjust_recipe(recipe, **adjusted), resulting
 
 
 def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:
@@ -186,17 +198,18 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
     """Train the network; print and log the metrics of each epoch at its end."""
     from pawprint.base.cache import cache_folder
     from pawprint.training.features import FeatureStore
-    from pawprint.training.head import train_head
+    from pawprint.training.head import train_pretrained
     from pawprint.training.loop import train_network
 
     def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
         sender.log_epoch(metrics, timestamp_ms)
-        click.echo(f"epoch {epoch:>3}/{lesson.task.epochs}  {_format_metrics(metrics)}")
+        click.echo(f"epoch {epoch:>3}/{lesson.num_epochs}  {_format_metrics(metrics)}")
 
-    # Of a pretrained network only the last layer is trained, on features that are computed once.
     learn: Callable[..., Training] = train_network
     if lesson.task.recipe.frozen:
-        learn = partial(train_head, features=FeatureStore(cache_folder() / "features", lesson.data.digest))
+        # The last layer of a pretrained network learns from features that are computed once.
+        features = FeatureStore(cache_folder() / "features", lesson.data.digest)
+        learn = partial(train_pretrained, features=features, finetuning=lesson.finetuning)
     return learn(lesson.task, checkpoints=checkpoints, on_epoch=report_epoch)
 
 
@@ -204,6 +217,19 @@ def _format_metrics(metrics: Mapping[str, float]) -> str:
     return "  ".join(
         f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
     )
+
+
+def _describe_finetuning(lesson: Lesson, training: "Training") -> str:
+    """Return in a sentence whether fine-tuning helped; "" if there was none or nothing to judge it by."""
+    alone, tuned = training.history[: lesson.task.epochs], training.history[lesson.task.epochs :]
+    if not tuned or "validation_loss" not in tuned[0]:
+        return ""
+    losses = [min(entry["validation_loss"] for entry in phase) for phase in (alone, tuned)]
+    said = "On the validation photos the last layer alone reached a loss of {:.4f}, fine-tuning {:.4f}: ".format(
+        *losses
+    )
+    fine_tuned = training.best_epoch > lesson.task.epochs
+    return said + ("the fine-tuned network was taken." if fine_tuned else "the last layer alone was taken.")
 
 
 def _write_training(lesson: Lesson, training: "Training", files: Path, model: Path) -> str:
@@ -307,6 +333,7 @@ def _log_training(
             f"Not trained again: run {code(earlier)} had learned the same." if earlier else "",
             f"{code(lesson.task.architecture)} learned {dataset_link} ({len(lesson.task.train.labels)} photos of "
             f"{code(data.source)}).",
+            _describe_finetuning(lesson, training),
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
             exported,

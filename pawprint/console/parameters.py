@@ -238,6 +238,14 @@ class Learning(Network):
 
     learning_rate: Annotated[float | None, Option(AutoOr(Between(0, 10, min_open=True)), "Peak learning rate.")]
     patience: Patience
+    finetune: Annotated[
+        int | None,
+        Option(
+            AutoOr(_AT_LEAST_0),
+            "Epochs in which the later layers of a pretrained network learn too, after its last layer. 0: none. "
+            "auto: some, and the validation photos decide whether they helped.",
+        ),
+    ]
     adjustments: Adjustments
 
 
@@ -334,9 +342,10 @@ class MainParameters:
 def by_name(group: Any) -> dict[str, Any]:
     """Return the values of a group and of the groups in it, by the names of the parameters.
 
-    >>> by_name(TrainParameters("runs:/…", Learning("cnn", 9, 32, 0.1, 3, Adjustments(0.5, 1, 2)), seed=0, export=""))
+    >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, Adjustments(0.5, 1, 2))
+    >>> by_name(TrainParameters("runs:/…", learning, seed=0, export=""))
     {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
-'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, 'export': ''}
+'finetune': None, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, 'export': ''}
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(group):

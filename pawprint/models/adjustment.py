@@ -53,6 +53,18 @@ def resolve_adjustments(
     return {name: measured[name] if value is None else value for name, value in given.items()}
 
 
+def check_finetune(architecture: str, recipe: Recipe, finetune: int | None) -> None:
+    """Check the parameter `finetune`, which is only for pretrained networks.
+
+    Raises:
+        UserError: a number is given for a network that learns from scratch.
+    """
+    if finetune is not None and recipe.finetuning is None:
+        raise UserError(
+            f"finetune={finetune} is not for {architecture}: all of it learns, from scratch; say finetune=auto"
+        )
+
+
 def adjust_recipe(
     recipe: Recipe, *, weight_decay: float | None, augmentation: float | None, width: float | None
 ) -> Recipe:

@@ -13,10 +13,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pawprint.models.recipe import Augmentation, Recipe
+from pawprint.models.recipe import Augmentation, Recipe, Stage
 
 if TYPE_CHECKING:
     import keras
+
+FINETUNING = Recipe(
+    image_size=256,
+    validation_fraction=0.1,
+    batch_size=32,
+    learning_rate=0.0002,
+    patience=0,
+    augmentation=Augmentation(crop_area=(0.35, 1.0), crop_aspect=4 / 3, brightness=0.2, contrast=0.2, saturation=0.2),
+    stages=(Stage(start=0.0, scale=0.75),),
+    judging_scale=4 / 3,
+    schedule="cosine",
+    warmup=0.1,
+    optimizer="adamw",
+    weight_decay=0.05,
+    averaging=0.98,
+    flip_average=True,
+    frozen_share=1 / 3,
+)
+"""How the later layers learn (docs/experiments.md)."""
 
 RECIPE = Recipe(
     image_size=256,  # trained on crops of 224: whole photos may be larger, and gain by it (docs/experiments.md)
@@ -30,6 +49,7 @@ RECIPE = Recipe(
     weight_decay=0.1,
     flip_average=True,
     frozen=True,
+    finetuning=FINETUNING,
 )
 
 STAGES = (

@@ -65,6 +65,9 @@ class Recipe:
         patience: epochs without improvement before training stops; 0 never stops early.
         augmentation: how training photos are varied.
         stages: the sizes of the pictures over the epochs; the first starts at 0.
+        judging_scale: a second side at which photos may be judged, as a share of the side of training; the validation
+            photos choose. Crops show things larger than whole photos do (Touvron et al. 2019), which helps with some
+            photos and not with others (docs/experiments.md).
         schedule: "cosine" (warm-up, then down to nothing) or "constant".
         warmup: share of all steps over which a cosine schedule rises to `learning_rate`.
         optimizer: "adam", "adamw", or "muon" (with AdamW for everything but convolution kernels).
@@ -78,7 +81,9 @@ class Recipe:
         bfloat16: whether training computes in bfloat16 with float32 weights, if the processor is faster at it. Layer
             widths should be multiples of 16: oneDNN normalises others slowly.
         flip_average: whether the finished network averages its probabilities over the photo and its mirror image.
-        frozen: whether the network is pretrained and only its last layer learns, from features computed once.
+        frozen: whether the network is pretrained and its last layer learns first, from features computed once.
+        finetuning: recipe of the later layers, which may learn afterwards; None for a network that is not pretrained.
+        frozen_share: share of the layers, counted from the pixels, that fine-tuning leaves as they are.
         width: factor for the widths of the layers; a frozen network has fixed widths.
     """
 
@@ -89,6 +94,7 @@ class Recipe:
     patience: int
     augmentation: Augmentation
     stages: tuple[Stage, ...] = (Stage(start=0.0, scale=1.0),)
+    judging_scale: float = 1.0
     schedule: str = "constant"
     warmup: float = 0.0
     optimizer: str = "adam"
@@ -101,6 +107,8 @@ class Recipe:
     bfloat16: bool = False
     flip_average: bool = False
     frozen: bool = False
+    finetuning: "Recipe | None" = None
+    frozen_share: float = 0.0
     width: float = 1.0
 
     def resolve(self, **given: float | None) -> dict[str, float]:

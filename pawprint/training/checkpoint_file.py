@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from pawprint.base.files import write_durably
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _MAGIC = b"pawprint checkpoint %d\n"
 _FACTS = "facts"
 # Errors that NumPy and zipfile raise for invalid files with a valid digest, found by fuzzing.
@@ -44,12 +44,14 @@ class Checkpoint:
         timestamps_ms: end of each epoch, in milliseconds since 1970.
         best_epoch: number of the epoch with the best weights so far, from 1.
         arrays: the training's variables by group (`learner`, `optimizer`, …); `best` holds the best weights so far.
+        earlier: number of epochs of the phase before, in which only the last layer of the network learned.
     """
 
     history: list[dict[str, float]]
     timestamps_ms: list[int]
     best_epoch: int
     arrays: Mapping[str, Arrays]
+    earlier: int = 0
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -73,6 +75,7 @@ def pack(checkpoint: Checkpoint) -> bytes:
         "history": checkpoint.history,
         "timestamps_ms": checkpoint.timestamps_ms,
         "best_epoch": checkpoint.best_epoch,
+        "earlier": checkpoint.earlier,
         "groups": {name: len(group) for name, group in checkpoint.arrays.items()},
     }
     members = {
@@ -108,6 +111,7 @@ def unpack(data: bytes) -> Checkpoint:
                 history=facts["history"],
                 timestamps_ms=facts["timestamps_ms"],
                 best_epoch=facts["best_epoch"],
+                earlier=facts["earlier"],
                 arrays={
                     name: [members[f"{name}/{number}"] for number in range(count)]
                     for name, count in facts["groups"].items()
@@ -126,6 +130,8 @@ def _check(checkpoint: Checkpoint) -> None:
         raise ValueError("its history does not count the epochs")
     if len(checkpoint.timestamps_ms) != epochs or not 1 <= checkpoint.best_epoch <= epochs:
         raise ValueError("its times or its best epoch are not those of its history")
+    if not 0 <= checkpoint.earlier <= epochs:
+        raise ValueError("its phases have more epochs than its history")
     if not checkpoint.arrays["best"]:
         raise ValueError("it holds no best weights")
     numbers = [value for entry in checkpoint.history for value in entry.values()] + checkpoint.timestamps_ms

@@ -52,6 +52,23 @@ class Learned:
     learning_rate: float
 
 
+@dataclass(frozen=True)
+class Progress:
+    """What a training has reached after its last epoch.
+
+    Args:
+        history: as in `Training`.
+        timestamps_ms: end of each epoch, in milliseconds since 1970.
+        best_epoch: number of the best epoch, from 1; 0 before the first.
+        best_weights: what `weights` returned after it.
+    """
+
+    history: list[dict[str, float]]
+    timestamps_ms: list[int]
+    best_epoch: int
+    best_weights: list[npt.NDArray[Any]]
+
+
 def run_epochs(
     task: TrainingTask,
     *,
@@ -61,23 +78,29 @@ def run_epochs(
     state: Mapping[str, Sequence[keras.Variable]],
     checkpoints: Checkpoints | None,
     on_epoch: Callable[..., None],
-) -> tuple[list[dict[str, float]], int, list[npt.NDArray[Any]]]:
+    before: Progress | None = None,
+    earlier: int = 0,
+) -> Progress:
     """Train and validate epoch by epoch, from the first epoch or from the newest checkpoint.
+
+    A training may have two phases: this function then runs twice, and the epochs are counted on.
 
     Args:
         task: the training; its recipe defines which epoch is better.
-        learn: trains one epoch, given its number, from 1.
-        judge: returns summed loss, correct answers and number of the validation photos, float64 [3]; None uses the
-            last epoch.
+        learn: trains one epoch, given its number in this phase, from 1.
+        judge: returns summed loss, correct answers and number of the validation photos, float64 [3], given the
+            number of the epoch in this phase; None uses the last epoch.
         weights: returns a copy of the weights that `judge` used.
         state: every variable that the next epoch depends on, by group. Other randomness must depend only on the
             number of the epoch.
         checkpoints: where the training is saved after each epoch; None saves nothing.
         on_epoch: called after each epoch with its number, its history entry and, as `timestamp_ms`, its end. For the
             epochs of a checkpoint it is called immediately.
+        before: progress of the phase before, reported already; None if there is none, or if a checkpoint has it.
+        earlier: number of epochs of the phase before.
 
     Returns:
-        The history, the best epoch, and what `weights` returned after it.
+        The progress after the last epoch, the phase before included.
 
     Raises:
         UserError: patience without validation photos, or the loss is NaN or infinite.
@@ -86,29 +109,31 @@ def run_epochs(
         raise UserError(
             f"patience={task.patience} needs validation photos; set patience=0 or validation_fraction above 0"
         )
-    history: list[dict[str, float]] = []
-    timestamps: list[int] = []
-    best_epoch, best_weights = 0, []
+    before_all = before or Progress([], [], 0, [])
+    history, timestamps = list(before_all.history), list(before_all.timestamps_ms)
+    best_epoch, best_weights = before_all.best_epoch, before_all.best_weights
     shapes = {name: [tuple(variable.shape) for variable in group] for name, group in state.items()}
-    if checkpoints and (kept := checkpoints.load(shapes)):
-        logger.info("going on after epoch %d of %d, which an earlier run had reached", len(kept.history), task.epochs)
+    last = earlier + task.epochs
+    if checkpoints and not before and (kept := checkpoints.load(shapes)):
+        logger.info("going on after epoch %d of %d, which an earlier run had reached", len(kept.history), last)
         history, timestamps, best_epoch = kept.history, kept.timestamps_ms, kept.best_epoch
         best_weights = list(kept.arrays["best"])
         _restore(state, kept)
-        for epoch, (earlier, timestamp) in enumerate(zip(history, timestamps, strict=True), 1):
-            on_epoch(epoch, dict(earlier), timestamp_ms=timestamp)
-    for epoch in range(len(history) + 1, task.epochs + 1):
-        if task.patience and history and len(history) - best_epoch >= task.patience:
+        for epoch, (entry, timestamp) in enumerate(zip(history, timestamps, strict=True), 1):
+            on_epoch(epoch, dict(entry), timestamp_ms=timestamp)
+    for epoch in range(len(history) + 1, last + 1):
+        # A phase starts with fresh patience.
+        if task.patience and history and len(history) - max(best_epoch, earlier) >= task.patience:
             break
         started = time.perf_counter()
-        learned = learn(epoch)
+        learned = learn(epoch - earlier)
         train_loss, train_accuracy = learned.sums[:2] / learned.sums[2]
         if not math.isfinite(train_loss):
             below = f"try a learning_rate below {learned.learning_rate:g}"
             raise UserError(f"the training loss of epoch {epoch} is not a number; {below}")
-        entry: dict[str, float] = {"epoch": epoch, "train_loss": train_loss, "train_accuracy": train_accuracy}
+        entry = {"epoch": epoch, "train_loss": train_loss, "train_accuracy": train_accuracy}
         if judge is not None:
-            loss, right, photos = judge(epoch)
+            loss, right, photos = judge(epoch - earlier)
             entry |= {"validation_loss": loss / photos, "validation_accuracy": right / photos}
         entry |= {"learning_rate": learned.learning_rate, "seconds": time.perf_counter() - started}
         entry = {name: value if name == "epoch" else float(value) for name, value in entry.items()}
@@ -119,9 +144,9 @@ def run_epochs(
         if checkpoints:
             arrays = {name: [variable.numpy() for variable in group] for name, group in state.items()}
             arrays["best"] = best_weights
-            checkpoints.save(Checkpoint(history, timestamps, best_epoch, arrays))
+            checkpoints.save(Checkpoint(history, timestamps, best_epoch, arrays, earlier))
         on_epoch(epoch, dict(entry), timestamp_ms=timestamps[-1])
-    return history, best_epoch, best_weights
+    return Progress(history, timestamps, best_epoch, best_weights)
 
 
 def _restore(state: Mapping[str, Sequence[keras.Variable]], checkpoint: Checkpoint) -> None:

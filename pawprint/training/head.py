@@ -1,4 +1,4 @@
-"""Train the last layer of a pretrained network on the features that its frozen layers compute."""
+"""Train a pretrained network: its last layer on the features that the others compute, then the later layers."""
 
 from collections.abc import Callable
 
@@ -15,31 +15,35 @@ from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.features import FeatureStore
+from pawprint.training.finetuning import fine_tune
 from pawprint.training.schedule import learning_rate_at
 from pawprint.training.steps import build_optimizer
 from pawprint.training.task import TrainingTask
 
 
-def train_head(
+def train_pretrained(
     task: TrainingTask,
     *,
     features: FeatureStore,
     on_epoch: Callable[..., None],
+    finetuning: TrainingTask | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Training:
-    """Train the last layer of a pretrained architecture: a multinomial logistic regression.
+    """Train a pretrained architecture: first its last layer, then, if wanted, its later layers.
 
-    Each epoch shows each photo or, at random, its mirror image.
+    The last layer is a multinomial logistic regression; each epoch shows it each photo or, at random, its mirror image.
 
     Args:
         task: a training of an architecture whose recipe is `frozen`.
         features: store of the photos' features.
         on_epoch: called after each epoch, see `run_epochs`.
+        finetuning: the training of the later layers, from `plan_finetuning`; None leaves them as they are.
         checkpoints: where the training is saved after each epoch and resumed from; None saves nothing.
 
     Returns:
-        As `train_network`, except: `images_per_second` is the speed of computing the features of the training photos,
-        None if they were stored; `flops_per_second` is None, since the last layer needs little arithmetic.
+        As `train_network`, except: without fine-tuning, `images_per_second` is the speed of computing the features of
+        the training photos, None if they were stored; `flops_per_second` is None, since the last layer needs little
+        arithmetic.
 
     Raises:
         UserError: patience without validation photos, or the loss is NaN or infinite.
@@ -48,6 +52,11 @@ def train_head(
     tf.config.experimental.enable_op_determinism()
     model = build_model(task.architecture, num_classes=num_classes, image_size=task.image_size, seed=task.seed)
     head = model.layers[-1]
+    kept = checkpoints.load({}) if checkpoints and finetuning else None
+    if finetuning and kept and kept.earlier:
+        return fine_tune(
+            model, finetuning, before=None, earlier=kept.earlier, on_epoch=on_epoch, checkpoints=checkpoints
+        )
     backbone = keras.Model(model.input, head.input, name=task.architecture)
     shown = features.load(backbone, train, name="train")
     images_per_second = features.images_per_second
@@ -89,7 +98,7 @@ def train_head(
         losses = -np.log(np.maximum(chosen, np.finfo(np.float32).eps))
         return np.array([losses.sum(), (probabilities.argmax(axis=1) == labels).sum(), len(labels)])
 
-    history, best_epoch, best_weights = run_epochs(
+    progress = run_epochs(
         task,
         learn=learn,
         judge=None if validation is None else lambda _: judge(judged, validation.labels),
@@ -98,7 +107,12 @@ def train_head(
         checkpoints=checkpoints,
         on_epoch=on_epoch,
     )
-    head.set_weights(best_weights)
+    head.set_weights(progress.best_weights)
+    if finetuning:
+        earlier = len(progress.history)
+        return fine_tune(
+            model, finetuning, before=progress, earlier=earlier, on_epoch=on_epoch, checkpoints=checkpoints
+        )
     network = build_inference_network(
         model,
         image_size=task.image_size,
@@ -108,8 +122,8 @@ def train_head(
     )
     return Training(
         network=network,
-        history=history,
-        best_epoch=best_epoch,
+        history=progress.history,
+        best_epoch=progress.best_epoch,
         images_per_second=images_per_second,
         flops_per_second=None,
     )

@@ -1,8 +1,10 @@
 """Train a network: one loop for every architecture, driven by the architecture's recipe."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -15,9 +17,9 @@ from pawprint.training.batches import Split, num_batches, prepare_ahead, trainin
 from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
 from pawprint.training.devices import multiplies_bfloat16
-from pawprint.training.epochs import Learned, Training, run_epochs
+from pawprint.training.epochs import Learned, Progress, Training, run_epochs
 from pawprint.training.fused import fused_copy
-from pawprint.training.schedule import learning_rate_at, stage_at, training_side
+from pawprint.training.schedule import judging_sides, learning_rate_at, stage_at, training_side
 from pawprint.training.steps import (
     build_augmentation,
     build_evaluation_step,
@@ -50,12 +52,38 @@ def train_network(
     Raises:
         UserError: patience without validation photos, or the loss is NaN or infinite.
     """
-    recipe, train, validation, num_classes = task.recipe, task.train, task.validation, len(task.class_names)
     tf.config.experimental.enable_op_determinism()
-    # The network that is validated and saved holds the moving average of the learner's weights.
-    kept = build_model(
-        task.architecture, num_classes=num_classes, image_size=task.image_size, seed=task.seed, width=recipe.width
+    model = build_model(
+        task.architecture,
+        num_classes=len(task.class_names),
+        image_size=task.image_size,
+        seed=task.seed,
+        width=task.recipe.width,
     )
+    return train_layers(model, task, on_epoch=on_epoch, checkpoints=checkpoints)
+
+
+def train_layers(
+    kept: keras.Model,
+    task: TrainingTask,
+    *,
+    on_epoch: Callable[..., None],
+    checkpoints: Checkpoints | None,
+    before: Progress | None = None,
+    earlier: int = 0,
+) -> Training:
+    """Train the trainable layers of a network, which a phase before may have trained in part.
+
+    Args:
+        kept: network from pixels 0 to 255 to logits; holds the best weights afterwards. During the training it holds
+            the moving average of the learner's weights, which is validated and saved.
+        task: the training.
+        on_epoch: called after each epoch, see `run_epochs`.
+        checkpoints: as for `train_network`.
+        before: progress of the phase before, with all weights of `kept` as the best; see `run_epochs`.
+        earlier: number of epochs of the phase before, which judged the photos in their stored size.
+    """
+    recipe, train, validation, num_classes = task.recipe, task.train, task.validation, len(task.class_names)
     bfloat16 = recipe.bfloat16 and multiplies_bfloat16()
     learner = fused_copy(kept, bfloat16=bfloat16)
     vary = build_augmentation(recipe)
@@ -63,8 +91,8 @@ def train_network(
     train_step = build_training_step(learner, kept, optimizer, recipe, class_weights(train.labels, num_classes))
 
     stages = [stage_at(epoch, epochs=task.epochs, stages=recipe.stages) for epoch in range(1, task.epochs + 1)]
-    # Validation uses the side of the current training stage: a larger one did worse (docs/experiments.md).
     sides = [training_side(task.image_size, stage.scale) for stage in stages]
+    judged_sides = [judging_sides(task.image_size, side, recipe.judging_scale) for side in sides]
     networks = {
         side: build_inference_network(
             kept,
@@ -73,15 +101,21 @@ def train_network(
             num_classes=num_classes,
             flip_average=recipe.flip_average,
         )
-        for side in set(sides)
+        for side in {*itertools.chain(*judged_sides), *([task.image_size] if earlier else [])}
     }
     judges = {side: build_evaluation_step(network) for side, network in networks.items()}
+
+    def judge(photos: Split, epoch: int) -> tuple[npt.NDArray[np.float64], int]:
+        """Return loss, correct answers and number of photos at the side with the lowest loss, and that side."""
+        found = [(_judge(judges[side], photos), side) for side in judged_sides[epoch - 1]]
+        return min(found, key=lambda sums_and_side: sums_and_side[0][0])
+
     steps_of = [num_batches(len(train.labels), batch_size=task.batch_size, passes=stage.passes) for stage in stages]
     throughput = Throughput()
 
     def learn(epoch: int) -> Learned:
         stage, side = stages[epoch - 1], sides[epoch - 1]
-        num_steps, before = steps_of[epoch - 1], sum(steps_of[: epoch - 1])
+        num_steps, steps_before = steps_of[epoch - 1], sum(steps_of[: epoch - 1])
         sums, rate = np.zeros(3), 0.0
         batches = training_batches(train, batch_size=task.batch_size, passes=stage.passes, seed=task.seed, epoch=epoch)
         throughput.start(side)
@@ -90,26 +124,35 @@ def train_network(
         for number, batch in enumerate(bar):
             done = (epoch - 1 + number / num_steps) / task.epochs
             rate = learning_rate_at(done, peak=task.learning_rate, recipe=recipe)
-            sums += train_step(batch, learning_rate=rate, step=before + number)
+            sums += train_step(batch, learning_rate=rate, step=steps_before + number)
             throughput.count(len(batch.labels))
         throughput.stop()
         return Learned(sums, rate)
 
-    history, best_epoch, best_weights = run_epochs(
+    progress = run_epochs(
         task,
         learn=learn,
-        judge=None if validation is None else lambda epoch: _judge(judges[sides[epoch - 1]], validation),
+        judge=None if validation is None else lambda epoch: judge(validation, epoch)[0],
         weights=kept.get_weights,
         # `variables`, unlike `weights`, includes the seeds of dropout.
         state={"learner": learner.variables, "optimizer": optimizer.variables, "averaged": kept.weights},
         checkpoints=checkpoints,
         on_epoch=on_epoch,
+        before=before,
+        earlier=earlier,
     )
-    kept.set_weights(best_weights)
+    kept.set_weights(progress.best_weights)
+    best = progress.best_epoch - earlier
+    if best <= 0:  # the phase before was better
+        side = task.image_size
+    elif validation is None or len(judged_sides[best - 1]) == 1:
+        side = judged_sides[best - 1][0]
+    else:
+        side = judge(validation, best)[1]
     return Training(
-        network=networks[sides[best_epoch - 1]],
-        history=history,
-        best_epoch=best_epoch,
+        network=networks[side],
+        history=progress.history,
+        best_epoch=progress.best_epoch,
         images_per_second=throughput.images_per_second,
         flops_per_second=throughput.flops_per_second(lambda side: count_multiply_adds(kept, side=side)),
         precision="bfloat16" if bfloat16 else "float32",

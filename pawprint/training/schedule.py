@@ -45,3 +45,12 @@ def training_side(image_size: int, scale: float) -> int:
     if scale == 1.0:
         return image_size
     return min(image_size, max(32, round(image_size * scale / 16) * 16))
+
+
+def judging_sides(image_size: int, side: int, scale: float) -> tuple[int, ...]:
+    """Return the sides at which photos may be judged by a network that learns from crops of `side`.
+
+    >>> judging_sides(256, 192, 4 / 3), judging_sides(160, 160, 4 / 3), judging_sides(160, 128, 1.0)
+    ((192, 256), (160,), (128,))
+    """
+    return tuple(sorted({side, min(image_size, round(side * scale))}))

@@ -14,7 +14,7 @@ from PIL import Image
 from pawprint.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.models.architectures import recipe_for
 from pawprint.training.features import FeatureStore
-from pawprint.training.head import train_head
+from pawprint.training.head import train_pretrained
 from pawprint.training.task import TrainingTask
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def test_few_photos_are_learned_better_than_by_guessing(counts, tmp_path):
         seed=0,
         image_size=SIDE,
     )
-    training = train_head(task, features=FeatureStore(tmp_path, "drawn"), on_epoch=lambda *_, **__: None)
+    training = train_pretrained(task, features=FeatureStore(tmp_path, "drawn"), on_epoch=lambda *_, **__: None)
     others = draw((60, 60), seed=3)
     right = training.network.predict(others.images, verbose=0).argmax(axis=1) == others.labels
     assert np.isfinite([entry["train_loss"] for entry in training.history]).all()

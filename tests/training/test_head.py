@@ -6,7 +6,7 @@ from pawprint.base.errors import UserError
 from pawprint.models.architectures import recipe_for
 from pawprint.training import features as features_module
 from pawprint.training.features import FeatureStore
-from pawprint.training.head import train_head
+from pawprint.training.head import train_pretrained
 from pawprint.training.task import TrainingTask
 
 
@@ -49,7 +49,7 @@ def train(architecture, photos, validation, store, on_epoch=lambda *_, **__: Non
         "image_size": 40,
     } | changes
     task = TrainingTask(architecture=architecture, train=photos, validation=validation, **asked)
-    return train_head(task, features=store, on_epoch=on_epoch)
+    return train_pretrained(task, features=store, on_epoch=on_epoch)
 
 
 def test_features_of_the_photo_and_its_mirror_image(store, backbone, make_split):

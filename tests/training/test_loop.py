@@ -123,7 +123,7 @@ def test_patience_without_validation_is_refused(small_cnn, make_split):
 def test_patience_stops_a_training_that_does_not_improve(make_split, patience, epochs_run):
     """Of epochs that are told: each is judged worse but for the second."""
     losses = {1: 9.0, 2: 5.0}
-    history, best_epoch, weights = run_epochs(
+    progress = run_epochs(
         task_of(make_split(2), recipe=recipe_for("cnn"), epochs=6, patience=patience),
         learn=lambda _: Learned(np.array([9.0, 5.0, 10.0]), 0.1),
         judge=lambda epoch: np.array([losses.get(epoch, 7.0), 5.0, 10.0]),
@@ -132,7 +132,8 @@ def test_patience_stops_a_training_that_does_not_improve(make_split, patience, e
         checkpoints=None,
         on_epoch=lambda *_, **__: None,
     )
-    assert (len(history), best_epoch, weights) == (epochs_run, 2, ["of the best"])
+    assert len(progress.history) == epochs_run
+    assert (progress.best_epoch, progress.best_weights) == (2, ["of the best"])
 
 
 def test_a_loss_that_explodes_is_said(small_cnn, make_split):

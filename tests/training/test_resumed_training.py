@@ -12,7 +12,8 @@ import pytest
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Stage
 from pawprint.training.features import FeatureStore
-from pawprint.training.head import train_head
+from pawprint.training.finetuning import plan_finetuning
+from pawprint.training.head import train_pretrained
 from pawprint.training.loop import train_network
 from pawprint.training.task import TrainingTask
 from tests.training.checkpoint_examples import KEY, opened
@@ -49,10 +50,17 @@ def trainings(small_cnn, make_split, monkeypatch, tmp_path):
         task = dataclasses.replace(common, architecture=architecture, recipe=recipe, **changes)
         return learn(task, on_epoch=on_epoch, checkpoints=checkpoints)
 
-    def head(**changes):
+    def head(finetuning=None, **changes):
         monkeypatch.setattr("pawprint.models.efficientnet_lite0.build", tiny)
-        learn = partial(train_head, features=FeatureStore(tmp_path / "features", "d1"))
+        features = FeatureStore(tmp_path / "features", "d1")
+        learn = partial(train_pretrained, features=features, finetuning=finetuning)
         return train("efficientnet_lite0", recipe_for("efficientnet_lite0"), learn=learn, **changes)
+
+    def fine_tuned(**changes):
+        task = dataclasses.replace(
+            common, architecture="efficientnet_lite0", recipe=recipe_for("efficientnet_lite0"), epochs=2
+        )
+        return head(**changes, epochs=2, finetuning=plan_finetuning(task, 2))
 
     def in_bfloat16(**changes):
         monkeypatch.setattr("pawprint.training.loop.multiplies_bfloat16", lambda: True)
@@ -63,6 +71,7 @@ def trainings(small_cnn, make_split, monkeypatch, tmp_path):
         "cnn": partial(train, "cnn", quick),
         "baseline": partial(train, "baseline", recipe_for("baseline")),
         "head": head,
+        "fine-tuned": fine_tuned,
     }
 
 
@@ -89,12 +98,18 @@ def train_and_resume(train, folder, *, after):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["cnn", "head", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn in bfloat16", "baseline"))],
+    ("name", "after"),
+    [
+        ("cnn", 2),
+        ("head", 2),
+        ("fine-tuned", 2),  # the last epoch in which the last layer learns alone
+        ("fine-tuned", 3),
+        *(pytest.param(name, 2, marks=pytest.mark.slow) for name in ("cnn in bfloat16", "baseline")),
+    ],
 )
-def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name):
-    """With Muon and the average of the weights (cnn), with dropout (all but head), after each epoch of a frozen one."""
-    whole, resumed = train_and_resume(trainings[name], tmp_path, after=2)
+def test_a_resumed_training_is_the_uninterrupted_one(trainings, tmp_path, name, after):
+    """With Muon and averaged weights (cnn), with dropout (cnn, baseline), in both phases of a pretrained one."""
+    whole, resumed = train_and_resume(trainings[name], tmp_path, after=after)
     assert len(whole.history) == 4
     assert without_times(resumed.history) == without_times(whole.history)
     assert resumed.best_epoch == whole.best_epoch

@@ -1,0 +1,103 @@
+"""The later layers of a pretrained network learn after its last layer; the validation photos decide what is taken."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from pawprint.models.architectures import build_model, recipe_for
+from pawprint.training.features import FeatureStore
+from pawprint.training.finetuning import freeze, plan_finetuning
+from pawprint.training.head import train_pretrained
+from pawprint.training.task import TrainingTask
+
+NAME = "efficientnet_lite0"
+
+
+@pytest.fixture(autouse=True)
+def tiny_lite0(monkeypatch):
+    """A network of three convolutions, one of them in a network of its own, as keras.applications are."""
+
+    def build(*, num_classes, image_size):
+        inside = keras.Input((None, None, 8))
+        body = keras.Model(
+            inside,
+            keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, activation="relu", name="middle")(inside)),
+        )
+        pixels = keras.Input((None, None, 3))
+        x = keras.layers.Conv2D(8, 3, strides=2, name="early")(keras.layers.Rescaling(1 / 128)(pixels))
+        x = keras.layers.Conv2D(8, 3, activation="relu", name="late")(body(x))
+        return keras.Model(pixels, keras.layers.Dense(num_classes)(keras.layers.GlobalAveragePooling2D()(x)))
+
+    monkeypatch.setattr("pawprint.models.efficientnet_lite0.build", build)
+
+
+@pytest.fixture
+def task(make_split):
+    return TrainingTask(
+        architecture=NAME,
+        recipe=recipe_for(NAME),
+        train=make_split(48, side=40),
+        validation=make_split(20, side=40, seed=1),
+        class_names=["a", "b"],
+        image_size=40,
+        epochs=2,
+        batch_size=8,
+        learning_rate=0.01,
+        patience=0,
+        seed=0,
+    )
+
+
+def train(task, folder, *, epochs, **changes):
+    planned = plan_finetuning(task, epochs)
+    finetuning = planned and dataclasses.replace(planned, learning_rate=0.003, **changes)
+    features = FeatureStore(folder / "features", "d1")
+    return train_pretrained(task, features=features, finetuning=finetuning, on_epoch=lambda *_, **__: None)
+
+
+def validation_loss(network, photos):
+    probabilities = network.predict(photos.images, verbose=0)
+    return -np.log(probabilities[np.arange(len(photos.labels)), photos.labels]).mean()
+
+
+def test_the_epochs_count_on_and_the_network_is_that_of_the_best(task, tmp_path):
+    training = train(task, tmp_path, epochs=3)
+    assert [entry["epoch"] for entry in training.history] == [1, 2, 3, 4, 5]
+    assert training.best_epoch > 2
+    best = min(entry["validation_loss"] for entry in training.history)
+    assert training.history[training.best_epoch - 1]["validation_loss"] == best
+    assert validation_loss(training.network, task.validation) == pytest.approx(best, rel=1e-3)
+    assert training.flops_per_second is None
+
+
+def test_where_fine_tuning_does_not_help_the_last_layer_alone_is_kept(task, tmp_path):
+    alone = train(task, tmp_path, epochs=0)
+    confused = dataclasses.replace(task.train, labels=1 - task.train.labels)
+    spoilt = train(task, tmp_path, epochs=2, train=confused)
+    assert spoilt.best_epoch == alone.best_epoch
+    assert len(spoilt.history) == 4
+    pixels = task.validation.images.astype(np.float32)
+    np.testing.assert_allclose(spoilt.network(pixels), alone.network(pixels), rtol=1e-5)
+
+
+def test_early_layers_and_normalisations_stay(task):
+    model = build_model(NAME, num_classes=2, image_size=40, seed=0)
+    freeze(model, dataclasses.replace(recipe_for(NAME).finetuning, frozen_share=0.2))
+    names = {variable.path.split("/")[-2] for variable in model.trainable_variables}
+    assert {"middle", "late"} <= names
+    assert "early" not in names
+    assert not any(name.startswith("batch_normalization") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "validated", "planned"), [(None, True, 8), (None, False, None), (4, False, 4), (0, True, None)]
+)
+def test_auto_needs_validation_photos_to_decide(task, epochs, validated, planned):
+    plan = plan_finetuning(task if validated else dataclasses.replace(task, validation=None), epochs)
+    assert (plan and plan.epochs) == planned
+
+
+def test_a_network_from_scratch_has_nothing_to_fine_tune(task):
+    assert plan_finetuning(dataclasses.replace(task, recipe=recipe_for("cnn")), 5) is None
