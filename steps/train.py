@@ -90,8 +90,6 @@ def train(given: TrainParameters) -> None:
     from pawprint.tracking.descriptions import link
     from pawprint.tracking.runs import artifact_folder, start_step
     from pawprint.training.checkpoints import Checkpoints
-    from pawprint.training.finetuning import plan_finetuning
-    from pawprint.training.task import TrainingTask
 
     recipe, adjusted = _adjust(given.learning)
     with (
@@ -103,7 +101,7 @@ def train(given: TrainParameters) -> None:
     ):
         check_space("a training", dict.fromkeys((results, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder)
-        photos, validation = data.split("train"), data.split("validation")
+        photos = data.split("train")
         if photos is None:
             raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
         _warn(photos, data, recipe)
@@ -117,16 +115,7 @@ def train(given: TrainParameters) -> None:
         )
         # The link needs the server, which may be unreachable after the training.
         dataset_link = link(given.dataset)
-        used = _resolve_auto(given, recipe, validation)
-        task = TrainingTask(
-            recipe=recipe,
-            train=photos,
-            validation=validation,
-            class_names=data.class_names,
-            image_size=data.image_size,
-            **used,
-        )
-        lesson = Lesson(data, task, plan_finetuning(task, given.learning.finetune), {**used, **adjusted})
+        lesson = _plan_lesson(given, data, photos, recipe, adjusted)
         start = find_start(run, lesson.parameters, data.digest, export=given.export)
         learned = _take_or_learn(lesson, start, sender, checkpoints, results)
         exported = _write_exports(lesson, learned, results, given.export)
@@ -143,6 +132,28 @@ def _adjust(learning: Learning) -> tuple[Recipe, dict[str, Any]]:
         name: value for name, value in {**adjusted, "finetune": learning.finetune}.items() if value is not None
     }
     return adjust_recipe(recipe, **adjusted), resulting
+
+
+def _plan_lesson(
+    given: TrainParameters, data: "Dataset", photos: "Split", recipe: Recipe, adjusted: dict[str, Any]
+) -> Lesson:
+    """Return what is trained and how, with the recipe's values for `auto`; say if it is not fine-tuned, and why."""
+    from pawprint.training.finetuning import explain_no_finetuning, plan_finetuning
+    from pawprint.training.task import TrainingTask
+
+    validation, finetune = data.split("validation"), given.learning.finetune
+    used = _resolve_auto(given, recipe, validation)
+    task = TrainingTask(
+        recipe=recipe,
+        train=photos,
+        validation=validation,
+        class_names=data.class_names,
+        image_size=data.image_size,
+        **used,
+    )
+    if reason := explain_no_finetuning(task, finetune):
+        click.echo(f"note: {reason}", err=True)
+    return Lesson(data, task, plan_finetuning(task, finetune), {**used, **adjusted})
 
 
 def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from pawprint.models.architectures import build_model, recipe_for
 from pawprint.training.features import FeatureStore
-from pawprint.training.finetuning import freeze, plan_finetuning
+from pawprint.training.finetuning import explain_no_finetuning, freeze, plan_finetuning
 from pawprint.training.head import train_pretrained
 from pawprint.training.task import TrainingTask
 
@@ -92,11 +92,17 @@ def test_early_layers_and_normalisations_stay(task):
 
 
 @pytest.mark.parametrize(
-    ("epochs", "validated", "planned"), [(None, True, 8), (None, False, None), (4, False, 4), (0, True, None)]
+    ("epochs", "num_validation", "planned"),
+    [(None, 50, 8), (None, 49, None), (None, 0, None), (4, 0, 4), (0, 50, None)],
 )
-def test_auto_needs_validation_photos_to_decide(task, epochs, validated, planned):
-    plan = plan_finetuning(task if validated else dataclasses.replace(task, validation=None), epochs)
+def test_auto_needs_validation_photos_to_decide(task, make_split, epochs, num_validation, planned):
+    validation = make_split(num_validation, side=40) if num_validation else None
+    asked = dataclasses.replace(task, validation=validation)
+    plan = plan_finetuning(asked, epochs)
     assert (plan and plan.epochs) == planned
+    reason = explain_no_finetuning(asked, epochs)
+    assert bool(reason) == (epochs is None and planned is None)
+    assert not reason or f"{num_validation} validation photos are too few" in reason
 
 
 def test_a_network_from_scratch_has_nothing_to_fine_tune(task):
