@@ -118,7 +118,9 @@ def read_sets(description: Mapping[str, Any]) -> PredictionSets:
             `PredictionSets.describe` that wrote the entry.
     """
     entry = description.get("prediction_sets", {"photos": 0, "thresholds": {}})
+    if not isinstance(entry["photos"], int):
+        raise TypeError(f"the photos behind the prediction sets are {entry['photos']!r}, which is no number of them")
     thresholds = {int(level): threshold for level, threshold in entry["thresholds"].items()}
     if wrong := [one for one in thresholds.values() if one is not None and not 0 <= one <= 1]:
         raise ValueError(f"the threshold of a prediction set is {wrong[0]}, which is no probability")
-    return PredictionSets(int(entry["photos"]), thresholds)
+    return PredictionSets(entry["photos"], thresholds)

@@ -80,6 +80,7 @@ def test_they_are_read_as_they_were_written():
         {"photos": 9, "thresholds": {"many": 0.5}},
         {"photos": 9, "thresholds": {"95": float("nan")}},
         {"thresholds": {}},
+        {"photos": float("inf"), "thresholds": {}},
         [],
     ],
 )
