@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import mlflow
 
+from pawprint.models.prediction_sets import PredictionSets
 from pawprint.tracking.model_files import write_model_files
 from pawprint.tracking.models import LoggedPhotoModel, log_model_files
 
@@ -39,7 +40,13 @@ def log_untrained(architecture: str, folder: Path) -> LoggedPhotoModel:
         return log_network(network, class_names=("cats", "dogs"), architecture=architecture)
 
 
-def log_network(network: "keras.Model", *, class_names: Sequence[str], architecture: str = "cnn") -> LoggedPhotoModel:
+def log_network(
+    network: "keras.Model",
+    *,
+    class_names: Sequence[str],
+    architecture: str = "cnn",
+    sets: PredictionSets | None = None,
+) -> LoggedPhotoModel:
     """Log a network to the active run as train does; its dataset does not exist."""
     with tempfile.TemporaryDirectory(prefix="pawprint-") as folder:
         write_model_files(
@@ -49,5 +56,6 @@ def log_network(network: "keras.Model", *, class_names: Sequence[str], architect
             image_size=network.input_shape[1],
             architecture=architecture,
             dataset_digest="0" * 64,
+            sets=sets,
         )
         return log_model_files(Path(folder))

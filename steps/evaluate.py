@@ -3,7 +3,8 @@ r"""Scores a model on the test photos, which have chosen nothing before.
 Reads   dataset/ of preprocess, its test photos, and a model.
 Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots,
         suspicious_labels.csv (labels that the model, which has not learned
-        from them, doubts), slices.csv and robustness.csv (where it is
+        from them, doubts), prediction_sets.csv (whether the sets of labels
+        keep their promise), slices.csv and robustness.csv (where it is
         weak), and explanations.png (what it looked at); the test metrics
         with intervals.
 Run it  mlflow run . --env-manager uv -e evaluate \
@@ -35,6 +36,7 @@ def evaluate(given: EvaluateParameters) -> None:
 
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.results import evaluate_predictions
+    from pawprint.evaluation.set_coverage import describe_coverage
     from pawprint.evaluation.weaknesses import write_weaknesses
     from pawprint.models.prediction import answer_photos, compile_network
     from pawprint.tracking.artifacts import open_artifact
@@ -65,17 +67,23 @@ def evaluate(given: EvaluateParameters) -> None:
             images=test.images,
             folder=folder,
             validation=_ask_held_out(photo_model, answer, data),
+            sets=photo_model.sets,
         )
+        coverage = describe_coverage(metrics)
         weaknesses = write_weaknesses(photo_model.network, answer, size, test, answers, data.class_names, folder)
         click.echo(weaknesses)
         exported = _check_exports(photo_model, test, folder)
         log_folder(folder, "evaluation")
-        _log_judgement(photo_model, data, given.dataset, metrics, num_photos=len(test), notes=(weaknesses, exported))
+        _log_judgement(
+            photo_model, data, given.dataset, metrics, num_photos=len(test), notes=(coverage, weaknesses, exported)
+        )
     for name in ("test_accuracy", "test_f1", "test_roc_auc"):
         if name not in metrics:  # undefined for these photos, for example ROC AUC with a single class
             continue
         interval = f"{metrics[f'{name}_low']:.3f} to {metrics[f'{name}_high']:.3f}"
         click.echo(f"{name}: {metrics[name]:.4f} (95 % interval {interval})")
+    if coverage:
+        click.echo(coverage)
 
 
 def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:

@@ -131,6 +131,7 @@ def _label_photos(
         image_size=photo_model.image_size,
         folder=folder,
         decoding=photo_model.decoding,
+        sets=photo_model.sets,
     )
     rate = len(collection.photos) / (time.perf_counter() - started)
     write_contact_sheet(

@@ -8,7 +8,7 @@ Run it  mlflow run . --env-manager uv -e train -P dataset=runs:/<run id>/dataset
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pawprint.pipeline.resuming import Start
     from pawprint.tracking.metrics import MetricSender
     from pawprint.tracking.models import LoggedPhotoModel
+    from pawprint.training.calibration import Calibrated
     from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.epochs import Training
     from pawprint.training.task import TrainingTask
@@ -187,6 +188,7 @@ def _take_or_learn(
     from pawprint.models.prediction import load_network
     from pawprint.pipeline.earlier_training import take_training
     from pawprint.tracking.deliveries import FILES, MODEL
+    from pawprint.training.calibration import calibrate
     from pawprint.training.epochs import Training
 
     files, model_files = results / FILES, results / MODEL
@@ -200,8 +202,10 @@ def _take_or_learn(
     if start.learned:
         checkpoints.open(cache_folder() / "checkpoints", start.key)
     training = _learn(lesson, sender, checkpoints)
-    model_digest = _write_training(lesson, training, files, model_files)
-    sender.log(_summarize(training))
+    calibrated = calibrate(training.network, lesson.task.validation, image_size=lesson.task.image_size)
+    training = replace(training, network=calibrated.network)
+    model_digest = _write_training(lesson, training, calibrated, files, model_files)
+    sender.log({**_summarize(training), "temperature": calibrated.temperature})
     return Learned(training, model_digest)
 
 
@@ -236,14 +240,14 @@ def _describe_finetuning(lesson: Lesson, training: "Training") -> str:
     if not tuned or "validation_loss" not in tuned[0]:
         return ""
     losses = [min(entry["validation_loss"] for entry in phase) for phase in (alone, tuned)]
-    said = "On the validation photos the last layer alone reached a loss of {:.4f}, fine-tuning {:.4f}: ".format(
-        *losses
+    taken = "the fine-tuned network" if training.best_epoch > lesson.task.epochs else "the last layer alone"
+    return (
+        f"On the validation photos the last layer alone reached a loss of {losses[0]:.4f}, fine-tuning {losses[1]:.4f}: "
+        f"{taken} was taken."
     )
-    fine_tuned = training.best_epoch > lesson.task.epochs
-    return said + ("the fine-tuned network was taken." if fine_tuned else "the last layer alone was taken.")
 
 
-def _write_training(lesson: Lesson, training: "Training", files: Path, model: Path) -> str:
+def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrated", files: Path, model: Path) -> str:
     """Write the history, the curves and the model's files; return the model's digest."""
     from pawprint.tracking.model_files import write_model_files
     from pawprint.training.curves import write_curves
@@ -260,6 +264,8 @@ def _write_training(lesson: Lesson, training: "Training", files: Path, model: Pa
         architecture=lesson.task.architecture,
         dataset_digest=data.digest,
         decoding=data.decoding,
+        temperature=calibrated.temperature,
+        sets=calibrated.sets,
     )
 
 
@@ -323,7 +329,7 @@ def _log_training(
         key: key of the training; None if no other run may copy it.
         notes: link to the dataset, and summary of the exports.
     """
-    from pawprint.tracking.deliveries import FinishedTraining, log_training
+    from pawprint.tracking.deliveries import MODEL, FinishedTraining, log_training
     from pawprint.tracking.descriptions import code
 
     data, training, earlier = lesson.data, learned.training, learned.learned_in
@@ -347,10 +353,20 @@ def _log_training(
             _describe_finetuning(lesson, training),
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+            _describe_calibration(results / MODEL),
             exported,
         ),
     )
     return log_training(sender, results, finished)
+
+
+def _describe_calibration(model: Path) -> str:
+    """Return a line about the temperature and the prediction sets of the model whose files are in a folder."""
+    from pawprint.models.prediction_sets import read_sets
+    from pawprint.tracking.model_files import read_model_files
+
+    description = read_model_files(model, uri=str(model))
+    return f"Temperature {description['temperature']:.4g}; {read_sets(description).explain()}."
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Reads the test photos' labels and pixels and the model's probabilities, and those of the validation photos. Writes
 metrics.json, predictions.csv, confusion_matrix.png, roc.png, precision_recall.png, calibration.png, mistakes.png,
-suspicious_labels.csv and, if there are validation photos, validation_predictions.csv.
+suspicious_labels.csv, prediction_sets.csv if the model has any, and, if there are validation photos,
+validation_predictions.csv.
 """
 
 import csv
@@ -21,6 +22,8 @@ from pawprint.evaluation.curves import write_precision_recall, write_roc
 from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts
 from pawprint.evaluation.metrics import check_predictions, compute_metrics, defined_metrics
 from pawprint.evaluation.mistakes import write_mistakes
+from pawprint.evaluation.set_coverage import write_coverage
+from pawprint.models.prediction_sets import PredictionSets
 
 
 def evaluate_predictions(
@@ -32,6 +35,7 @@ def evaluate_predictions(
     images: Images,
     folder: Path,
     validation: Predictions | None = None,
+    sets: PredictionSets | None = None,
 ) -> dict[str, float]:
     """Score a model on its test photos and write the whole `evaluation/` folder.
 
@@ -46,6 +50,7 @@ def evaluate_predictions(
         folder: the folder to write; its parent must exist, and the folder must be missing or empty.
         validation: the network's predictions for the validation photos, which chose the epoch but did not train it.
             They count in no metric, but their labels can look wrong as well.
+        sets: the model's prediction sets; None or without thresholds if it has none.
 
     Returns:
         The metrics to log, "test_accuracy" and so on with `_low` and `_high`, without those that are undefined for
@@ -61,6 +66,10 @@ def evaluate_predictions(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
         draft = Path(beside) / folder.name
         draft.mkdir()
+        if sets is not None and sets.thresholds:
+            # As predict does, and not the checked values: rounded otherwise, they can fall below a threshold.
+            raw = np.asarray(probabilities)
+            document["metrics"] |= write_coverage(numbers, raw, class_names, sets, draft / "prediction_sets.csv")
         write_json(document, draft / "metrics.json", allow_nan=False)
         write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv")
         write_confusion_matrix(document["confusion_matrix"], class_names, draft / "confusion_matrix.png")

@@ -49,6 +49,7 @@ class Facts:
         command: command that repeats the main run.
         slices: slices of its evaluation; empty if an older version evaluated it.
         measured: robustness of its evaluation; empty if an older version evaluated it.
+        temperature: the network's temperature; None if an older version trained it.
     """
 
     architecture: str
@@ -74,6 +75,7 @@ class Facts:
     num_doubts: int = 0
     slices: Sequence[Slice] = field(default_factory=tuple)
     measured: Sequence[Corrupted] = field(default_factory=tuple)
+    temperature: float | None = None
 
 
 def build_model_card(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int = 0) -> str:
@@ -99,6 +101,8 @@ def render_card(facts: Facts) -> str:
     if facts.num_doubts:
         limits.append(f"Labels of held-out photos that look wrong, and count as they are: {facts.num_doubts}")
     taken = [("architecture", facts.architecture), ("epoch taken", str(facts.best_epoch))]
+    if facts.temperature is not None:
+        taken.append(("temperature, fitted on validation photos", f"{facts.temperature:.4g}"))
     taken += [(name, value) for name in _PROCEDURE if (value := facts.parameters.get(name, "auto")) != "auto"]
     text = (
         _environment()
@@ -224,6 +228,7 @@ def _read_facts(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int) ->
         num_doubts=num_doubts,
         slices=slices,
         measured=measured,
+        temperature=trained.data.metrics.get("temperature"),
     )
 
 

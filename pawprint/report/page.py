@@ -6,7 +6,7 @@ import io
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from pawprint.base.errors import UserError
 from pawprint.dataset.decode import MAX_PIXELS
 from pawprint.evaluation.doubts import Doubt
 from pawprint.evaluation.robustness import describe_robustness, read_robustness
+from pawprint.evaluation.set_coverage import describe_coverage
 from pawprint.evaluation.slices import describe_worst, read_slices
 from pawprint.pipeline.results import Repeat, choose_best
 from pawprint.report.graph import Lineage, Training, find_learning
@@ -98,6 +99,7 @@ def build_report(
         confusion=metrics["confusion_matrix"] if len(classes) <= _MOST_CLASSES else None,
         confusion_picture=confusion,
         plots=plots,
+        calibration=describe_calibration(training.run, metrics["metrics"]),
         mistakes=mistakes,
         wrong=sum(row["correct"] == "0" for row in predictions),
         doubts=doubts[:_MOST_DOUBTS],
@@ -120,6 +122,13 @@ def describe_variation(main: Run) -> str:
         varied = "Training photos are varied each time they are shown, validation photos are not"
         return f"{varied}: so training can look worse."
     return "Training photos are shown as they are, like the validation photos."
+
+
+def describe_calibration(trained: Run, metrics: Mapping[str, float]) -> str:
+    """Return sentences about the temperature and the prediction sets; "" where an older version trained."""
+    temperature = trained.data.metrics.get("temperature")
+    fitted = f"Its temperature is {temperature:.4g}, from the validation photos" if temperature is not None else ""
+    return " ".join(f"{sentence}." for sentence in (fitted, describe_coverage(metrics)) if sentence)
 
 
 def _environment() -> Environment:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.dataset.decoding import USUAL, read_decoding
 from pawprint.models.network_file import load_network_file
+from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
 
 BATCH_SIZE = 64
 """Photos in one call of the network; affects the memory, not the answers."""
@@ -44,12 +45,15 @@ class PhotoClassifier(PythonModel):
     The column `image` holds each photo's file as bytes, or as base64 text for JSON (MLflow decodes it in two of its
     request formats and passes it on unchanged in the third); the text may also be a data URL or `{"b64": …}`. The
     answer has a row for each photo, in order: `label`, `probability` (of that label), `probability_<class>` for each
-    class, and `error`, empty if all is well. A photo that cannot be read has its reason in `error` and nulls in the
-    other columns, and does not affect the others. A class may have any name, since no class name is empty and so none
-    equals another column.
+    class, `labels_95` (a list of labels that holds the true one with a probability of 95 %; null if the model had too
+    few validation photos to promise that), and `error`, empty if all is well. A photo that cannot be read has its
+    reason in `error` and nulls in the other columns, and does not affect the others. A class may have any name, since
+    no class name is empty and so none equals another column.
     """
 
     decoding = USUAL
+    sets: PredictionSets | None = None
+    """None for a model of an earlier version, whose answer has no column for them."""
 
     def load_context(self, context: Any) -> None:
         """Load the network and its description, once in each process.
@@ -73,6 +77,7 @@ class PhotoClassifier(PythonModel):
         self.columns: list[str] = description["probability_columns"]
         self.image_size: int = description["image_size"]
         self.decoding = read_decoding(description)
+        self.sets = read_sets(description) if "prediction_sets" in description else None
         self.max_photos = int(context.model_config["max_photos"])
         self.network = load_network_file(network)
         # A single graph for batches of any length, traced now: layer by layer, one photo would take nine times as long.
@@ -135,6 +140,9 @@ class PhotoClassifier(PythonModel):
             "probability": probabilities[np.arange(len(best)), best],
             **{column: probabilities[:, number] for number, column in enumerate(self.columns)},
         }
+        if self.sets is not None:
+            names = self.sets.name(probabilities, self.class_names)
+            columns[f"labels_{SHOWN}"] = np.fromiter(names, dtype=object, count=len(names))
         frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
         if not answered.all():
             # None for missing answers: MLflow's server would write NaN, which is not JSON.

@@ -1,11 +1,12 @@
 """Predict many photos: each is read once, answered in batches, and written as it comes, so that memory stays flat.
 
 Writes predictions.csv and predictions.parquet, one row for each photo: `member`, then the columns of the served model's
-answer (`label`, `probability`, `probability_<class>` for each class, `error`).
+answer (`label`, `probability`, `probability_<class>` for each class, `labels_95`, `error`).
 """
 
 import csv
 import heapq
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,7 @@ from pawprint.archives.members import UNLABELLED
 from pawprint.dataset.ahead import decode_ahead
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.models.prediction import BATCH
+from pawprint.models.prediction_sets import SHOWN, PredictionSets
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.manifest import Manifest
 
@@ -82,6 +84,7 @@ def predict_photos(
     image_size: int,
     folder: Path,
     decoding: Decoding = USUAL,
+    sets: PredictionSets | None = None,
 ) -> Outcome:
     """Predict every photo of a collection.
 
@@ -95,6 +98,7 @@ def predict_photos(
         image_size: side in pixels of the network's input.
         folder: the folder for the tables, which are complete when this returns.
         decoding: how a photo becomes a square.
+        sets: the model's prediction sets; None if it has none.
 
     Raises:
         UserError: a photo kept by reference is missing or has changed.
@@ -103,7 +107,7 @@ def predict_photos(
     heaps: dict[int, list[tuple[float, int, Prediction]]] = {}
     batches = decode_ahead(collection, collection.photos, image_size, batch_size=BATCH, decoding=decoding)
     with (
-        open_tables(folder, class_names) as write,
+        open_tables(folder, class_names, sets or PredictionSets()) as write,
         tqdm(total=len(collection.photos), desc="predicting", unit="photo", disable=None, delay=2) as progress,
     ):
         for batch in batches:
@@ -133,15 +137,16 @@ def predict_photos(
 
 
 @contextmanager
-def open_tables(folder: Path, class_names: Sequence[str]) -> Iterator[Write]:
+def open_tables(folder: Path, class_names: Sequence[str], sets: PredictionSets) -> Iterator[Write]:
     """Open predictions.csv and predictions.parquet, and yield a function that writes rows to both.
 
     It takes names [n], probabilities [n, k] with NaN for photos without an answer, and errors [n]. In the csv,
-    probabilities have nine significant digits, enough to restore a float32 exactly.
+    probabilities have nine significant digits, enough to restore a float32 exactly; a set of labels is a JSON array.
     """
-    columns = ["member", "label", "probability", *(f"probability_{name}" for name in class_names), "error"]
-    text, number = pa.string(), pa.float64()
-    schema = pa.schema(zip(columns, [text, text, *[number] * (len(class_names) + 1), text], strict=True))
+    numbered = ["probability", *(f"probability_{name}" for name in class_names)]
+    columns = ["member", "label", *numbered, f"labels_{SHOWN}", "error"]
+    text, number, texts = pa.string(), pa.float64(), pa.list_(pa.string())
+    schema = pa.schema(zip(columns, [text, text, *[number] * len(numbered), texts, text], strict=True))
     pending: list[pa.RecordBatch] = []
     with ExitStack() as opened:
         file = opened.enter_context((folder / "predictions.csv").open("w", encoding="utf-8", newline=""))
@@ -159,13 +164,13 @@ def open_tables(folder: Path, class_names: Sequence[str]) -> Iterator[Write]:
             best = np.where(np.isnan(values), -1, values).argmax(axis=1)
             labels = [None if error else class_names[at] for at, error in zip(best, errors, strict=True)]
             top = values[np.arange(len(values)), best]
-            for name, label, first, row, error in zip(names, labels, top, values, errors, strict=True):
+            named = sets.name(values, class_names)
+            for name, label, first, row, among, error in zip(names, labels, top, values, named, errors, strict=True):
                 numbers = [""] * (len(row) + 1) if error else [f"{value:.9g}" for value in (first, *row)]
-                writer.writerow([name, label, *numbers, error])
+                writer.writerow([name, label, *numbers, among and json.dumps(among, ensure_ascii=False), error])
             numbers_of = [pa.array(column, number, from_pandas=True) for column in (top, *values.T)]
-            pending.append(
-                pa.record_batch([pa.array(names), pa.array(labels, text), *numbers_of, pa.array(errors)], schema=schema)
-            )
+            parts = [pa.array(names), pa.array(labels, text), *numbers_of, pa.array(named, texts), pa.array(errors)]
+            pending.append(pa.record_batch(parts, schema=schema))
             if sum(batch.num_rows for batch in pending) >= ROW_GROUP:
                 flush()
 

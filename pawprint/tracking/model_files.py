@@ -20,6 +20,7 @@ from PIL import Image
 from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT, hash_file, write_json
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
+from pawprint.models.prediction_sets import PredictionSets, read_sets
 
 SCHEMA_VERSION = 1
 # Code that a model needs to predict. A test that loads a model without the repository checks the list.
@@ -35,6 +36,7 @@ CODE_FILES = (
     "pawprint/dataset/heif.py",
     "pawprint/models/__init__.py",
     "pawprint/models/network_file.py",
+    "pawprint/models/prediction_sets.py",
     "pawprint/serving/__init__.py",
     "pawprint/serving/classifier.py",
 )
@@ -51,6 +53,8 @@ def write_model_files(
     architecture: str,
     dataset_digest: str,
     decoding: Decoding = USUAL,
+    temperature: float | None = None,
+    sets: PredictionSets | None = None,
 ) -> str:
     """Write a trained network and what is needed to use it.
 
@@ -62,10 +66,12 @@ def write_model_files(
         architecture: name of the architecture, for information.
         dataset_digest: digest of the training dataset, for information.
         decoding: how photos of that dataset, and photos to predict, are made square.
+        temperature: the network's temperature, which it applies itself, for information.
+        sets: the network's prediction sets; None for a network that was not calibrated.
 
     Returns:
         The model's digest: the sha256 over the digests of the other two files. It depends only on weights, classes,
-        size, dataset and decoding, not on the time of writing.
+        size, dataset, decoding and prediction sets, not on the time of writing.
     """
     write_network(network, folder / "network.keras")
     description = {
@@ -77,6 +83,8 @@ def write_model_files(
         "dataset_digest": dataset_digest,
         "decoding": decoding.describe(),
     }
+    if sets is not None:
+        description |= {"temperature": temperature, "prediction_sets": sets.describe()}
     write_json(description, folder / "model.json", sort_keys=True)
     files = {name: hash_file(folder / name) for name in ("model.json", "network.keras")}
     digest = overall_digest(files)
@@ -121,6 +129,7 @@ def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
     ):
         raise TypeError("model.json does not tell the classes and the image size")
     read_decoding(description)
+    read_sets(description)
     return description | {"digest": overall_digest(written["files"])}
 
 

@@ -17,12 +17,14 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, Schema
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array
 
 from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT
 from pawprint.dataset.decoding import Decoding, read_decoding
 from pawprint.models.prediction import load_network
+from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
 from pawprint.tracking.active import active_run
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.digests import log_model_folder
@@ -58,6 +60,8 @@ class OpenPhotoModel:
     digest: str
     decoding: Decoding
     """How its training photos were made square."""
+    sets: PredictionSets
+    """Its prediction sets; without thresholds if an earlier version logged it."""
 
 
 def log_model_files(
@@ -115,7 +119,7 @@ def log_model_files(
                         "digests": str(files / "digests.json"),
                     },
                     model_config={"max_photos": MAX_PHOTOS},
-                    signature=photo_signature(description["class_names"]),
+                    signature=photo_signature(description["class_names"], with_sets="prediction_sets" in description),
                     input_example=pd.DataFrame({"image": [draw_example()]}),
                     pip_requirements=requirements,
                 )
@@ -129,8 +133,9 @@ def log_model_files(
     return LoggedPhotoModel(uri=f"models:/{model.model_id}", model_id=model.model_id, digest=str(description["digest"]))
 
 
-def photo_signature(class_names: Sequence[str]) -> ModelSignature:
+def photo_signature(class_names: Sequence[str], *, with_sets: bool) -> ModelSignature:
     """Return the signature of a model; outputs that are null for an unreadable photo are optional."""
+    sets = [ColSpec(Array(DataType.string), f"labels_{SHOWN}", required=False)] if with_sets else []
     return ModelSignature(
         inputs=Schema([ColSpec("binary", "image")]),
         outputs=Schema(
@@ -138,6 +143,7 @@ def photo_signature(class_names: Sequence[str]) -> ModelSignature:
                 ColSpec("string", "label", required=False),
                 ColSpec("double", "probability", required=False),
                 *(ColSpec("double", f"probability_{name}", required=False) for name in class_names),
+                *sets,
                 ColSpec("string", "error"),
             ]
         ),
@@ -170,6 +176,7 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
             model_id=model_id,
             digest=description["digest"],
             decoding=read_decoding(description),
+            sets=read_sets(description),
         )
 
 

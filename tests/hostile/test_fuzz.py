@@ -197,6 +197,8 @@ def model(tmp_path: Path) -> Path:
         "image_size": 32,
         "architecture": "cnn",
         "dataset_digest": "0" * 64,
+        "temperature": 1.25,
+        "prediction_sets": {"photos": 40, "thresholds": {"90": 0.5, "95": 0.25, "99": None}},
     }
     (folder / "model.json").write_text(json.dumps(description, indent=2))
     (folder / "network.keras").write_bytes(b"network")

@@ -84,7 +84,10 @@ def test_names_stay_text():
 
 
 def test_the_card_says_what_the_runs_know():
-    card = render_card(replace(make_facts(["cats", "dogs"]), repeats=3, num_doubts=2, fallback="Kaggle was down"))
+    facts = replace(make_facts(["cats", "dogs"]), repeats=3, num_doubts=2, fallback="Kaggle was down")
+    card = render_card(replace(facts, temperature=1.5))
+    assert "| temperature, fitted on validation photos | `1.5` |" in card
+    assert "temperature" not in render_card(facts)  # of an earlier version
     told = ("trained from scratch", "1.5 minutes", "CC BY 4.0", "Kaggle was down", "Of 3 trainings", "look wrong")
     for said in (*told, "50.0 % with heavy blur", "class cats, 66.7 % of 30 photos", "models:/m-123", "mlflow run ."):
         assert said in card

@@ -18,6 +18,7 @@ import requests
 
 from benchmarks.processes import free_port
 from benchmarks.untrained import log_network
+from pawprint.models.prediction_sets import PredictionSets
 from pawprint.tracking.models import LoggedPhotoModel
 from tests.stores import make_store
 
@@ -68,7 +69,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     mlflow.set_tracking_uri(uri)
     experiment = mlflow.create_experiment("models", artifact_location=(folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        model = log_network(network, class_names=CLASSES)
+        model = log_network(network, class_names=CLASSES, sets=PredictionSets(20, {95: 0.3}))
     yield Stored(model, uri)
     mlflow.set_tracking_uri(before)
 

@@ -16,13 +16,16 @@ from PIL import Image
 from pawprint.base.files import hash_file, write_json
 from pawprint.dataset.decode import decode_photo
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
+from pawprint.models.prediction_sets import PredictionSets
 from pawprint.serving.classifier import PhotoClassifier, photo_bytes
 from pawprint.tracking.model_files import draw_example, overall_digest, read_model_files, write_model_files
+from pawprint.tracking.models import photo_signature
 
 # Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 SIDE = 8
+ANSWER = ["label", "probability", "probability_dark", "probability_light"]
 
 
 def brightness_network():
@@ -76,7 +79,8 @@ def photo(grey: int, image_format: str = "PNG") -> bytes:
 
 def test_photos_are_labelled_with_the_probability_of_each_class(classifier: PhotoClassifier) -> None:
     answer = classifier.predict(pd.DataFrame({"image": [photo(51), photo(204)]}))
-    assert list(answer.columns) == ["label", "probability", "probability_dark", "probability_light", "error"]
+    assert list(answer.columns) == [*ANSWER, "error"]  # as a model of an earlier version, without prediction sets
+    assert photo_signature(["dark", "light"], with_sets=False).outputs.input_names() == list(answer.columns)
     assert answer["label"].tolist() == ["dark", "light"]
     np.testing.assert_allclose(answer["probability"], [0.8, 0.8], atol=1e-6)
     np.testing.assert_allclose(answer["probability_light"], [0.2, 0.8], atol=1e-6)
@@ -98,6 +102,21 @@ def test_a_photo_is_decoded_as_the_training_photos_were(tmp_path: Path) -> None:
     Image.fromarray(wide).save(buffer, "PNG")
     answer = load(tmp_path).predict(pd.DataFrame({"image": [buffer.getvalue()]}))
     assert answer["probability_light"][0] == pytest.approx((191 + 127) / 2 / 255, abs=1e-6)
+
+
+def test_the_labels_that_hold_the_true_one_stand_beside_the_label(tmp_path: Path) -> None:
+    facts = {"class_names": ("dark", "light"), "image_size": SIDE, "architecture": "cnn", "dataset_digest": "0" * 64}
+    write_model_files(brightness_network(), tmp_path, **facts, sets=PredictionSets(20, {90: 0.5, 95: 0.3, 99: None}))
+    answer = load(tmp_path).predict([photo(51), b"junk", photo(150)])
+    assert list(answer.columns) == [*ANSWER, "labels_95", "error"]
+    assert answer["labels_95"].tolist() == [["dark"], None, ["light", "dark"]]
+    assert photo_signature(["dark", "light"], with_sets=True).outputs.input_names() == list(answer.columns)
+
+
+def test_where_nothing_can_be_promised_the_labels_are_null(tmp_path: Path) -> None:
+    facts = {"class_names": ("dark", "light"), "image_size": SIDE, "architecture": "cnn", "dataset_digest": "0" * 64}
+    write_model_files(brightness_network(), tmp_path, **facts, sets=PredictionSets(5, {90: None, 95: None, 99: None}))
+    assert load(tmp_path).predict([photo(51), b"junk"])["labels_95"].tolist() == [None, None]
 
 
 def test_a_model_that_says_nothing_of_it_decodes_as_before(model_files: Path, tmp_path: Path) -> None:

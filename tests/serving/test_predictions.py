@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 from pawprint.archives.left_out import format_left_out
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
+from pawprint.models.prediction_sets import PredictionSets
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
 from pawprint.serving import predictions
@@ -23,6 +25,7 @@ from pawprint.serving.predictions import Outcome, count_left_out, predict_photos
 
 SIDE = 8
 CLASSES = ("dark", "<b>light</b>")
+SETS = PredictionSets(20, {90: 0.5, 95: 0.2, 99: None})
 
 
 def brightness(pixels: np.ndarray) -> np.ndarray:
@@ -53,7 +56,7 @@ def collect(tmp_path: Path) -> Callable[..., PhotoCollection]:
 
 def predict(collection: PhotoCollection, folder: Path) -> Outcome:
     folder.mkdir(exist_ok=True)
-    return predict_photos(collection, brightness, class_names=CLASSES, image_size=SIDE, folder=folder)
+    return predict_photos(collection, brightness, class_names=CLASSES, image_size=SIDE, folder=folder, sets=SETS)
 
 
 def read_rows(folder: Path) -> list[dict[str, str]]:
@@ -64,7 +67,7 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
 def served(collection: PhotoCollection) -> pd.DataFrame:
     classifier = PhotoClassifier()
     classifier.class_names, classifier.columns = list(CLASSES), [f"probability_{name}" for name in CLASSES]
-    classifier.image_size, classifier.max_photos = SIDE, 1000
+    classifier.image_size, classifier.max_photos, classifier.sets = SIDE, 1000, SETS
     classifier.answer = lambda pixels: brightness(pixels.astype(np.uint8))
     return classifier.predict([collection.read(photo) for photo in collection.photos])
 
@@ -73,6 +76,12 @@ def test_both_tables_hold_what_the_served_model_answers(collect, tmp_path: Path)
     collection = collect(a=draw(51), b=b"no photo", c=draw(204), d=draw(205))
     outcome = predict(collection, tmp_path / "out")
     expected = served(collection)
+    assert expected["labels_95"].tolist() == [
+        ["dark", "<b>light</b>"],
+        None,
+        ["<b>light</b>", "dark"],
+        ["<b>light</b>"],
+    ]
     table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert list(table.columns) == ["member", *expected.columns]
     assert table["member"].tolist() == ["a.png", "b.png", "c.png", "d.png"]
@@ -84,6 +93,8 @@ def test_both_tables_hold_what_the_served_model_answers(collect, tmp_path: Path)
             if value is None:
                 assert pd.isna(stored)
                 assert written == ""
+            elif isinstance(value, list):
+                assert stored.tolist() == json.loads(written) == value
             elif isinstance(value, str):
                 assert stored == written == value
             else:

@@ -108,6 +108,8 @@ def test_what_is_no_photo_leaves_its_neighbour_answered(server: Server) -> None:
     assert bad["label"] is None
     assert "not a photo" in bad["error"]
     assert good["label"] in CLASSES
+    assert bad["labels_95"] is None
+    assert good["labels_95"][0] == good["label"]  # a list of text, as the signature says
 
 
 @pytest.mark.parametrize(

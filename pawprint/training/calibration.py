@@ -1,0 +1,46 @@
+"""Calibrate a trained network on its validation photos: its temperature, then its prediction sets."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from pawprint.models.prediction import predict_probabilities
+from pawprint.models.prediction_sets import PredictionSets, find_sets
+from pawprint.models.temperature import add_temperature, fit_temperature, temper
+from pawprint.training.batches import Split
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A calibrated network.
+
+    Attributes:
+        network: the network with its temperature; the same labels for the same photos.
+        temperature: 1 without validation photos.
+        sets: its prediction sets.
+    """
+
+    network: keras.Model
+    temperature: float
+    sets: PredictionSets
+
+
+def calibrate(network: keras.Model, validation: Split | None, *, image_size: int) -> Calibrated:
+    """Fit the temperature and the thresholds of the prediction sets.
+
+    Both come from the same photos, which also chose the epoch: docs/reading-the-report.md says what this means for the
+    promise. The same network and photos give the same values.
+
+    Args:
+        network: maps pixels 0 to 255 [n, image_size, image_size, 3] to probabilities float32 [n, k].
+        validation: photos that the network has not learned from, or None.
+        image_size: side of the photos in pixels.
+    """
+    if validation is None:
+        return Calibrated(network, 1.0, find_sets((), np.empty((0, 1))))
+    probabilities = predict_probabilities(network, validation.images, image_size)
+    temperature = fit_temperature(validation.labels, probabilities)
+    if temperature != 1:
+        probabilities = np.asarray(temper(probabilities, temperature))
+    return Calibrated(add_temperature(network, temperature), temperature, find_sets(validation.labels, probabilities))
