@@ -83,8 +83,8 @@ Cost = Annotated[
     str,
     Option(
         Checked("costs", parse_costs),
-        "What mistakes cost: cats>dogs:5 (a true cat called a dog costs 5), several with commas; 1 where nothing is "
-        "said. Evaluate then counts what the answers cost that cost least in expectation. Empty: all cost the same.",
+        "What mistakes cost: cats>dogs:5 is a true cat called a dog; several with commas, any other 1. Evaluate says "
+        "what answers of least expected cost save. Empty: all cost 1.",
     ),
 ]
 Cache = Annotated[

@@ -122,10 +122,10 @@ def describe_costs(document: Mapping[str, Any]) -> str:
     low, high = (100 * metrics[f"test_cost_{end}"] for end in ("low", "high"))
     line = ""
     if costs["threshold"] is not None:
-        line = f" That is: say “{costs['classes'][1]}” from a probability of {costs['threshold']:.3f} on."
+        line = f" (“{costs['classes'][1]}” from a probability of {costs['threshold']:.3f} on)"
     return (
         f"Mistakes cost {costs['given']}, and 1 each where nothing is said. If it answers what costs least by its "
-        f"probabilities, 100 photos cost {cheapest:.1f} (95 % interval {low:.1f} to {high:.1f}); if it answers the "
-        f"likeliest class, {plain:.1f}.{line} Counted on the {costs['photos']:,} test photos, {costs['changed']:,} of "
-        "which get another answer."
+        f"probabilities{line}, 100 photos cost {cheapest:.1f} (95 % interval {low:.1f} to {high:.1f}); if it answers "
+        f"the likeliest class, {plain:.1f}. Counted on the {costs['photos']:,} test photos, of which "
+        f"{costs['changed']:,} get another answer."
     )

@@ -148,6 +148,8 @@ def explain_selection(selection: Selection) -> str:
         counted += f", {test.wrong:,} of them wrongly ({share}, 95 % interval {low} to {high})"
     if test.answered < test.photos:
         counted += f"; if it answered all, {test.wrong_of_all:,} would be wrong"
+    if test.answered and wilson_interval(test.wrong, test.answered)[0] > selection.aim:
+        counted += f". That is more than the {percent(selection.aim)} aimed at, and more than chance explains"
     return f"{how}. {counted}."
 
 

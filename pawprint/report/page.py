@@ -107,7 +107,7 @@ def build_report(
         class_rows=choose_worst(class_rows, _MOST_CLASS_ROWS),
         pairs=pairs[:_MOST_PAIRS],
         num_pairs=len(pairs),
-        **_describe_decisions(metrics),
+        **describe_decisions(metrics),
         coverage=coverage,
         plots=plots,
         mistakes=mistakes,
@@ -125,7 +125,7 @@ def build_report(
     )
 
 
-def _describe_decisions(document: dict[str, Any]) -> dict[str, Any]:
+def describe_decisions(document: dict[str, Any]) -> dict[str, Any]:
     """Return the texts about what can be left to the model, and about costs; nothing of an older version's document."""
     if "selection" not in document:
         return {"left_to_it": None, "rests_on": "", "costs": ""}
