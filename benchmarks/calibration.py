@@ -62,7 +62,7 @@ def learn(source: str, architecture: str, *, seed: int, epochs: int) -> Answers:
     from pawprint.photos.collection import load_photos
     from pawprint.photos.sources import fetch_photos
     from pawprint.training.features import FeatureStore
-    from pawprint.training.head import train_head
+    from pawprint.training.head import train_pretrained
     from pawprint.training.loop import train_network
     from pawprint.training.task import TrainingTask
 
@@ -96,7 +96,7 @@ def learn(source: str, architecture: str, *, seed: int, epochs: int) -> Answers:
         )
         if recipe.frozen:
             store = FeatureStore(folder / "features", data.digest)
-            training = train_head(task, features=store, on_epoch=lambda *_, **__: None)
+            training = train_pretrained(task, features=store, on_epoch=lambda *_, **__: None)
         else:
             training = train_network(task, on_epoch=lambda *_, **__: None)
         answers = [

@@ -23,7 +23,7 @@ from mlflow.entities import Run
 
 from benchmarks.processes import run_project, store_of
 
-WAYS = {
+WAYS: dict[str, dict[str, object]] = {
     "last layer alone": {"architecture": "efficientnet_lite0", "finetune": 0},
     "fine-tuned (`auto`)": {"architecture": "efficientnet_lite0", "finetune": "auto"},
     "`cnn` from scratch": {"architecture": "cnn"},

@@ -1,16 +1,17 @@
 r"""Scores a model on the test photos, which have chosen nothing before.
 
 Reads   dataset/ of preprocess, its test photos, and a model.
-Writes  the artifact evaluation/: metrics.json, predictions.csv, the plots,
-        suspicious_labels.csv (labels that the model, which has not learned
-        from them, doubts), prediction_sets.csv (whether the sets of labels
-        keep their promise), slices.csv and robustness.csv (where it is
-        weak), and explanations.png (what it looked at); the test metrics
-        with intervals.
+Writes  the artifact evaluation/: metrics.json, predictions.csv, classes.csv
+        and confused_pairs.csv, the plots, suspicious_labels.csv (labels that
+        the model, which has not learned from them, doubts),
+        prediction_sets.csv (whether the sets of labels keep their promise),
+        slices.csv and robustness.csv (where it is weak), and
+        explanations.png (what it looked at); the test metrics with intervals.
 Run it  mlflow run . --env-manager uv -e evaluate \
             -P dataset=runs:/<run id>/dataset -P model=models:/<model id>
 """
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,8 +36,10 @@ def evaluate(given: EvaluateParameters) -> None:
     import_tensorflow_quietly()
 
     from pawprint.dataset.reader import load_dataset
+    from pawprint.evaluation.costs import build_cost_matrix, describe_costs
     from pawprint.evaluation.results import evaluate_predictions
-    from pawprint.evaluation.set_coverage import describe_coverage
+    from pawprint.evaluation.selective import describe_selection
+    from pawprint.evaluation.set_coverage import describe_set_coverage
     from pawprint.evaluation.weaknesses import write_weaknesses
     from pawprint.models.prediction import answer_photos, compile_network
     from pawprint.tracking.artifacts import open_artifact
@@ -55,6 +58,7 @@ def evaluate(given: EvaluateParameters) -> None:
         if test is None:
             raise UserError("this dataset has no test photos; run preprocess again with test_images above 0")
         _check_dataset(data, photo_model)
+        build_cost_matrix(given.cost, data.class_names)  # a misspelt class is told before the work
         folder = Path(scratch) / "evaluation"
         size = photo_model.image_size
         answer = compile_network(photo_model.network, size)
@@ -68,22 +72,23 @@ def evaluate(given: EvaluateParameters) -> None:
             folder=folder,
             validation=_ask_held_out(photo_model, answer, data),
             sets=photo_model.sets,
+            cost=given.cost,
         )
-        coverage = describe_coverage(metrics)
+        document = json.loads((folder / "metrics.json").read_text("utf-8"))
+        decisions = list(
+            filter(None, (describe_set_coverage(metrics), describe_selection(document), describe_costs(document)))
+        )
         weaknesses = write_weaknesses(photo_model.network, answer, size, test, answers, data.class_names, folder)
-        click.echo(weaknesses)
+        click.echo("\n".join([*decisions, weaknesses]))
         exported = _check_exports(photo_model, test, folder)
         log_folder(folder, "evaluation")
-        _log_judgement(
-            photo_model, data, given.dataset, metrics, num_photos=len(test), notes=(coverage, weaknesses, exported)
-        )
+        notes = (*decisions, weaknesses, exported)
+        _log_judgement(photo_model, data, given.dataset, metrics, num_photos=len(test), notes=notes)
     for name in ("test_accuracy", "test_f1", "test_roc_auc"):
         if name not in metrics:  # undefined for these photos, for example ROC AUC with a single class
             continue
         interval = f"{metrics[f'{name}_low']:.3f} to {metrics[f'{name}_high']:.3f}"
         click.echo(f"{name}: {metrics[name]:.4f} (95 % interval {interval})")
-    if coverage:
-        click.echo(coverage)
 
 
 def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 @step(MainParameters)
 def main(given: MainParameters) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
-    from pawprint.photos.sources import summarize_source
+    from pawprint.evaluation.costs import build_cost_matrix
+    from pawprint.photos.sources import check_source, summarize_source
     from pawprint.pipeline.chain import Chain
-    from pawprint.pipeline.preparation import prepare_dataset
+    from pawprint.pipeline.preparation import prepare_dataset, read_class_names
     from pawprint.pipeline.registry import check_gate
     from pawprint.pipeline.results import choose_best, log_summary
     from pawprint.report.openlineage import send_events
@@ -41,6 +42,8 @@ def main(given: MainParameters) -> None:
     # Errors that can be found without downloads are raised before any run starts.
     understood = summarize_source(given.download.source, labels=given.download.labels)
     used = _resolve_auto(given)
+    if given.cost and (reading := check_source(given.download.source, labels=given.download.labels)):
+        build_cost_matrix(given.cost, sorted({photo.label for photo in reading.photos}))
 
     with ExitStack() as when_ended, start_step() as run:
         set_tags(used=used)
@@ -50,6 +53,8 @@ def main(given: MainParameters) -> None:
             **by_name(given.download),
             parameters={**resolve(given.preprocessing, used), "seed": given.seed},
         )
+        if given.cost and (class_names := read_class_names(dataset)):
+            build_cost_matrix(given.cost, class_names)  # before the training, if the source could not tell its classes
         repeats = [_train_and_judge(chain, dataset, given, used, number) for number in range(given.repeats)]
         if given.plan:
             _show_plan(chain, understood)
@@ -107,7 +112,7 @@ def _train_and_judge(
         run_name=f"train{suffix}",
     )
     model = find_model(trained.run) if trained.run else None
-    evaluated = judge_model(chain, model, dataset, run_name=f"evaluate{suffix}")
+    evaluated = judge_model(chain, model, dataset, run_name=f"evaluate{suffix}", cost=given.cost)
     if chain.plan or model is None:
         return None
     return read_repeat(seed=seed, model=model, trained=trained.made, evaluated=evaluated.made)

@@ -242,8 +242,8 @@ def _describe_finetuning(lesson: Lesson, training: "Training") -> str:
     losses = [min(entry["validation_loss"] for entry in phase) for phase in (alone, tuned)]
     taken = "the fine-tuned network" if training.best_epoch > lesson.task.epochs else "the last layer alone"
     return (
-        f"On the validation photos the last layer alone reached a loss of {losses[0]:.4f}, fine-tuning {losses[1]:.4f}: "
-        f"{taken} was taken."
+        f"On the validation photos the last layer alone reached a loss of {losses[0]:.4f}, fine-tuning "
+        f"{losses[1]:.4f}: {taken} was taken."
     )
 
 

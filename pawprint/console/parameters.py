@@ -16,6 +16,7 @@ import click
 
 from pawprint.console.kinds import AutoOr, Between, Checked, UnlessPaths, check_model_name
 from pawprint.dataset.decoding import FITS
+from pawprint.evaluation.costs import parse_costs
 from pawprint.models.architectures import check_architecture
 from pawprint.photos.registered import REGISTERED
 from pawprint.photos.sources import check_labels, check_source
@@ -76,6 +77,14 @@ Export = Annotated[
         Checked("formats", check_formats),
         "Formats that the trained network is also written in, beside the model: onnx (with a page to try it in a "
         "browser), litert, or both with a comma. Empty: none.",
+    ),
+]
+Cost = Annotated[
+    str,
+    Option(
+        Checked("costs", parse_costs),
+        "What mistakes cost: cats>dogs:5 is a true cat called a dog; several with commas, any other 1. Evaluate says "
+        "what answers of least expected cost save. Empty: all cost 1.",
     ),
 ]
 Cache = Annotated[
@@ -274,6 +283,7 @@ class EvaluateParameters:
 
     dataset: Dataset
     model: Model
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -334,6 +344,7 @@ class MainParameters:
         float, Option(Between(0, 1), "Test accuracy below which main fails and registers nothing. 0: none.")
     ]
     minimum_f1: Annotated[float, Option(Between(0, 1), "The same for F1.")]
+    cost: Cost
     export: Export
     cache: Cache
     plan: Annotated[bool, Option(click.BOOL, "true: only say which steps would run, which would be reused, and why.")]

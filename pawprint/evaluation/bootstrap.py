@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 CALIBRATION_BINS = 15
+TOP, FEWEST_CLASSES_FOR_TOP = 5, 10
+"""Places among which the true class is sought, and the number of classes from which on that says something."""
 # float32's machine epsilon: networks answer in float32, and a single confident zero must not make the loss infinite.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 # Weights in memory at the same time: 64 MiB of float64, whatever the number of photos.
@@ -93,7 +95,59 @@ def weighted_metrics(labels: Integers, probabilities: Floats, weights: Floats) -
         ),
         "log_loss": (photo_losses(labels, probabilities) @ weights) / total,
         "ece": np.abs(calibration_gaps(labels, probabilities) @ weights).sum(axis=0) / total,
+        **selective_metrics(labels, probabilities, weights),
+        **top_accuracy(labels, probabilities, weights),
     }
+
+
+def selective_metrics(labels: Integers, probabilities: Floats, weights: Floats) -> dict[str, Floats]:
+    """Compute what is right if the least sure photos are left to a person, under each column of weights.
+
+    Returns:
+        `accuracy_at_coverage_90`, [r]: the accuracy on all but the least sure tenth. `aurc`, [r]: the area under the
+        risk-coverage curve (Geifman, Uziel and El-Yaniv, *Bias-Reduced Uncertainty Estimation for Deep Neural
+        Classifiers*, 2019), the mean of the risks below. 0 is the best; it is low for a model that is often right, and
+        for one that is less sure where it is wrong.
+    """
+    risks = selective_risks(probabilities.argmax(axis=1) != labels, probabilities.max(axis=1), weights)
+    kept = len(risks) - len(risks) // 10
+    return {"accuracy_at_coverage_90": 1 - risks[kept - 1], "aurc": risks.mean(axis=0)}
+
+
+def selective_risks(wrong: NDArray[np.bool_], confidences: Floats, weights: Floats) -> Floats:
+    """Return the share of wrong answers among the surest photos: the risk-coverage curve of El-Yaniv and Wiener (2010).
+
+    Photos with the same confidence come in any order; the result is the mean over these orders, so that it does not
+    depend on the order of the photos. It is a straight line between the errors before such a group and after it.
+
+    Args:
+        wrong: [n] whether each answer is wrong.
+        confidences: [n] the probability of each answer.
+        weights: [n, r], each column with the sum n.
+
+    Returns:
+        [n, r]: in row k - 1 the share among the k surest.
+    """
+    _, group = np.unique(-confidences, return_inverse=True)
+    sizes = np.arange(1, len(wrong) + 1)
+    risks = np.empty(weights.shape)
+    for column, weight in enumerate(weights.T):
+        photos = np.cumsum(np.bincount(group, weight))
+        errors = np.cumsum(np.bincount(group, weight * wrong))
+        risks[:, column] = np.interp(sizes, [0, *photos], [0, *errors]) / sizes
+    return risks
+
+
+def top_accuracy(labels: Integers, probabilities: Floats, weights: Floats) -> dict[str, Floats]:
+    """Compute `top5_accuracy`, the share of photos whose class is among the five likeliest, [r].
+
+    It is left out for few classes. Of classes with the same probability, the first comes first, as in the answers.
+    """
+    if probabilities.shape[1] < FEWEST_CLASSES_FOR_TOP:
+        return {}
+    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
+    found = (likeliest == labels[:, np.newaxis]).any(axis=1)
+    return {f"top{TOP}_accuracy": (found @ weights) / weights.sum(axis=0)}
 
 
 def auc(positive: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:

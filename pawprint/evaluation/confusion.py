@@ -9,18 +9,14 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from pawprint.evaluation.style import BLUE, INK, SOFT, draw_figure, percent, shorten
 
-# With more classes than these, numbers in the cells, and then even large labels, become unreadable.
-MOST_NUMBERED_CLASSES = 25
-MOST_LARGE_LABELS = 40
-MOST_CLASSES = 125
-"""If there are more, only the most confused are drawn: names would overlap, and cells be smaller than dots."""
-MOST_CONFUSED = MOST_NUMBERED_CLASSES
+MOST_CLASSES = 25
+"""Most classes drawn: of more, nobody could read the numbers, and nearly all would be 0."""
 
 
 def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequence[str], path: Path) -> None:
     """Draw the matrix: each cell coloured by its share of the true class, with its count.
 
-    Of very many classes, only those confused most often are drawn.
+    Of many classes, only those of the most confused pairs are drawn; confused_pairs.csv has all.
 
     Args:
         confusion: [k][k] numbers of photos, rows true, columns predicted.
@@ -33,18 +29,18 @@ def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequ
     title = f"{correct:,} of {photos:,} photos right ({percent(correct / photos)})"
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     if num_classes > MOST_CLASSES:
-        shown = choose_confused(counts, MOST_CONFUSED)
+        shown = choose_confused(counts, MOST_CLASSES)
         counts, shares = counts[np.ix_(shown, shown)], shares[np.ix_(shown, shown)]
-        title += f"; of {num_classes:,} classes the {len(shown)} most often taken for one another"
+        which = f"{len(shown)} most often taken for one another" if correct < photos else f"first {len(shown)}"
+        title += f"\nof {num_classes:,} classes the {which}"
         class_names, num_classes = [class_names[at] for at in shown], len(shown)
-    size = float(np.clip(3.0 + 0.55 * num_classes, 4.6, 26))
+    size = max(3.0 + 0.55 * num_classes, 4.6)
     with draw_figure(path, size + 1.2, size) as figure:
         axes = figure.add_subplot()
         picture = axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("calm", ["#f7f9fc", BLUE]), vmin=0, vmax=1)
         axes.set_title(title)
         label_axes(axes, class_names)
-        if num_classes <= MOST_NUMBERED_CLASSES:
-            write_counts(axes, counts, shares)
+        write_counts(axes, counts, shares)
         bar = figure.colorbar(picture, ax=axes, shrink=0.75, aspect=24, pad=0.03)
         bar.set_label("share of the true class")
         bar.outline.set_visible(False)
@@ -52,7 +48,7 @@ def write_confusion_matrix(confusion: Sequence[Sequence[int]], class_names: Sequ
 
 
 def choose_confused(counts: np.ndarray, number: int) -> list[int]:
-    """Return at most `number` classes, in order: those of the pairs with the most mistakes.
+    """Return at most `number` classes, in order: those of the pairs with the most mistakes, or the first without any.
 
     >>> choose_confused(np.array([[5, 0, 0, 3], [0, 5, 1, 0], [0, 0, 5, 0], [1, 0, 0, 5]]), 2)
     [0, 3]
@@ -61,26 +57,24 @@ def choose_confused(counts: np.ndarray, number: int) -> list[int]:
     pairs = np.argwhere(np.triu(mistakes + mistakes.T))
     sizes = (mistakes + mistakes.T)[pairs[:, 0], pairs[:, 1]]
     chosen: dict[int, None] = {}
-    for pair in [*pairs[np.argsort(-sizes, kind="stable")].tolist(), range(len(counts))]:
-        for at in pair:
-            if len(chosen) < number:
-                chosen[at] = None
-    return sorted(chosen)
+    for pair in pairs[np.argsort(-sizes, kind="stable")].tolist():
+        if len(chosen.keys() | pair) <= number:
+            chosen |= dict.fromkeys(pair)
+    return sorted(chosen) or list(range(min(number, len(counts))))
 
 
 def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
-    """Name rows and columns; many names are written smaller, long names slanted."""
+    """Name rows and columns; many names are written smaller, many and long names slanted."""
     num_classes = len(class_names)
-    size = 10 if num_classes <= 12 else 8 if num_classes <= MOST_LARGE_LABELS else 5
+    size = 10 if num_classes <= 12 else 8
     names = [shorten(name, 24) for name in class_names]
     slanted = num_classes > 6 or max(map(len, names)) > 10
     axes.set_xticks(range(num_classes), names, fontsize=size)
     axes.set_yticks(range(num_classes), names, fontsize=size)
     if slanted:
-        upright = num_classes > MOST_NUMBERED_CLASSES
         for label in axes.get_xticklabels():
-            label.set(rotation=90 if upright else 40, ha="center" if upright else "right")
-            label.set_rotation_mode("default" if upright else "anchor")
+            label.set(rotation=40, ha="right")
+            label.set_rotation_mode("anchor")
     axes.set_xlabel("predicted", labelpad=8)
     axes.set_ylabel("true", labelpad=8)
     axes.grid(visible=False)
@@ -88,7 +82,7 @@ def label_axes(axes: Axes, class_names: Sequence[str]) -> None:
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(num_classes - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(num_classes - 1) + 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=2 if num_classes <= MOST_NUMBERED_CLASSES else 0.5)
+    axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="minor", length=0)
 
 

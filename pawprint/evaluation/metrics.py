@@ -21,6 +21,8 @@ from pawprint.evaluation.bootstrap import (
     interval,
     photo_losses,
     resample_metrics,
+    selective_metrics,
+    top_accuracy,
 )
 
 SCHEMA_VERSION = 1
@@ -138,6 +140,8 @@ def point_metrics(labels: Integers, probabilities: Floats) -> dict[str, float]:
             return float("nan")
         return float(score(labels, predictions, labels=numbers, average="macro", zero_division=0))
 
+    once = np.ones((len(labels), 1))
+    unaveraged = selective_metrics(labels, probabilities, once) | top_accuracy(labels, probabilities, once)
     areas = [area for number in averaged if not math.isnan(area := class_auc(labels, probabilities, number))]
     return {
         "accuracy": float(sklearn_metrics.accuracy_score(labels, predictions)),
@@ -150,6 +154,7 @@ def point_metrics(labels: Integers, probabilities: Floats) -> dict[str, float]:
         # Not sklearn's log_loss: its lower limit for a confident zero depends on the dtype of its input.
         "log_loss": float(photo_losses(labels, probabilities).mean()),
         "ece": float(np.abs(calibration_gaps(labels, probabilities).sum(axis=1)).sum() / len(labels)),
+        **{name: float(value[0]) for name, value in unaveraged.items()},
     }
 
 

@@ -1,14 +1,15 @@
 """Write the `evaluation/` artifact: a model's results on the test photos, as numbers and as pictures.
 
 Reads the test photos' labels and pixels and the model's probabilities, and those of the validation photos. Writes
-metrics.json, predictions.csv, confusion_matrix.png, roc.png, precision_recall.png, calibration.png, mistakes.png,
-suspicious_labels.csv, prediction_sets.csv if the model has any, and, if there are validation photos,
-validation_predictions.csv.
+metrics.json, predictions.csv, classes.csv, confused_pairs.csv, confusion_matrix.png, roc.png, precision_recall.png,
+calibration.png, coverage.png, mistakes.png, suspicious_labels.csv, prediction_sets.csv if the model has any, and, if
+there are validation photos, validation_predictions.csv.
 """
 
 import csv
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,16 @@ from numpy.typing import ArrayLike
 from pawprint.base.files import write_json
 from pawprint.dataset.shards import Images
 from pawprint.evaluation.calibration import write_calibration
+from pawprint.evaluation.class_tables import find_confused_pairs, tabulate_classes, write_classes, write_pairs
 from pawprint.evaluation.confusion import write_confusion_matrix
+from pawprint.evaluation.costs import count_costs
+from pawprint.evaluation.coverage import write_coverage
 from pawprint.evaluation.curves import write_precision_recall, write_roc
 from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts
 from pawprint.evaluation.metrics import check_predictions, compute_metrics, defined_metrics
 from pawprint.evaluation.mistakes import write_mistakes
-from pawprint.evaluation.set_coverage import write_coverage
+from pawprint.evaluation.selective import select_answers, selection_metrics
+from pawprint.evaluation.set_coverage import write_set_coverage
 from pawprint.models.prediction_sets import PredictionSets
 
 
@@ -36,6 +41,7 @@ def evaluate_predictions(
     folder: Path,
     validation: Predictions | None = None,
     sets: PredictionSets | None = None,
+    cost: str = "",
 ) -> dict[str, float]:
     """Score a model on its test photos and write the whole `evaluation/` folder.
 
@@ -49,39 +55,52 @@ def evaluate_predictions(
         images: the photos: an int array [m] as index gives uint8 [m, side, side, 3]; read only for mistakes.png.
         folder: the folder to write; its parent must exist, and the folder must be missing or empty.
         validation: the network's predictions for the validation photos, which chose the epoch but did not train it.
-            They count in no metric, but their labels can look wrong as well.
+            They count in no metric, but they choose the confidence from which on the model answers by itself, and
+            their labels can look wrong as well.
         sets: the model's prediction sets; None or without thresholds if it has none.
+        cost: what mistakes cost (see `parse_costs`); "" if all cost the same.
 
     Returns:
         The metrics to log, "test_accuracy" and so on with `_low` and `_high`, without those that are undefined for
         these photos. The positive class is in metrics.json.
 
     Raises:
-        UserError: there are no test photos, or the model's answers are not numbers.
+        UserError: there are no test photos, the model's answers are not numbers, or `cost` can't be read.
         OSError: the folder is not empty.
     """
     document = compute_metrics(labels, probabilities, class_names)
     # The pictures must agree with the metrics: both use the checked values.
     numbers, values = check_predictions(labels, probabilities, len(class_names))
+    selection = costs = None
+    if validation is not None:
+        checked = check_predictions(validation.labels, validation.probabilities, len(class_names))
+        selection = select_answers(checked, (numbers, values))
+        document["metrics"] |= selection_metrics(selection)
+    if cost:
+        costs = count_costs(cost, class_names, numbers, values)
+        document["metrics"] |= costs["metrics"]
+    document |= {"selection": selection and asdict(selection), "costs": costs}
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
         draft = Path(beside) / folder.name
         draft.mkdir()
         if sets is not None and sets.thresholds:
             # As predict does, and not the checked values: rounded otherwise, they can fall below a threshold.
             raw = np.asarray(probabilities)
-            document["metrics"] |= write_coverage(numbers, raw, class_names, sets, draft / "prediction_sets.csv")
+            document["metrics"] |= write_set_coverage(numbers, raw, class_names, sets, draft / "prediction_sets.csv")
         write_json(document, draft / "metrics.json", allow_nan=False)
         write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv")
+        write_classes(tabulate_classes(document["confusion_matrix"], class_names), draft / "classes.csv")
+        write_pairs(find_confused_pairs(document["confusion_matrix"], class_names), draft / "confused_pairs.csv")
         write_confusion_matrix(document["confusion_matrix"], class_names, draft / "confusion_matrix.png")
         write_roc(numbers, values, class_names, draft / "roc.png")
         write_precision_recall(numbers, values, class_names, draft / "precision_recall.png")
         write_calibration(numbers, values, draft / "calibration.png")
+        write_coverage(numbers, values, selection, draft / "coverage.png")
         write_mistakes(numbers, values, class_names, members, images, draft / "mistakes.png")
         unlearned = [Predictions("test", tuple(members), numbers, values)]
         if validation is not None:
             answers = (validation.labels, validation.probabilities)
             write_predictions(*answers, class_names, validation.members, draft / "validation_predictions.csv")
-            checked = check_predictions(*answers, len(class_names))
             unlearned.append(Predictions(validation.split, validation.members, *checked))
         doubts = format_doubts(find_doubts(unlearned, class_names))
         (draft / "suspicious_labels.csv").write_text(doubts, encoding="utf-8", newline="")

@@ -20,7 +20,7 @@ from pawprint.models.prediction_sets import SHOWN, PredictionSets
 _COLUMNS = ("level", "threshold", "class", "photos", "covered", "coverage", "low", "high", "mean_size")
 
 
-def write_coverage(
+def write_set_coverage(
     labels: Integers, probabilities: NDArray[Any], class_names: Sequence[str], sets: PredictionSets, path: Path
 ) -> dict[str, float]:
     """Write a row for all photos, with an empty class, and one for each class, at each level that is promised.
@@ -55,10 +55,10 @@ def write_coverage(
     return {name: float(value) for name, value in metrics.items()}
 
 
-def describe_coverage(metrics: Mapping[str, float]) -> str:
+def describe_set_coverage(metrics: Mapping[str, float]) -> str:
     """Return a line about the sets that predict writes; "" if their level is not promised.
 
-    >>> describe_coverage({"test_coverage_95": 0.964, "test_set_size_95": 1.21})
+    >>> describe_set_coverage({"test_coverage_95": 0.964, "test_set_size_95": 1.21})
     'labels_95 holds the true label of 96.4 % of the test photos (promised: 95 %), with 1.21 labels on average'
     """
     if f"test_coverage_{SHOWN}" not in metrics:

@@ -1,12 +1,13 @@
 """The first and last steps of main and tune: make the dataset from photos, and evaluate a model on it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pawprint.base.cache import cache_folder
 from pawprint.photos.identity import identify_source
 from pawprint.pipeline.chain import Chain, Outcome
-from pawprint.tracking.artifacts import open_photos
+from pawprint.tracking.artifacts import open_artifact, open_photos
 from pawprint.tracking.tags import set_tags
 
 
@@ -70,7 +71,15 @@ def prepare_dataset(
     return dataset
 
 
-def judge_model(chain: Chain, model: str | None, dataset: PreparedDataset, *, run_name: str) -> Outcome:
+def read_class_names(dataset: PreparedDataset) -> list[str] | None:
+    """Return the classes of a dataset, or None if a plan does not know it."""
+    if dataset.uri is None:
+        return None
+    with open_artifact(f"{dataset.uri}/dataset.json", expected="runs:/<run id of preprocess>/dataset") as path:
+        return list(json.loads(path.read_text("utf-8"))["class_names"])
+
+
+def judge_model(chain: Chain, model: str | None, dataset: PreparedDataset, *, run_name: str, cost: str = "") -> Outcome:
     """Evaluate a model under the active run.
 
     Args:
@@ -78,13 +87,14 @@ def judge_model(chain: Chain, model: str | None, dataset: PreparedDataset, *, ru
         model: `models:/<model id>`, or None in a plan.
         dataset: dataset with the test photos.
         run_name: name in MLflow's list of runs.
+        cost: what mistakes cost; "" if all cost the same.
 
     Raises:
         UserError: the step failed.
     """
     return chain.run_step(
         "evaluate",
-        {},
+        {"cost": cost},
         given={"dataset": dataset.uri, "model": model},
         # The model's id, not its digest: a model that was trained again with the same weights also needs metrics on
         # its page.

@@ -16,7 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
+from pawprint.evaluation.costs import describe_costs
 from pawprint.evaluation.robustness import Corrupted, describe_robustness, read_robustness
+from pawprint.evaluation.selective import describe_selection
 from pawprint.evaluation.slices import Slice, describe_worst, read_slices
 from pawprint.evaluation.style import percent, shorten
 from pawprint.models.architectures import recipe_for
@@ -96,6 +98,7 @@ def render_card(facts: Facts) -> str:
     """Return the card; class names, sources and notes are untrusted text and are escaped."""
     classes, metrics = facts.document["class_names"], facts.document["metrics"]
     shown = ", ".join(_code(name) for name in classes[:MOST_CLASSES])
+    decisions = [describe_selection(facts.document), describe_costs(facts.document)]
     limits = [describe_worst(facts.slices)] if facts.slices else []
     limits += [describe_robustness(facts.measured)] if facts.measured else []
     if facts.num_doubts:
@@ -114,6 +117,7 @@ def render_card(facts: Facts) -> str:
             metrics=metrics,
             class_list=shown + (f" and {len(classes) - MOST_CLASSES} more" if len(classes) > MOST_CLASSES else ""),
             limits=limits,
+            decisions=list(filter(None, decisions)) if "selection" in facts.document else [],
             counts=_format_counts(facts.counts),
             procedure=format_table(["setting", "value"], [(name, _code(value)) for name, value in taken]),
             results=format_metrics({name: value for name, value in metrics.items() if value is not None}),
@@ -261,10 +265,10 @@ def _code(text: object) -> str:
     return code(shorten(str(text), _LONGEST))
 
 
-def _text(text: object) -> str:
+def _text(text: object, longest: int = 2 * _LONGEST) -> str:
     r"""Return text with the special characters of Markdown and HTML escaped.
 
     >>> _text("a*b\n<c>")
     'a\\*b?\\<c\\>'
     """
-    return re.sub(r"([\\`*_{}\[\]<>#|&~])", r"\\\1", shorten(str(text), 2 * _LONGEST))
+    return re.sub(r"([\\`*_{}\[\]<>#|&~])", r"\\\1", shorten(str(text), longest))

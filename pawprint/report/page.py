@@ -19,9 +19,12 @@ from PIL import Image
 
 from pawprint.base.errors import UserError
 from pawprint.dataset.decode import MAX_PIXELS
+from pawprint.evaluation.class_tables import choose_worst, read_classes, read_pairs
+from pawprint.evaluation.costs import describe_costs
 from pawprint.evaluation.doubts import Doubt
 from pawprint.evaluation.robustness import describe_robustness, read_robustness
-from pawprint.evaluation.set_coverage import describe_coverage
+from pawprint.evaluation.selective import WITHOUT, explain_selection, read_selection, summarize_selection
+from pawprint.evaluation.set_coverage import describe_set_coverage
 from pawprint.evaluation.slices import describe_worst, read_slices
 from pawprint.pipeline.results import Repeat, choose_best
 from pawprint.report.graph import Lineage, Training, find_learning
@@ -45,6 +48,8 @@ _MOST_DOUBTS = 10
 """Most doubtful labels that are listed."""
 _MOST_CLASSES = 12
 """Most classes for which the confusion matrix is a table."""
+_MOST_CLASS_ROWS, _MOST_PAIRS = 20, 10
+"""Most rows of the table of classes, and of that of confused pairs."""
 
 
 def build_report(
@@ -73,6 +78,8 @@ def build_report(
         mistakes = _embed_photos(folder / "mistakes.png")
         confusion = _embed(folder / "confusion_matrix.png")
         weaknesses = _read_weaknesses(folder)
+        coverage = _embed(path) if (path := folder / "coverage.png").is_file() else None
+        class_rows, pairs = read_classes(folder / "classes.csv"), read_pairs(folder / "confused_pairs.csv")
     photos = _read_photos(lineage)
     classes: list[str] = metrics["class_names"]
     histories = [_read_history(one) for one in lineage.trainings]
@@ -98,6 +105,11 @@ def build_report(
         variation=describe_variation(lineage.main),
         confusion=metrics["confusion_matrix"] if len(classes) <= _MOST_CLASSES else None,
         confusion_picture=confusion,
+        class_rows=choose_worst(class_rows, _MOST_CLASS_ROWS),
+        pairs=pairs[:_MOST_PAIRS],
+        num_pairs=len(pairs),
+        **describe_decisions(metrics),
+        coverage=coverage,
         plots=plots,
         calibration=describe_calibration(training.run, metrics["metrics"]),
         mistakes=mistakes,
@@ -115,6 +127,16 @@ def build_report(
     )
 
 
+def describe_decisions(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the texts about what can be left to the model, and about costs; nothing of an older version's document."""
+    if "selection" not in document:
+        return {"left_to_it": None, "rests_on": "", "costs": ""}
+    selection = read_selection(document)
+    left_to_it = summarize_selection(selection) if selection else f"{WITHOUT}."
+    rests_on = explain_selection(selection) if selection else ""
+    return {"left_to_it": left_to_it, "rests_on": rests_on, "costs": describe_costs(document)}
+
+
 def describe_variation(main: Run) -> str:
     """Return a sentence about the augmentation, which explains the curves."""
     # A pretrained network has no augmentation, and its run no such tag.
@@ -128,7 +150,7 @@ def describe_calibration(trained: Run, metrics: Mapping[str, float]) -> str:
     """Return sentences about the temperature and the prediction sets; "" where an older version trained."""
     temperature = trained.data.metrics.get("temperature")
     fitted = f"Its temperature is {temperature:.4g}, from the validation photos" if temperature is not None else ""
-    return " ".join(f"{sentence}." for sentence in (fitted, describe_coverage(metrics)) if sentence)
+    return " ".join(f"{sentence}." for sentence in (fitted, describe_set_coverage(metrics)) if sentence)
 
 
 def _environment() -> Environment:

@@ -50,7 +50,7 @@ def test_the_report_is_for_everybody(
 ) -> None:
     at = launch()
     words = ("-P", f"source={tiny_photos(photos=20)}", "-P", "epochs=2", "-P", "image_size=32", "-P", "repeats=2")
-    at.run(*words, "-P", "architecture=baseline")
+    at.run(*words, "-P", "architecture=baseline", "-P", "cost=cats>dogs:5")
     report = Path(at.newest("main").info.artifact_uri.removeprefix("file://"), "report.html")
     found: dict[str, Any] = {}
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")

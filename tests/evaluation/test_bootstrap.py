@@ -1,5 +1,6 @@
 """Every metric of every resample against scikit-learn on the photos that the resample drew."""
 
+import itertools
 import math
 import warnings
 
@@ -16,6 +17,8 @@ from pawprint.evaluation.bootstrap import (
     draw_weights,
     interval,
     resample_metrics,
+    selective_risks,
+    top_accuracy,
     weighted_metrics,
 )
 
@@ -60,6 +63,7 @@ def sklearn_says(labels, probabilities) -> dict[str, float]:
         "roc_auc": float(np.mean(areas)) if areas else math.nan,
         "log_loss": sklearn_metrics.log_loss(labels, probabilities, labels=range(num_classes)),
         "ece": plain_calibration_error(labels, probabilities),
+        **plain_selective_metrics(labels, probabilities),
     }
 
 
@@ -74,6 +78,18 @@ def plain_calibration_error(labels, probabilities) -> float:
     return float(error)
 
 
+def plain_selective_metrics(labels, probabilities) -> dict[str, float]:
+    """The definition, k by k: the surer photos, and of equally sure ones as many as fit, all as likely."""
+    confidences, wrong = probabilities.max(axis=1), probabilities.argmax(axis=1) != labels
+    risks = []
+    for kept in range(1, len(labels) + 1):
+        last = np.sort(confidences)[::-1][kept - 1]
+        surer, as_sure = confidences > last, confidences == last
+        risks.append((wrong[surer].sum() + wrong[as_sure].mean() * (kept - surer.sum())) / kept)
+    kept = math.ceil(len(labels) * 9 / 10)
+    return {"accuracy_at_coverage_90": 1 - risks[kept - 1], "aurc": float(np.mean(risks))}
+
+
 @pytest.mark.parametrize(("num_photos", "num_classes"), [(40, 2), (60, 5), (3, 2), (4, 3), (1, 2)])
 def test_resamples_agree_with_scikit_learn(num_photos: int, num_classes: int) -> None:
     """The small sets lack classes in most of their draws."""
@@ -85,6 +101,34 @@ def test_resamples_agree_with_scikit_learn(num_photos: int, num_classes: int) ->
         expected = sklearn_says(labels[drawn], probabilities[drawn])
         for name, value in expected.items():
             assert values[name][column] == pytest.approx(value, abs=1e-9, nan_ok=True), name
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), min_size=1, max_size=6))
+def test_risks_are_the_mean_over_all_orders_of_equally_sure_photos(photos: list[tuple[bool, int]]) -> None:
+    wrong, confidences = np.array([photo[0] for photo in photos]), np.array([float(photo[1]) for photo in photos])
+    curves = [
+        np.cumsum(wrong[list(order)]) / np.arange(1, len(photos) + 1)
+        for order in itertools.permutations(range(len(photos)))
+        if (np.diff(confidences[list(order)]) <= 0).all()
+    ]
+    risks = selective_risks(wrong, confidences, np.ones((len(photos), 1)))[:, 0]
+    np.testing.assert_allclose(risks, np.mean(curves, axis=0), atol=1e-12)
+
+
+def test_the_true_class_is_sought_among_five_from_ten_classes_on() -> None:
+    rng = np.random.default_rng(0)
+    labels, probabilities = rng.integers(12, size=80), rng.dirichlet(np.ones(12), size=80)
+    (weights,) = draw_weights(80, resamples=20, seed=1)
+    found = weighted_metrics(labels, probabilities, weights)["top5_accuracy"]
+    for column in range(20):
+        drawn = np.repeat(np.arange(80), weights[:, column].astype(int))
+        expected = sklearn_metrics.top_k_accuracy_score(labels[drawn], probabilities[drawn], k=5, labels=range(12))
+        assert found[column] == pytest.approx(expected)
+    nine = top_accuracy(np.array([0]), np.full((1, 9), 1 / 9), np.ones((1, 1)))
+    ten = top_accuracy(np.array([4, 5]), np.full((2, 10), 0.1), np.ones((2, 1)))
+    assert nine == {}
+    assert ten["top5_accuracy"].tolist() == [0.5]  # of equal classes the first come first, as in the answers
 
 
 @settings(deadline=None, max_examples=50)

@@ -8,7 +8,10 @@ from sklearn import metrics as sklearn_metrics
 from pawprint.base.errors import UserError
 from pawprint.evaluation.metrics import compute_metrics, defined_metrics
 
-NAMES = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "roc_auc", "log_loss", "ece")
+NAMES = (
+    *("accuracy", "balanced_accuracy", "f1", "precision", "recall", "roc_auc", "log_loss", "ece"),
+    *("accuracy_at_coverage_90", "aurc"),
+)
 
 
 def make_answers(num_photos: int, num_classes: int):
@@ -44,6 +47,14 @@ def test_more_classes_are_averaged() -> None:
     assert metrics["test_roc_auc"] == pytest.approx(
         sklearn_metrics.roc_auc_score(labels, probabilities, multi_class="ovr"), abs=1e-6
     )
+
+
+def test_from_ten_classes_on_the_five_likeliest_count_too() -> None:
+    labels, probabilities = make_answers(100, 10)
+    metrics = compute_metrics(labels, probabilities, list("abcdefghij"), resamples=50)["metrics"]
+    expected = sklearn_metrics.top_k_accuracy_score(labels, probabilities, k=5)
+    assert metrics["test_top5_accuracy"] == pytest.approx(expected)
+    assert metrics["test_top5_accuracy_low"] <= expected <= metrics["test_top5_accuracy_high"]
 
 
 def test_every_metric_has_its_interval_and_the_same_seed_the_same_one() -> None:

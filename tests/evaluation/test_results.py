@@ -18,6 +18,9 @@ FILES = {
     "roc.png",
     "precision_recall.png",
     "calibration.png",
+    "classes.csv",
+    "confused_pairs.csv",
+    "coverage.png",
     "mistakes.png",
     "suspicious_labels.csv",
 }
@@ -38,7 +41,7 @@ def read_all(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def write_evaluation(folder: Path, labels, probabilities, class_names=("cats", "dogs"), validation=None):
+def write_evaluation(folder: Path, labels, probabilities, class_names=("cats", "dogs"), validation=None, cost=""):
     images = CountingImages()
     metrics = evaluate_predictions(
         labels=labels,
@@ -48,6 +51,7 @@ def write_evaluation(folder: Path, labels, probabilities, class_names=("cats", "
         images=images,
         folder=folder,
         validation=validation,
+        cost=cost,
     )
     return metrics, images
 
@@ -165,12 +169,16 @@ def test_text_for_people() -> None:
     assert short_member("test_set/test_set/cats/cat.4001.jpg") == "cats/cat.4001.jpg"
 
 
-def test_validation_photos_are_doubted_too_and_give_no_metric(
+def test_validation_photos_are_doubted_too_and_only_choose_what_is_left_to_a_person(
     written: tuple[dict[str, float], Path], tmp_path: Path
 ) -> None:
     validation = Predictions("validation", ("held/out.jpg",), np.array([0]), np.array([[0.05, 0.95]]))
     metrics, _ = write_evaluation(tmp_path / "with", LABELS, PROBABILITIES, validation=validation)
-    assert metrics == written[0]
+    own = {name for name in metrics if name.startswith("test_answered")}
+    assert {name: value for name, value in metrics.items() if name not in own} == written[0]
+    assert own == {f"test_answered{what}{end}" for what in ("", "_accuracy") for end in ("", "_low", "_high")} - (
+        set() if metrics["test_answered"] else {f"test_answered_accuracy{end}" for end in ("", "_low", "_high")}
+    )
     assert {path.name for path in (tmp_path / "with").iterdir()} == FILES | {"validation_predictions.csv"}
     with (tmp_path / "with/suspicious_labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -180,3 +188,15 @@ def test_validation_photos_are_doubted_too_and_give_no_metric(
     assert read_predictions(tmp_path / "with/validation_predictions.csv", "validation", ("cats", "dogs")).members == (
         "held/out.jpg",
     )
+
+
+def test_costs_are_counted_and_change_no_other_metric(written: tuple[dict[str, float], Path], tmp_path: Path) -> None:
+    metrics, _ = write_evaluation(tmp_path / "costly", LABELS, PROBABILITIES, cost="cats>dogs:5")
+    own = {name: value for name, value in metrics.items() if name.startswith("test_cost")}
+    assert {name: value for name, value in metrics.items() if name not in own} == written[0]
+    # The one mistake costs 5 of three photos. From 5/6 on “dogs” is said: never here, so the dog is missed.
+    assert own["test_cost_plain"] == pytest.approx(5 / 3)
+    assert own["test_cost"] == pytest.approx(1 / 3)
+    document = json.loads((tmp_path / "costly/metrics.json").read_text())
+    assert document["costs"]["threshold"] == pytest.approx(5 / 6)
+    assert document["costs"]["changed"] == 2

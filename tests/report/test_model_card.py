@@ -104,3 +104,15 @@ def test_a_description_is_cut_at_a_paragraph():
     kept = cut.removesuffix("\n\nThe rest is elsewhere.")
     assert card.startswith(kept + "\n\n")
     assert cut_paragraphs(card, "x", len(card)) == card
+
+
+def test_the_card_says_what_can_be_left_to_the_model():
+    facts = make_facts(["cats", "dogs"])
+    counts = {"photos": 500, "answered": 480, "wrong": 5, "wrong_of_all": 12}
+    selection = {"aim": 0.01, "confidence": 0.8, "validation": counts, "test": counts}
+    card = render_card(replace(facts, document={**facts.document, "selection": selection, "costs": None}))
+    assert "Of 100 photos it will answer 96 by itself, and 1 of these wrongly." in card
+    assert "if it answered all, 12 would be wrong." in card  # not cut
+    without = render_card(replace(facts, document={**facts.document, "selection": None, "costs": None}))
+    assert "there are none" in without
+    assert "left to a person" not in render_card(facts)  # nothing of an older version's evaluation

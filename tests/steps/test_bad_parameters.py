@@ -56,6 +56,9 @@ def run_main(tmp_path: Path, **parameters: str) -> subprocess.CompletedProcess[s
         ({"width": "0"}, ["--width", "0.1"]),
         ({"learning_rate": "nan"}, ["--learning_rate", "nan", "auto"]),
         ({"minimum_accuracy": "NaN"}, ["--minimum_accuracy", "NaN", "0<=x<=1"]),
+        ({"cost": "cats:5"}, ["--cost", "cats:5", "cats>dogs:5"]),
+        ({"cost": "cats>dogs:lots"}, ["--cost", "lots", "cats>dogs:5"]),
+        ({"cost": "cats>dogs:-1"}, ["--cost", "-1", "cats>dogs:5"]),
         ({"architecture": "efficientnet_lite0", "width": "0.5"}, ["width=0.5", "efficientnet_lite0", "width=auto"]),
         ({"architecture": "baseline", "weight_decay": "0.1"}, ["weight_decay=0.1", "baseline", "Adam"]),
     ],
@@ -90,14 +93,17 @@ def test_a_mistake_is_one_line_on_stderr_and_an_exit_code(
     assert not (tmp_path / "mlflow.db").exists()
 
 
-def test_one_class_and_an_empty_folder_are_known_before_any_run_starts(
+def test_one_class_a_cost_of_none_and_an_empty_folder_are_known_before_any_run_starts(
     tmp_path: Path, tiny_photos: Callable[..., Path]
 ) -> None:
     one = run_main(tmp_path, source=str(tiny_photos(classes=("cats",), name="one")))
     assert "cats" in one.stderr
+    other = run_main(tmp_path, source=str(tiny_photos(classes=("ant", "bee"), name="two")), cost="ant>wasp:5")
+    assert "wasp" in other.stderr
+    assert "the classes are ant, bee" in other.stderr
     (tmp_path / "empty").mkdir()
     empty = run_main(tmp_path, source=str(tmp_path / "empty"))
-    for done in (one, empty):
+    for done in (one, other, empty):
         assert done.returncode != 0
         assert done.stderr.startswith("error: ")
         assert len(done.stderr.splitlines()) == 1

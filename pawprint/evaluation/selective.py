@@ -1,0 +1,182 @@
+"""Choose which answers to leave to a person: those of which the model is less sure than a confidence.
+
+This is selective prediction (El-Yaniv and Wiener, *On the Foundations of Noise-free Selective Classification*, 2010;
+Geifman and El-Yaniv, *Selective Classification for Deep Neural Networks*, 2017). The confidence is chosen on the
+validation photos; the test photos only check it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pawprint.evaluation.bootstrap import Floats, Integers
+from pawprint.evaluation.slices import wilson_interval
+from pawprint.evaluation.style import percent
+
+GOOD_ENOUGH = 0.01
+"""Share of wrong answers that is aimed at; where a model is far from it, half of its share is."""
+FEW = 100
+"""Validation photos below which a single one is more than 1 %."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """How many of some photos a model answers by itself, and how many of these answers are wrong."""
+
+    photos: int
+    answered: int
+    wrong: int
+    wrong_of_all: int
+    """Wrong answers if it answers all."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """From which confidence on a model answers by itself.
+
+    Attributes:
+        aim: largest share of wrong answers among those given, on the validation photos.
+        confidence: the lowest probability of an answer that is given; 0 if all are, None if the aim is out of reach.
+        validation: the photos that it was chosen on.
+        test: the photos that it was checked on.
+    """
+
+    aim: float
+    confidence: float | None
+    validation: Answered
+    test: Answered
+
+
+def select_answers(validation: tuple[Integers, Floats], test: tuple[Integers, Floats]) -> Selection:
+    """Choose the confidence on the validation photos, and check it on the test photos.
+
+    Of all confidences at which at most `GOOD_ENOUGH` of the given answers are wrong, or at most half the share of all
+    answers if that is more, the one that answers the most photos. On average over many validation sets it reaches on
+    other photos what it aims at; a single one can miss it.
+
+    Args:
+        validation: labels [n] and probabilities [n, k].
+        test: the same of the test photos.
+    """
+    wrong, confidences = _judge(*validation)
+    aim = max(GOOD_ENOUGH, float(wrong.mean()) / 2)
+    order = np.argsort(-confidences, kind="stable")
+    lowest = confidences[order]
+    risks = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
+    # A group of equal confidences is answered as a whole or not at all.
+    ends = np.append(lowest[1:] != lowest[:-1], True)
+    reached = np.flatnonzero(ends & (risks <= aim))
+    confidence: float | None = None
+    if len(reached):
+        confidence = 0.0 if reached[-1] == len(order) - 1 else float(lowest[reached[-1]])
+    return Selection(aim, confidence, _count(wrong, confidences, confidence), _count(*_judge(*test), confidence))
+
+
+def _judge(labels: Integers, probabilities: Floats) -> tuple[Any, Floats]:
+    """Return whether each answer is wrong, and its probability."""
+    return probabilities.argmax(axis=1) != labels, probabilities.max(axis=1)
+
+
+def _count(wrong: Any, confidences: Floats, confidence: float | None) -> Answered:
+    given = confidences >= (np.inf if confidence is None else confidence)
+    return Answered(len(wrong), int(given.sum()), int(wrong[given].sum()), int(wrong.sum()))
+
+
+def read_selection(document: Mapping[str, Any]) -> Selection | None:
+    """Return the selection in a metrics.json; None if there were no validation photos, or an older version wrote it."""
+    stored = document.get("selection")
+    if stored is None:
+        return None
+    return Selection(stored["aim"], stored["confidence"], Answered(**stored["validation"]), Answered(**stored["test"]))
+
+
+def selection_metrics(selection: Selection) -> dict[str, float]:
+    """Return the metrics: the share of test photos answered, and the accuracy on them, each with Wilson's interval."""
+    test = selection.test
+    shares = {"test_answered": (test.answered, test.photos)}
+    if test.answered:
+        shares["test_answered_accuracy"] = (test.answered - test.wrong, test.answered)
+    metrics: dict[str, float] = {}
+    for name, (part, whole) in shares.items():
+        low, high = wilson_interval(part, whole)
+        metrics |= {name: part / whole, f"{name}_low": low, f"{name}_high": high}
+    return metrics
+
+
+def summarize_selection(selection: Selection) -> str:
+    """Return in one sentence what can be left to the model.
+
+    >>> summarize_selection(Selection(0.01, 0.8, Answered(150, 144, 1, 3), Answered(500, 480, 5, 12)))
+    'Of 100 photos it will answer 96 by itself, and 1 of these wrongly.'
+    """
+    test = selection.test
+    if selection.confidence is None:
+        return "No answer should be left to it alone."
+    if not test.answered:
+        return "It will leave every photo to a person."
+    base = next((base for base in (100, 1000) if _fits(base, test)), 10_000)
+    answered = "all" if test.answered == test.photos else _about(base * test.answered / test.photos)
+    said = f"Of {base:,} photos it will answer {answered} by itself"
+    if not test.wrong:
+        right = f"all {test.answered:,} answers were" if test.answered > 1 else "the only answer was"
+        return f"{said}; in the test {right} right."
+    return f"{said}, and {_about(base * test.wrong / test.photos)} of these wrongly."
+
+
+def explain_selection(selection: Selection) -> str:
+    """Return in a few sentences what `summarize_selection` rests on."""
+    test, chosen = selection.test, selection.validation
+    held_out = _photos(chosen.photos, "validation")
+    aim = "keep wrong answers within 1 %" if selection.aim == GOOD_ENOUGH else "halve the share of wrong answers"
+    if selection.confidence is None:
+        return f"On the {held_out} no confidence would {aim}."
+    if selection.confidence == 0:
+        how = f"On the {held_out} it answers all, {chosen.wrong:,} wrongly, so none needs to be left to a person"
+    else:
+        how = (
+            f"It answers where it is sure to {percent(selection.confidence)} or more, and leaves the rest to a person. "
+            f"That was chosen to {aim} on the {held_out} ({chosen.answered:,} answered, {chosen.wrong:,} wrongly)"
+        )
+    if chosen.photos < FEW:
+        how += ". So few photos choose only roughly"
+    counted = f"Counted on the {_photos(test.photos, 'test')}, which chose nothing: it answers {test.answered:,}"
+    if test.answered:
+        low, high = (percent(bound) for bound in wilson_interval(test.wrong, test.answered))
+        share = percent(test.wrong / test.answered)
+        counted += f", {test.wrong:,} of them wrongly ({share}, 95 % interval {low} to {high})"
+    if test.answered < test.photos:
+        counted += f"; if it answered all, {test.wrong_of_all:,} would be wrong"
+    if test.answered and wilson_interval(test.wrong, test.answered)[0] > selection.aim:
+        counted += f". That is more than the {percent(selection.aim)} aimed at, and more than chance explains"
+    return f"{how}. {counted}."
+
+
+WITHOUT = (
+    "Which answers to leave to a person can't be said: that is chosen on validation photos of the dataset that the "
+    "model learned from, and there are none"
+)
+"""What is said of a model without a selection."""
+
+
+def describe_selection(document: Mapping[str, Any]) -> str:
+    """Return all that is to be said about the selection in a metrics.json."""
+    selection = read_selection(document)
+    return f"{summarize_selection(selection)} {explain_selection(selection)}" if selection else f"{WITHOUT}."
+
+
+def _fits(base: int, test: Answered) -> bool:
+    """Return whether counts out of `base` photos are whole photos enough: what is not 0 or all doesn't become it."""
+    answered, wrong = base * test.answered / test.photos, base * test.wrong / test.photos
+    partly = 0 < test.answered < test.photos
+    return (not test.wrong or round(wrong) >= 1) and (not partly or 1 <= round(answered) < base)
+
+
+def _about(number: float) -> str:
+    whole = round(number)
+    return f"{whole:,}" if abs(number - whole) < 1e-9 else f"about {whole:,}"
+
+
+def _photos(number: int, kind: str = "") -> str:
+    return f"{number:,} {kind} photo{'' if number == 1 else 's'}".replace("  ", " ")
