@@ -22,7 +22,7 @@ FINETUNING = Recipe(
     image_size=256,
     validation_fraction=0.1,
     batch_size=32,
-    learning_rate=0.0002,
+    learning_rate=0.0001,
     patience=0,
     augmentation=Augmentation(crop_area=(0.35, 1.0), crop_aspect=4 / 3, brightness=0.2, contrast=0.2, saturation=0.2),
     stages=(Stage(start=0.0, scale=0.75),),
