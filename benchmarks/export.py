@@ -83,7 +83,7 @@ def write_networks(name: str, folder: Path, dataset: str | None) -> tuple[int, l
         exports = write_exports(
             ask_network(network, photos, labels, side),
             folder,
-            formats={file: file in QUANTIZED for file in FILES},
+            formats={one: one in QUANTIZED for one in FILES},
             calibration=calibration,
             facts={},
         )
