@@ -2,7 +2,7 @@
 
     python -m benchmarks.export                                     # cnn and efficientnet_lite0
     python -m benchmarks.export cnn --threads 1 --rounds 21
-    python -m benchmarks.export models:/m-...                       # a trained one, of the store in MLFLOW_TRACKING_URI
+    python -m benchmarks.export models:/m-... --dataset runs:/<run id of preprocess>/dataset  # of MLFLOW_TRACKING_URI
 
 The layers of an architecture take as long untrained as trained; its probabilities, though, lie closer together, so that
 a difference says most of a trained model. The files are those of `-P export=onnx,litert`. Each engine has a process of
@@ -21,14 +21,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.processes import apart
 from pawprint.base.machine import count_cores
 from pawprint.console.console import import_tensorflow_quietly
+from pawprint.serving.formats import FILES, QUANTIZED
+
+if TYPE_CHECKING:
+    from pawprint.dataset.shards import Images
 
 ARCHITECTURES = ("cnn", "efficientnet_lite0")
-ENGINES = {"keras": "network.keras", "onnx": "model.onnx", "litert": "model.tflite"}
+ENGINES = {"keras": "network.keras", **FILES}
 PHOTOS, ROUNDS, BATCHES = 64, 15, (1, 32)
 SECONDS = 0.3
 """Shortest duration of a round in seconds, because a single call is not precise."""
@@ -41,6 +45,7 @@ def main() -> None:
     """Export, compare and time each network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", default=ARCHITECTURES, help="architectures, or models:/<model id>")
+    parser.add_argument("--dataset", help="runs:/<run id of preprocess>/dataset, to compare the answers on")
     parser.add_argument("--threads", type=int, default=count_cores(), help="of each engine")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="photos at once")
@@ -48,20 +53,19 @@ def main() -> None:
     for name in arguments.networks:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            side, summaries = apart(write_networks, name, folder)
+            side, summaries = apart(write_networks, name, folder, arguments.dataset)
             print(f"{name}, {side} px, {arguments.threads} threads", *summaries, sep="\n", flush=True)
             for line in time_engines(folder, arguments.threads, arguments.batches, arguments.rounds):
                 print(line, flush=True)
 
 
-def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
+def write_networks(name: str, folder: Path, dataset: str | None) -> tuple[int, list[str]]:
     """Write a network, its exports and photos; return the network's side and the summaries of the exports."""
     import_tensorflow_quietly()
     import numpy as np
 
     from benchmarks.untrained import build_untrained
-    from pawprint.dataset.decode import decode_photo
-    from pawprint.drawn.drawings import KINDS, Drawing, draw_photo
+    from pawprint.models.prediction import resize_photos
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import write_exports
     from pawprint.tracking.model_files import write_network
@@ -73,18 +77,44 @@ def write_networks(name: str, folder: Path) -> tuple[int, list[str]]:
         else:
             network = build_untrained(name)
         side = network.input_shape[1]
-        drawings = [Drawing(0, kind, number) for number in range(1, PHOTOS // 2 + 1) for kind in KINDS]
-        photos = np.stack([decode_photo(draw_photo(drawing), side) for drawing in drawings])
-        np.save(folder / "photos.npy", photos)
+        photos, labels, calibration = _read_photos(dataset, opened) if dataset else _draw_photos(side)
+        np.save(folder / "photos.npy", resize_photos(photos[:PHOTOS], side))
         write_network(network, folder / ENGINES["keras"])
-        formats = [engine for engine in ENGINES if engine != "keras"]
-        exports = write_exports(ask_network(network, photos, side), folder, formats=formats, facts={})
+        exports = write_exports(
+            ask_network(network, photos, labels, side),
+            folder,
+            formats={one: one in QUANTIZED for one in FILES},
+            calibration=calibration,
+            facts={},
+        )
     return side, [export.summary for export in exports]
+
+
+def _read_photos(dataset: str, opened: ExitStack) -> tuple["Images", Any, "Images"]:
+    """Return the test photos of a dataset, their labels, and its training photos."""
+    from pawprint.dataset.reader import load_dataset
+    from pawprint.tracking.artifacts import open_artifact
+
+    folder = opened.enter_context(open_artifact(dataset, expected="runs:/<run id of preprocess>/dataset"))
+    splits = load_dataset(folder).splits
+    return splits["test"].images, splits["test"].labels, splits["train"].images
+
+
+def _draw_photos(side: int) -> tuple["Images", Any, "Images"]:
+    """Return drawn photos and their labels, and the same photos once more."""
+    import numpy as np
+
+    from pawprint.dataset.decode import decode_photo
+    from pawprint.drawn.drawings import KINDS, Drawing, draw_photo
+
+    drawings = [Drawing(0, kind, number) for number in range(1, PHOTOS // 2 + 1) for kind in KINDS]
+    photos = np.stack([decode_photo(draw_photo(drawing), side) for drawing in drawings])
+    return photos, np.array([KINDS.index(drawing.kind) for drawing in drawings]), photos
 
 
 def time_engines(folder: Path, threads: int, batches: Sequence[int], rounds: int) -> list[str]:
     """Time the engines in turn, round by round, and return a table."""
-    rows = [f"{'':>8}{'at once':>9}{'ms a photo':>12}{'processor':>11}{'times as fast as Keras':>32}"]
+    rows = [f"{'':>14}{'at once':>9}{'ms a photo':>12}{'processor':>11}{'times as fast as Keras':>32}"]
     with ExitStack() as opened:
         engines = {
             name: opened.enter_context(
@@ -111,7 +141,7 @@ def _format_times(
     ratios = [of_keras[0] / of_this[0] for of_keras, of_this in zip(reference, times, strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     ratio = "" if name == "keras" else f"{middle:.2f} ({low:.2f} to {high:.2f})"
-    return f"{name:>8}{batch:>9}{wall:>12.2f}{busy:>11.2f}{ratio:>32}"
+    return f"{name:>14}{batch:>9}{wall:>12.2f}{busy:>11.2f}{ratio:>32}"
 
 
 def load_engine(folder: Path, file: str, threads: int) -> None:

@@ -134,7 +134,7 @@ def _check_exports(photo_model: "OpenPhotoModel", test: "Split", folder: Path) -
     with open_exports(photo_model.model_id) as exports:
         if exports is None:
             return ""
-        reference = ask_network(photo_model.network, test.images, photo_model.image_size)
+        reference = ask_network(photo_model.network, test.images, test.labels, photo_model.image_size)
         summary = describe_checks(check_exports(reference, exports, folder))
     click.echo(summary)
     return summary

@@ -302,8 +302,8 @@ def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str)
         "decoding": data.decoding.describe(),
     }
     photos = lesson.task.validation or lesson.task.train
-    reference = ask_network(learned.training.network, photos.images, data.image_size)
-    summary = export_network(reference, folder, formats=formats, facts=facts)
+    reference = ask_network(learned.training.network, photos.images, photos.labels, data.image_size)
+    summary = export_network(reference, folder, formats=formats, calibration=lesson.task.train.images, facts=facts)
     click.echo("\n".join(summary))
     return "\n".join(f"- {line}" for line in summary)
 

@@ -76,7 +76,8 @@ Export = Annotated[
     Option(
         Checked("formats", check_formats),
         "Formats that the trained network is also written in, beside the model: onnx (with a page to try it in a "
-        "browser), litert, or both with a comma. Empty: none.",
+        "browser), litert, litert-float16, litert-int8, several with commas. The last two are kept if they cost at "
+        "most a point of accuracy, or as litert-int8:keep. Empty: none.",
     ),
 ]
 Cost = Annotated[

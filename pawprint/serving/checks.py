@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pawprint.base.files import write_json
 from pawprint.serving.agreement import Agreement, Reference, describe_agreement
-from pawprint.serving.formats import FILES
+from pawprint.serving.formats import FILES, QUANTIZED
 from pawprint.serving.runtimes import load_export
 
 DESCRIPTION = "export.json"
@@ -24,7 +24,9 @@ def check_exports(reference: Reference, folder: Path, report: Path) -> dict[str,
         The comparison for each exported format.
     """
     checks = {
-        name: reference.compare(load_export(folder / file)) for name, file in FILES.items() if (folder / file).is_file()
+        name: reference.compare(load_export(folder / file), quantized=name in QUANTIZED)
+        for name, file in FILES.items()
+        if (folder / file).is_file()
     }
     facts = {name: agreement.facts() for name, agreement in checks.items()}
     write_json(facts, report / DESCRIPTION, sort_keys=True)

@@ -1,13 +1,14 @@
-"""Export a finished network for other programs: as ONNX, and as LiteRT for phones.
+"""Export a finished network for other programs: as ONNX, and as LiteRT for phones, there in fewer bits too.
 
-Writes `model.onnx`, `model.tflite`, `export.json` and, with ONNX, `demo.html`. A file whose answers differ from the
-network's is deleted.
+Writes `model.onnx`, `model.tflite`, `model-float16.tflite`, `model-int8.tflite`, `export.json` and, with ONNX,
+`demo.html`. A file whose answers differ from the network's is deleted, and so is one in fewer bits that costs more than
+a point of accuracy.
 """
 
 import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,14 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pawprint.base.files import write_json
+from pawprint.dataset.shards import Images
 from pawprint.models.portable import build_portable_network, has_evidence
-from pawprint.serving.agreement import Reference, describe_agreement, time_network
+from pawprint.models.prediction import resize_photos
+from pawprint.serving.agreement import MAX_COST, Reference, choose_places, describe_agreement, time_network
 from pawprint.serving.checks import DESCRIPTION
 from pawprint.serving.demo_page import NoPage, write_demo
-from pawprint.serving.formats import FILES
+from pawprint.serving.formats import FILES, QUANTIZED
 from pawprint.serving.runtimes import load_export
 
 VERSIONS = ("keras", "tensorflow-cpu", "tensorflow", "onnx", "onnxruntime", "tf2onnx")
+NUM_CALIBRATION = 100
+"""Training photos from which int8 learns the range of each layer's values; TensorFlow advises 100 to 500."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,14 @@ class Export:
 
 
 def export_network(
-    reference: Reference, folder: Path, *, formats: Sequence[str], facts: Mapping[str, Any]
+    reference: Reference, folder: Path, *, formats: Mapping[str, bool], calibration: Images, facts: Mapping[str, Any]
 ) -> list[str]:
     """Export a network (see `write_exports`) and, with its ONNX file, write the page to try it.
 
     Returns:
         The result for each, one line each.
     """
-    exports = write_exports(reference, folder, formats=formats, facts=facts)
+    exports = write_exports(reference, folder, formats=formats, calibration=calibration, facts=facts)
     lines = [export.summary for export in exports]
     onnx = next((export.path for export in exports if export.format == "onnx"), None)
     if onnx is not None:
@@ -63,14 +68,15 @@ def export_network(
 
 
 def write_exports(
-    reference: Reference, folder: Path, *, formats: Sequence[str], facts: Mapping[str, Any]
+    reference: Reference, folder: Path, *, formats: Mapping[str, bool], calibration: Images, facts: Mapping[str, Any]
 ) -> list[Export]:
     """Export a network, compare each file with it, and keep those that give the same answers.
 
     Args:
         reference: the network, and its answers to photos that are not test photos.
         folder: an empty folder; receives a file for each format, and export.json.
-        formats: keys of `FILES`.
+        formats: keys of `FILES`, and for each in fewer bits whether it is kept whatever accuracy it costs.
+        calibration: training photos, uint8 [n, side, side, 3].
         facts: the model's entries in export.json and in the ONNX file: class names, digests, …
 
     Returns:
@@ -79,12 +85,12 @@ def write_exports(
     portable = build_portable_network(reference.network)
     exports = []
     results: dict[str, Any] = {}
-    for name in formats:
+    for name, keep in formats.items():
         path = folder / FILES[name]
         try:
-            _write(portable, path, image_size=reference.image_size, facts=facts)
+            _write(portable, path, name, image_size=reference.image_size, calibration=calibration, facts=facts)
             runtime = load_export(path)
-            agreement = reference.compare(runtime)
+            agreement = reference.compare(runtime, quantized=name in QUANTIZED)
         except Exception as error:
             # Exporters and runtimes raise errors of any kind for an operation they do not support. The model itself is
             # not affected: the run reports the error and goes on without this file.
@@ -93,13 +99,18 @@ def write_exports(
             exports.append(Export(name, None, f"{name}: this network can't be exported ({reason})"))
             results[name] = {"failed": reason}
             continue
-        results[name] = agreement.facts()
-        if not agreement.holds:
+        size, milliseconds = path.stat().st_size, time_network(runtime, reference.photos)
+        results[name] = {**agreement.facts(), "bytes": size, "milliseconds": milliseconds}
+        found = describe_agreement(agreement)
+        if name in QUANTIZED:
+            found += f" ({size / 2**20:.1f} MB, {milliseconds['alone']:.1f} ms a photo on one thread)"
+        if not agreement.holds and not keep:
             path.unlink()
-            exports.append(Export(name, None, f"{name}: not kept, since {describe_agreement(agreement)}"))
+            asked = f"; export={name}:keep keeps it" if name in QUANTIZED else ""
+            exports.append(Export(name, None, f"{name}: not kept, since {found}{asked}"))
             continue
-        results[name] |= {"bytes": path.stat().st_size, "milliseconds": time_network(runtime, reference.photos)}
-        exports.append(Export(name, path, f"{name}: {describe_agreement(agreement)}"))
+        asked = "" if agreement.holds else f", more than {100 * MAX_COST:g}, and is kept, as asked"
+        exports.append(Export(name, path, f"{name}: {found}{asked}"))
     description = {
         **facts,
         "formats": results,
@@ -111,7 +122,9 @@ def write_exports(
     return exports
 
 
-def _write(portable: Any, path: Path, *, image_size: int, facts: Mapping[str, Any]) -> None:
+def _write(
+    portable: Any, path: Path, name: str, *, image_size: int, calibration: Images, facts: Mapping[str, Any]
+) -> None:
     import keras
 
     blank: npt.NDArray[np.float32] = np.zeros((1, image_size, image_size, 3), np.float32)
@@ -120,13 +133,28 @@ def _write(portable: Any, path: Path, *, image_size: int, facts: Mapping[str, An
     with warnings.catch_warnings():
         # Keras checks whether NumPy still has `object`, and NumPy warns about that.
         warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
-        if path.suffix == ".onnx":
+        if name == "onnx":
             portable.export(path, format="onnx", verbose=False)
             _describe_onnx(path, facts)
         else:
             # One photo at a time: for any number of photos, TensorFlow's converter writes a file that it cannot read.
             one = keras.InputSpec(shape=blank.shape, dtype="float32", name="pixels")
-            portable.export(path, format="litert", verbose=False, input_signature=[one])
+            settings = _quantization(name, calibration, image_size) if name in QUANTIZED else {}
+            portable.export(path, format="litert", verbose=False, input_signature=[one], **settings)
+
+
+def _quantization(name: str, calibration: Images, image_size: int) -> dict[str, Any]:
+    """Return the settings of TensorFlow's converter; input and output stay float32, so that files are exchangeable."""
+    import tensorflow as tf
+
+    def representative_dataset() -> Iterator[list[npt.NDArray[np.float32]]]:
+        for place in choose_places(len(calibration), NUM_CALIBRATION):
+            yield [resize_photos(calibration[place : place + 1], image_size).astype(np.float32)]
+
+    settings: dict[str, Any] = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+    if name == "litert-float16":
+        return {**settings, "target_spec": {"supported_types": [tf.float16]}}
+    return {**settings, "representative_dataset": representative_dataset}
 
 
 def _describe_onnx(path: Path, facts: Mapping[str, Any]) -> None:

@@ -2,23 +2,35 @@
 
 from pawprint.base.errors import UserError
 
-FILES = {"onnx": "model.onnx", "litert": "model.tflite"}
+FILES = {
+    "onnx": "model.onnx",
+    "litert": "model.tflite",
+    "litert-float16": "model-float16.tflite",
+    "litert-int8": "model-int8.tflite",
+}
 """The file of each format."""
+QUANTIZED = ("litert-float16", "litert-int8")
+"""The formats with weights of fewer bits, whose answers differ from the network's."""
+_KEEP = ":keep"
 
 
-def list_formats(text: str) -> tuple[str, ...]:
-    """Return the formats in the parameter `export`.
+def list_formats(text: str) -> dict[str, bool]:
+    """Return the formats in the parameter `export`, and of each whether it is kept whatever accuracy it costs.
 
-    >>> list_formats("onnx, litert"), list_formats("")
-    (('onnx', 'litert'), ())
+    >>> list_formats("onnx, litert-int8:keep"), list_formats("")
+    ({'onnx': False, 'litert-int8': True}, {})
 
     Raises:
-        UserError: a format is unknown.
+        UserError: a format is unknown, or `:keep` stands after one that gives the network's own answers.
     """
-    formats = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    for name in formats:
+    formats: dict[str, bool] = {}
+    for asked in filter(None, (one.strip() for one in text.split(","))):
+        name = asked.removesuffix(_KEEP)
         if name not in FILES:
             raise UserError(f"export={name!r} is not known; choose from {', '.join(FILES)}, several with commas")
+        if name != asked and name not in QUANTIZED:
+            raise UserError(f"export={asked!r} is not known; only {' and '.join(QUANTIZED)} may end with {_KEEP}")
+        formats[name] = formats.get(name, False) or name != asked
     return formats
 
 

@@ -15,11 +15,14 @@ import pytest
 from pawprint.report.graph import find_lineage
 from pawprint.report.verify import verify_lineage
 from pawprint.serving.demo_page import PAGE
-from pawprint.serving.formats import FILES
+from pawprint.serving.formats import FILES, QUANTIZED
 from pawprint.tracking.tags import get_tag
 from tests.browsers import opened_browser
 
 pytestmark = pytest.mark.slow
+
+EXPORT = "export=onnx,litert,litert-float16:keep,litert-int8:keep"
+"""All formats; with so few photos, a single other label would cost more than a point."""
 
 
 @pytest.fixture
@@ -37,13 +40,15 @@ def test_exports_and_the_page_give_the_models_answers(
     at = launch()
     mlflow.set_tracking_uri(at.tracking_uri)
     source = tiny_photos(photos=30)
-    at.run("-P", f"source={source}", "-P", "epochs=1", "-P", "image_size=32", "-P", "export=onnx,litert")
+    at.run("-P", f"source={source}", "-P", "epochs=1", "-P", "image_size=32", "-P", EXPORT)
     train, evaluate = (at.newest(name) for name in ("train", "evaluate"))
     folder = Path(at.client.download_artifacts(train.info.run_id, "export"))
     assert {path.name for path in folder.iterdir()} == {*FILES.values(), "export.json", PAGE}
     # On the test photos again, by evaluate.
     checked = json.loads(Path(at.client.download_artifacts(evaluate.info.run_id, "evaluation/export.json")).read_text())
-    assert {name: one["holds"] for name, one in checked.items()} == dict.fromkeys(FILES, True)
+    assert set(checked) == set(FILES)
+    assert all(one["holds"] for name, one in checked.items() if name not in QUANTIZED)
+    assert all(one["max_difference"] < 0.2 for one in checked.values())
     assert get_tag(train, "digest.export")
 
     # Another export of the same training trains nothing again.

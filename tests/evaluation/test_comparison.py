@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawprint.evaluation.comparison import compare_answers
+from pawprint.evaluation.comparison import Comparison, compare_answers
 
 
 def test_mcnemar_s_exact_test() -> None:
@@ -29,3 +30,19 @@ def test_equal_answers_differ_by_chance_alone() -> None:
 def test_answers_that_do_not_pair_are_refused() -> None:
     with pytest.raises(ValueError, match="paired"):
         compare_answers([True], [True, False])
+
+
+def test_the_interval_of_the_difference_holds_what_it_promises() -> None:
+    """Of 95 % intervals, 95 % hold the true difference, for few photos and rare disagreement too."""
+    generator = np.random.default_rng(0)
+    for photos, only_first, only_second in ((50, 0.1, 0.05), (150, 0.03, 0.01), (500, 0.01, 0.01)):
+        counts = generator.multinomial(photos, (only_first, only_second, 1 - only_first - only_second), size=1000)
+        intervals = [Comparison(photos, int(one), int(other), 1.0).interval() for one, other, _ in counts]
+        assert np.mean([low <= only_first - only_second <= high for low, high in intervals]) > 0.94
+
+
+def test_two_models_that_agree_may_still_differ_on_other_photos() -> None:
+    low, high = compare_answers([True] * 100, [True] * 100).interval()
+    assert -low == pytest.approx(high)
+    assert 0.01 < high < 0.05
+    assert compare_answers([True], [False]).interval()[1] == 1

@@ -15,7 +15,7 @@ from pawprint.pipeline.cache_keys import EXPORT_FILES, build_key
 from pawprint.serving import agreement, demo_page
 from pawprint.serving.checks import DESCRIPTION, check_exports
 from pawprint.serving.exports import write_exports
-from pawprint.serving.formats import FILES, list_formats
+from pawprint.serving.formats import FILES, QUANTIZED, list_formats
 from pawprint.serving.runtimes import load_export
 
 # Keras 3.15 asks NumPy 2 for a copy=False that TensorFlow's variables do not offer; nothing of ours.
@@ -44,7 +44,14 @@ def finish(model: Any, *, side: int = INNER) -> Any:
 
 
 def ask(network: Any, images: np.ndarray) -> agreement.Reference:
-    return agreement.ask_network(network, images, SIDE)
+    """Ask a network; as labels, the photos get its own answers, so that each other answer is a mistake."""
+    labels = np.asarray(network(images.astype(np.float32), training=False)).argmax(axis=1)
+    return agreement.ask_network(network, images, labels, SIDE)
+
+
+def export(network: Any, images: np.ndarray, folder: Path, *formats: str) -> list[Any]:
+    asked = list_formats(",".join(formats))
+    return write_exports(ask(network, images), folder, formats=asked, calibration=images, facts=FACTS)
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +67,12 @@ def written(tmp_path_factory: pytest.TempPathFactory, images: np.ndarray) -> tup
     folder = tmp_path_factory.mktemp("exports")
     finish(tiny_model()).save(folder / "network.keras")
     network = keras.models.load_model(folder / "network.keras", compile=False)
-    exports = write_exports(ask(network, images), folder, formats=tuple(FILES), facts=FACTS)
+    exports = export(network, images, folder, *FILES)
     assert [export.path for export in exports] == [folder / file for file in FILES.values()]
     return network, folder
 
 
-@pytest.mark.parametrize("file", FILES.values())
+@pytest.mark.parametrize("file", [file for name, file in FILES.items() if name not in QUANTIZED])
 def test_an_export_gives_the_networks_answers_for_any_number_of_photos(written, images, file: str) -> None:
     network, folder = written
     exported = load_export(folder / file)
@@ -114,19 +121,74 @@ def test_the_onnx_file_says_what_it_is(written) -> None:
 def test_the_description_has_differences_and_times(written) -> None:
     told = json.loads((written[1] / DESCRIPTION).read_text("utf-8"))
     assert told["evidence"]
-    for name in FILES:
-        assert 0 <= told["formats"][name]["max_difference"] < agreement.MAX_DIFFERENCE
-        assert told["formats"][name]["photos"] == told["formats"][name]["same_labels"] == 7
-        assert told["formats"][name]["milliseconds"]["alone"] > 0
+    for name, file in FILES.items():
+        found = told["formats"][name]
+        assert found["quantized"] == (name in QUANTIZED)
+        assert 0 <= found["max_difference"] < (0.05 if name in QUANTIZED else agreement.MAX_DIFFERENCE)
+        assert found["photos"] == found["same_labels"] == 7
+        assert found["accuracy_cost_low"] < found["accuracy_cost"] == 0 < found["accuracy_cost_high"]
+        assert found["bytes"] == (written[1] / file).stat().st_size
+        assert found["milliseconds"]["alone"] > 0
     assert told["keras_milliseconds"]["alone"] > 0
 
 
 def test_what_answers_otherwise_is_not_kept(tmp_path: Path, images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agreement, "MAX_DIFFERENCE", 0.0)
-    exports = write_exports(ask(finish(tiny_model()), images), tmp_path, formats=["onnx"], facts=FACTS)
+    exports = export(finish(tiny_model()), images, tmp_path, "onnx")
     assert exports[0].path is None
     assert "not kept" in exports[0].summary
     assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
+
+
+def test_fewer_bits_are_inside_and_pixels_and_probabilities_stay_as_they_were(written, images) -> None:
+    import tensorflow as tf
+
+    network, folder = written
+    expected = network(images.astype(np.float32), training=False)
+    for name, inside in (("litert-float16", np.float16), ("litert-int8", np.int8)):
+        with pytest.warns(UserWarning, match="Interpreter is deprecated"):
+            tensors = tf.lite.Interpreter(str(folder / FILES[name])).get_tensor_details()
+        # The kernel of the 3 by 3 convolution; int8 also computes in int8: tensors with a photo's first axis.
+        assert inside in {one["dtype"] for one in tensors if list(one["shape"]) == [6, 3, 3, 3]}
+        computed = {one["dtype"] for one in tensors if list(one["shape"]) == [1, INNER // 2, INNER // 2, 6]}
+        assert (np.int8 in computed) == (name == "litert-int8")
+        answers = load_export(folder / FILES[name]).answer(images.astype(np.float32))
+        assert answers[PROBABILITIES].dtype == np.float32
+        np.testing.assert_allclose(answers[PROBABILITIES], expected, atol=0.05)
+
+
+def test_fewer_bits_that_cost_more_than_a_point_are_kept_only_if_asked_for(
+    tmp_path: Path, images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreement, "MAX_COST", -0.01)
+    network = finish(tiny_model())
+    (dropped,) = export(network, images, tmp_path, "litert-int8")
+    assert dropped.path is None
+    assert "not kept, since on 7 photos it costs 0.0 points" in dropped.summary
+    assert "export=litert-int8:keep" in dropped.summary
+    assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
+    (kept,) = export(network, images, tmp_path, "litert-int8:keep")
+    assert kept.path == tmp_path / FILES["litert-int8"]
+    assert "as asked" in kept.summary
+    assert json.loads((tmp_path / DESCRIPTION).read_text("utf-8"))["formats"]["litert-int8"]["holds"] is False
+
+
+def test_accuracy_decides_on_fewer_bits(images) -> None:
+    """A hundred photos of class 0, of which the model gets all right and the export all but a few."""
+    probabilities = np.tile(np.float32([[0.9, 0.1]]), (100, 1))
+    reference = agreement.Reference(None, SIDE, np.tile(images[:1], (100, 1, 1, 1)), np.zeros(100, int), probabilities)
+
+    def compare(wrong: int) -> agreement.Agreement:
+        answers = iter(np.where(np.arange(100) < wrong, 0.4, 0.8).astype(np.float32))
+        return reference.compare(
+            lambda pixels: np.stack([(one, 1 - one) for _, one in zip(pixels, answers, strict=False)]), quantized=True
+        )
+
+    assert [compare(wrong).holds for wrong in (0, 1, 2)] == [True, True, False]
+    found = compare(2)
+    assert (found.same_labels, found.accuracy_cost) == (98, 0.02)
+    assert found.accuracy_cost_low < 0.02 < found.accuracy_cost_high
+    assert "costs 2.0 points of accuracy" in agreement.describe_agreement(found)
 
 
 def test_what_can_not_be_exported_is_told_and_costs_nothing_else(tmp_path: Path, images) -> None:
@@ -135,7 +197,7 @@ def test_what_can_not_be_exported_is_told_and_costs_nothing_else(tmp_path: Path,
     pixels = keras.Input((SIDE, SIDE, 3))
     unknown = keras.ops.erfinv(keras.ops.mean(pixels, axis=(1, 2)) / 300.0)  # tf2onnx has no such operation
     network = keras.Model(pixels, keras.ops.softmax(unknown))
-    exports = write_exports(ask(network, images), tmp_path, formats=["onnx"], facts=FACTS)
+    exports = export(network, images, tmp_path, "onnx")
     assert exports[0].path is None
     assert "can't be exported" in exports[0].summary
     assert [path.name for path in tmp_path.iterdir()] == [DESCRIPTION]
@@ -151,18 +213,23 @@ def test_a_changed_file_shows_on_other_photos(written, images, tmp_path: Path) -
     assert json.loads((tmp_path / DESCRIPTION).read_text("utf-8"))["onnx"]["holds"] is False
 
 
-@pytest.mark.parametrize(("length", "number"), [(1000, 200), (201, 200), (200, 200), (7, 7), (1, 1)])
+@pytest.mark.parametrize(("length", "number"), [(1000, 500), (501, 500), (500, 500), (7, 7), (1, 1)])
 def test_photos_are_chosen_evenly_and_once(length: int, number: int) -> None:
-    images = np.arange(length).reshape(-1, 1, 1, 1)
-    chosen = agreement.choose_photos(images).ravel()
+    chosen = agreement.choose_places(length)
     assert len(set(chosen)) == number
     assert {chosen[0], chosen[-1]} == {0, length - 1}
 
 
 def test_formats() -> None:
-    assert list_formats("litert,onnx,litert") == ("litert", "onnx")
+    assert list_formats("litert,onnx,litert") == {"litert": False, "onnx": False}
+    assert list_formats("litert-int8:keep,litert-int8, litert-float16") == {
+        "litert-int8": True,
+        "litert-float16": False,
+    }
     with pytest.raises(UserError, match="'tflite' is not known; choose from onnx, litert"):
         list_formats("onnx,tflite")
+    with pytest.raises(UserError, match="'litert:keep' is not known; only litert-float16 and litert-int8 may end"):
+        list_formats("litert:keep")
 
 
 def test_what_exports_is_part_of_trains_key_only_where_something_is_exported() -> None:
