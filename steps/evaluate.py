@@ -36,7 +36,8 @@ def evaluate(given: EvaluateParameters) -> None:
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.results import evaluate_predictions
     from pawprint.evaluation.weaknesses import write_weaknesses
-    from pawprint.models.prediction import answer_photos, compile_network
+    from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
+    from pawprint.models.prediction import collect_outputs, compile_network
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.digests import log_folder
     from pawprint.tracking.models import open_photo_model
@@ -56,7 +57,8 @@ def evaluate(given: EvaluateParameters) -> None:
         folder = Path(scratch) / "evaluation"
         size = photo_model.image_size
         answer = compile_network(photo_model.network, size)
-        answers = answer_photos(answer, test.images, size)
+        outputs = collect_outputs(answer.outputs, test.images, size)
+        answers = outputs[PROBABILITIES]
         metrics = evaluate_predictions(
             labels=test.labels,
             probabilities=answers,
@@ -65,6 +67,7 @@ def evaluate(given: EvaluateParameters) -> None:
             images=test.images,
             folder=folder,
             validation=_ask_held_out(photo_model, answer, data),
+            unlikeness=outputs.get(UNLIKENESS),
         )
         weaknesses = write_weaknesses(photo_model.network, answer, size, test, answers, data.class_names, folder)
         click.echo(weaknesses)

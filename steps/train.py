@@ -8,7 +8,7 @@ Run it  mlflow run . --env-manager uv -e train -P dataset=runs:/<run id>/dataset
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,6 +165,7 @@ def _take_or_learn(
     from pawprint.pipeline.earlier_training import take_training
     from pawprint.tracking.deliveries import FILES, MODEL
     from pawprint.training.epochs import Training
+    from pawprint.training.unlikeness import learn_unlikeness
 
     files, model_files = results / FILES, results / MODEL
     # A training that is copied needs no checkpoints.
@@ -177,6 +178,7 @@ def _take_or_learn(
     if start.learned:
         checkpoints.open(cache_folder() / "checkpoints", start.key)
     training = _learn(lesson, sender, checkpoints)
+    training = replace(training, network=learn_unlikeness(training.network, lesson.task))
     model_digest = _write_training(lesson, training, files, model_files)
     sender.log(_summarize(training))
     return Learned(training, model_digest)

@@ -32,6 +32,7 @@ def evaluate_predictions(
     images: Images,
     folder: Path,
     validation: Predictions | None = None,
+    unlikeness: ArrayLike | None = None,
 ) -> dict[str, float]:
     """Score a model on its test photos and write the whole `evaluation/` folder.
 
@@ -46,6 +47,7 @@ def evaluate_predictions(
         folder: the folder to write; its parent must exist, and the folder must be missing or empty.
         validation: the network's predictions for the validation photos, which chose the epoch but did not train it.
             They count in no metric, but their labels can look wrong as well.
+        unlikeness: [n] the network's second output; None if it has none.
 
     Returns:
         The metrics to log, "test_accuracy" and so on with `_low` and `_high`, without those that are undefined for
@@ -56,6 +58,8 @@ def evaluate_predictions(
         OSError: the folder is not empty.
     """
     document = compute_metrics(labels, probabilities, class_names)
+    if unlikeness is not None:
+        document["metrics"]["test_unlike_share"] = float(np.mean(np.asarray(unlikeness) > 1))
     # The pictures must agree with the metrics: both use the checked values.
     numbers, values = check_predictions(labels, probabilities, len(class_names))
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:

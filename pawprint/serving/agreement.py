@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pawprint.dataset.shards import Images
-from pawprint.models.prediction import answer_photos, predict_probabilities
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
+from pawprint.models.prediction import Compiled, collect_outputs, compile_network
 
 NUM_PHOTOS = 200  # compared at most
 MAX_DIFFERENCE = 1e-4
 """Largest difference of a probability: runtimes round differently, but everything else must be equal."""
+MAX_UNLIKENESS_DIFFERENCE = 1e-3
+"""Largest difference of an unlikeness (for those above 1, as a share of it): it is the difference of two numbers close
+to 1, divided by a small one, so it has fewer right digits than a probability."""
 _BATCH, _SINGLES, _BATCHES = 32, 20, 3
 
 
@@ -26,16 +30,20 @@ class Agreement:
         photos: the number of photos compared.
         max_difference: the largest difference between two probabilities of the same photo and class.
         same_labels: the number of photos with the same predicted label.
+        unlikeness_difference: the largest difference between two unlikenesses of the same photo, those above 1 as a
+            share; None for networks without unlikeness.
     """
 
     photos: int
     max_difference: float
     same_labels: int
+    unlikeness_difference: float | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether no probability differs by `MAX_DIFFERENCE` or more."""
-        return self.max_difference < MAX_DIFFERENCE
+        """Whether no probability and no unlikeness differs by the largest difference allowed, or more."""
+        alike = self.unlikeness_difference is None or self.unlikeness_difference < MAX_UNLIKENESS_DIFFERENCE
+        return self.max_difference < MAX_DIFFERENCE and alike
 
     def facts(self) -> dict[str, Any]:
         """Return the entries for export.json."""
@@ -51,20 +59,29 @@ class Reference:
         image_size: side in pixels of its input.
         photos: uint8 [n, side, side, 3].
         probabilities: its answers, float32 [n, k].
+        unlikeness: its second output, float32 [n]; None if it has none.
     """
 
     network: Any
     image_size: int
     photos: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
+    unlikeness: npt.NDArray[np.float32] | None = None
 
-    def compare(self, exported: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]) -> Agreement:
+    def compare(self, exported: Compiled) -> Agreement:
         """Compare an export's answers to the same photos."""
-        found = answer_photos(exported, self.photos, self.image_size)
+        outputs = collect_outputs(exported.outputs, self.photos, self.image_size)
+        found, unlikeness_difference = outputs[PROBABILITIES], None
+        if self.unlikeness is not None:
+            # An export without this output is no export of this network.
+            unlikeness = outputs.get(UNLIKENESS, np.full(len(found), np.inf, np.float32))
+            differences = np.abs(self.unlikeness - unlikeness) / np.maximum(1, self.unlikeness)
+            unlikeness_difference = float(differences.max())
         return Agreement(
             photos=len(found),
             max_difference=float(np.abs(self.probabilities - found).max()),
             same_labels=int((self.probabilities.argmax(axis=1) == found.argmax(axis=1)).sum()),
+            unlikeness_difference=unlikeness_difference,
         )
 
 
@@ -77,7 +94,8 @@ def ask_network(network: Any, images: Images, image_size: int) -> Reference:
         image_size: side in pixels of the network's input.
     """
     photos = choose_photos(images)
-    return Reference(network, image_size, photos, predict_probabilities(network, photos, image_size))
+    outputs = collect_outputs(compile_network(network, image_size).outputs, photos, image_size)
+    return Reference(network, image_size, photos, outputs[PROBABILITIES], outputs.get(UNLIKENESS))
 
 
 def choose_photos(images: Images, number: int = NUM_PHOTOS) -> npt.NDArray[np.uint8]:
@@ -88,10 +106,14 @@ def choose_photos(images: Images, number: int = NUM_PHOTOS) -> npt.NDArray[np.ui
 
 def describe_agreement(agreement: Agreement) -> str:
     """Return in words how an export agrees with its model."""
-    bound = "" if agreement.holds else f", {MAX_DIFFERENCE:g} or more"
+    bound = "" if agreement.max_difference < MAX_DIFFERENCE else f", {MAX_DIFFERENCE:g} or more"
+    unlike = agreement.unlikeness_difference
+    limit = "" if unlike is None or unlike < MAX_UNLIKENESS_DIFFERENCE else f", {MAX_UNLIKENESS_DIFFERENCE:g} or more"
     return (
         f"on {agreement.photos} photos no probability differs from the model's by more than "
-        f"{agreement.max_difference:.1e}{bound}, and {agreement.same_labels} labels are the same"
+        f"{agreement.max_difference:.1e}{bound}"
+        + ("" if unlike is None else f", no unlikeness by more than {unlike:.1e}{limit}")
+        + f", and {agreement.same_labels} labels are the same"
     )
 
 
@@ -112,13 +134,11 @@ def time_network(network: Any, photos: npt.NDArray[np.uint8]) -> dict[str, float
 
 def _compile(network: Any) -> Callable[[npt.NDArray[np.float32]], Any]:
     import keras
-    import tensorflow as tf
 
-    if not isinstance(network, keras.Model):
-        exported: Callable[[npt.NDArray[np.float32]], Any] = network
-        return exported
-    compiled = tf.function(lambda pixels: network(pixels, training=False), reduce_retracing=True)
-    return lambda pixels: compiled(pixels).numpy()
+    if isinstance(network, keras.Model):
+        return compile_network(network, network.input_shape[1])
+    exported: Callable[[npt.NDArray[np.float32]], Any] = network
+    return exported
 
 
 def _milliseconds(call: Callable[[], Any], times: int) -> float:

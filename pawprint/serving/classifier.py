@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.dataset.decoding import USUAL, read_decoding
-from pawprint.models.network_file import load_network_file
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, list_outputs, load_network_file, name_outputs
 
 BATCH_SIZE = 64
 """Photos in one call of the network; affects the memory, not the answers."""
@@ -44,12 +44,15 @@ class PhotoClassifier(PythonModel):
     The column `image` holds each photo's file as bytes, or as base64 text for JSON (MLflow decodes it in two of its
     request formats and passes it on unchanged in the third); the text may also be a data URL or `{"b64": …}`. The
     answer has a row for each photo, in order: `label`, `probability` (of that label), `probability_<class>` for each
-    class, and `error`, empty if all is well. A photo that cannot be read has its reason in `error` and nulls in the
-    other columns, and does not affect the others. A class may have any name, since no class name is empty and so none
-    equals another column.
+    class, `unlikeness` (how unlike anything it learned the photo is), `unlike_training` (whether that is above 1), and
+    `error`, empty if all is well. A photo that cannot be read has its reason in `error` and nulls in the other columns,
+    and does not affect the others. A class may have any name, since no class name is empty and so none equals another
+    column.
     """
 
     decoding = USUAL
+    knows_unlikeness = False
+    """Whether the network has this output; one that an earlier version logged has not."""
 
     def load_context(self, context: Any) -> None:
         """Load the network and its description, once in each process.
@@ -75,6 +78,7 @@ class PhotoClassifier(PythonModel):
         self.decoding = read_decoding(description)
         self.max_photos = int(context.model_config["max_photos"])
         self.network = load_network_file(network)
+        self.knows_unlikeness = UNLIKENESS in list_outputs(self.network)
         # A single graph for batches of any length, traced now: layer by layer, one photo would take nine times as long.
         pixels = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
         self.answer = tf.function(partial(self.network, training=False), input_signature=[pixels])
@@ -102,6 +106,7 @@ class PhotoClassifier(PythonModel):
                 error_code=INVALID_PARAMETER_VALUE,
             )
         probabilities = np.full((len(photos), len(self.class_names)), np.nan)
+        unlikeness = np.full(len(photos), np.nan)
         errors = [""] * len(photos)
         for first in range(0, len(photos), BATCH_SIZE):
             readable: list[int] = []
@@ -114,17 +119,26 @@ class PhotoClassifier(PythonModel):
                     errors[place] = str(reason)
             if readable:
                 batch = np.stack(pixels).astype(np.float32)
-                probabilities[readable] = np.asarray(self.answer(batch))
+                outputs = name_outputs(self.answer(batch))
+                probabilities[readable] = np.asarray(outputs[PROBABILITIES])
+                if self.knows_unlikeness:
+                    unlikeness[readable] = np.asarray(outputs[UNLIKENESS])
         index = model_input.index if isinstance(model_input, pd.DataFrame | pd.Series) else None
-        return self.describe(probabilities, errors, index=index)
+        return self.describe(probabilities, unlikeness, errors, index=index)
 
     def describe(
-        self, probabilities: NDArray[np.float64], errors: list[str], *, index: pd.Index | None
+        self,
+        probabilities: NDArray[np.float64],
+        unlikeness: NDArray[np.float64],
+        errors: list[str],
+        *,
+        index: pd.Index | None,
     ) -> pd.DataFrame:
         """Return the answer as a frame.
 
         Args:
             probabilities: [n, k], with a row of NaN for each photo without an answer.
+            unlikeness: [n], NaN for each photo without an answer; not used if the network has no such output.
             errors: [n], not empty for photos without an answer.
             index: the index of the frame, or None for 0, 1, …
         """
@@ -135,6 +149,8 @@ class PhotoClassifier(PythonModel):
             "probability": probabilities[np.arange(len(best)), best],
             **{column: probabilities[:, number] for number, column in enumerate(self.columns)},
         }
+        if self.knows_unlikeness:
+            columns |= {"unlikeness": unlikeness, "unlike_training": unlikeness > 1}
         frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
         if not answered.all():
             # None for missing answers: MLflow's server would write NaN, which is not JSON.
