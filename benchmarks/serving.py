@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -78,6 +79,7 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
     import numpy as np
 
     from pawprint.dataset.decode import decode_photo
+    from pawprint.models.network_file import PROBABILITIES, name_outputs
     from pawprint.models.prediction import BATCH, compile_network
     from pawprint.tracking.models import open_photo_model
 
@@ -86,9 +88,11 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
     with open_photo_model(uri) as model:
         compiled = compile_network(model.network, model.image_size)
         square = decode_photo(photo, model.image_size)
-        ways = {
+        ways: dict[str, Callable[..., Any]] = {
             "compiled": compiled,
-            "layer by layer": lambda pixels: np.asarray(model.network(pixels.astype(np.float32), training=False)),
+            "layer by layer": lambda pixels: np.asarray(
+                name_outputs(model.network(pixels.astype(np.float32), training=False))[PROBABILITIES]
+            ),
         }
         pixels = np.repeat(square[None], BATCH, axis=0)
         apart_by = np.abs(ways["compiled"](pixels) - ways["layer by layer"](pixels)).max()

@@ -41,7 +41,8 @@ def evaluate(given: EvaluateParameters) -> None:
     from pawprint.evaluation.selective import describe_selection
     from pawprint.evaluation.set_coverage import describe_set_coverage
     from pawprint.evaluation.weaknesses import write_weaknesses
-    from pawprint.models.prediction import answer_photos, compile_network
+    from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
+    from pawprint.models.prediction import collect_outputs, compile_network
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.digests import log_folder
     from pawprint.tracking.models import open_photo_model
@@ -62,7 +63,8 @@ def evaluate(given: EvaluateParameters) -> None:
         folder = Path(scratch) / "evaluation"
         size = photo_model.image_size
         answer = compile_network(photo_model.network, size)
-        answers = answer_photos(answer, test.images, size)
+        outputs = collect_outputs(answer.outputs, test.images, size)
+        answers = outputs[PROBABILITIES]
         metrics = evaluate_predictions(
             labels=test.labels,
             probabilities=answers,
@@ -73,6 +75,7 @@ def evaluate(given: EvaluateParameters) -> None:
             validation=_ask_held_out(photo_model, answer, data),
             sets=photo_model.sets,
             cost=given.cost,
+            unlikeness=outputs.get(UNLIKENESS),
         )
         document = json.loads((folder / "metrics.json").read_text("utf-8"))
         decisions = list(

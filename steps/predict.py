@@ -67,6 +67,8 @@ def predict_source(source: str, model: str) -> None:
         log_folder(folder, "predictions")
         counts = {name: outcome.counts[number] for number, name in enumerate(photo_model.class_names)}
         unreadable = f"{outcome.num_unreadable} can't be read" if outcome.num_unreadable else ""
+        unlike = outcome.unlike.total()
+        strange = f"{unlike} {'is' if unlike == 1 else 'are'} unlike anything the model learned from" if unlike else ""
         _log_predictions(
             photo_model,
             collection,
@@ -74,11 +76,13 @@ def predict_source(source: str, model: str) -> None:
             {
                 "num_photos": len(collection.photos),
                 "num_unreadable": outcome.num_unreadable,
+                "num_unlike": unlike,
                 "num_left_out": left_out.total(),
                 "images_per_second": rate,
             },
             notes=(
                 format_count_table({"predicted": counts}),
+                strange,
                 unreadable,
                 *(f"not labelled: {code(line)}" for line in lost),
             ),
@@ -89,6 +93,8 @@ def predict_source(source: str, model: str) -> None:
                 f"{run.info.run_id} says why, one by one"
             )
     click.echo("\n".join(format_counts({"predicted": counts})))
+    if strange:
+        click.echo(f"{strange}: unlike_training in predictions.csv")
     if unreadable:
         click.echo(f"{unreadable}: predictions.csv says why")
     for line in lost:
@@ -122,7 +128,7 @@ def _label_photos(
     from pawprint.serving.predictions import predict_photos
 
     folder.mkdir()
-    answer = compile_network(photo_model.network, photo_model.image_size)
+    answer = compile_network(photo_model.network, photo_model.image_size).outputs
     started = time.perf_counter()
     outcome = predict_photos(
         collection,
@@ -193,11 +199,12 @@ def show_answers(model: str, paths: tuple[Path, ...]) -> None:
     import numpy as np
 
     from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+    from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
     from pawprint.models.prediction import compile_network
     from pawprint.tracking.models import open_photo_model
 
     with open_photo_model(model) as photo_model:
-        answer = compile_network(photo_model.network, photo_model.image_size)
+        answer = compile_network(photo_model.network, photo_model.image_size).outputs
         width = max(len(str(path)) for path in paths)
         num_answered = 0
         for path in paths:
@@ -207,8 +214,11 @@ def show_answers(model: str, paths: tuple[Path, ...]) -> None:
                 click.echo(f"{path!s:<{width}}  -  {reason}")
                 continue
             num_answered += 1
-            probabilities = answer(pixels[None])[0]
+            outputs = answer(pixels[None])
+            probabilities = outputs[PROBABILITIES][0]
             best = [f"{photo_model.class_names[at]} {probabilities[at]:.3f}" for at in np.argsort(-probabilities)[:3]]
+            if UNLIKENESS in outputs and (unlikeness := outputs[UNLIKENESS][0]) > 1:
+                best.append(f"but unlike anything it learned from (unlikeness {unlikeness:.2f}, above 1)")
             click.echo(f"{path!s:<{width}}  {'  '.join(best)}")
     if not num_answered:
         raise UserError("no photo could be read")

@@ -190,6 +190,7 @@ def _take_or_learn(
     from pawprint.tracking.deliveries import FILES, MODEL
     from pawprint.training.calibration import calibrate
     from pawprint.training.epochs import Training
+    from pawprint.training.unlikeness import learn_unlikeness
 
     files, model_files = results / FILES, results / MODEL
     # A training that is copied needs no checkpoints.
@@ -202,7 +203,9 @@ def _take_or_learn(
     if start.learned:
         checkpoints.open(cache_folder() / "checkpoints", start.key)
     training = _learn(lesson, sender, checkpoints)
-    calibrated = calibrate(training.network, lesson.task.validation, image_size=lesson.task.image_size)
+    # First what needs the network as it was built, then what takes it as it is.
+    network = learn_unlikeness(training.network, lesson.task)
+    calibrated = calibrate(network, lesson.task.validation, image_size=lesson.task.image_size)
     training = replace(training, network=calibrated.network)
     model_digest = _write_training(lesson, training, calibrated, files, model_files)
     sender.log({**_summarize(training), "temperature": calibrated.temperature})

@@ -42,6 +42,7 @@ def evaluate_predictions(
     validation: Predictions | None = None,
     sets: PredictionSets | None = None,
     cost: str = "",
+    unlikeness: ArrayLike | None = None,
 ) -> dict[str, float]:
     """Score a model on its test photos and write the whole `evaluation/` folder.
 
@@ -59,6 +60,7 @@ def evaluate_predictions(
             their labels can look wrong as well.
         sets: the model's prediction sets; None or without thresholds if it has none.
         cost: what mistakes cost (see `parse_costs`); "" if all cost the same.
+        unlikeness: [n] the network's second output; None if it has none.
 
     Returns:
         The metrics to log, "test_accuracy" and so on with `_low` and `_high`, without those that are undefined for
@@ -69,6 +71,8 @@ def evaluate_predictions(
         OSError: the folder is not empty.
     """
     document = compute_metrics(labels, probabilities, class_names)
+    if unlikeness is not None:
+        document["metrics"]["test_unlike_share"] = float(np.mean(np.asarray(unlikeness) > 1))
     # The pictures must agree with the metrics: both use the checked values.
     numbers, values = check_predictions(labels, probabilities, len(class_names))
     selection = costs = None

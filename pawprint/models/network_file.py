@@ -8,9 +8,12 @@ model, so it imports nothing else of the project.
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+PROBABILITIES, UNLIKENESS = "probabilities", "unlikeness"
+"""The outputs of a network; see `pawprint/models/unlikeness.py` for the second."""
 
 LARGEST_CONFIG = 16 * 2**20
 """Bytes of config.json, which is read whole; the largest of keras.applications has 1 MB."""
@@ -37,6 +40,7 @@ ADMITTED = {
     "keras.src.models.functional": {"Functional"},
     "keras.src.models.sequential": {"Sequential"},
     "keras.src.ops.image": ANY,
+    "keras.src.ops.math": {"TopK"},
     "keras.src.ops.nn": ANY,
     "keras.src.ops.numpy": ANY,
     "keras.src.applications.convnext": {"LayerScale"},
@@ -67,6 +71,21 @@ def load_network_file(path: Path) -> Any:
         raise UnsafeNetworkError(f"{path.name} asks for more memory than there is ({type(error).__name__})") from error
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, OSError) as error:
         raise UnsafeNetworkError(f"{path.name} is no network that Keras can build ({error})") from error
+
+
+def name_outputs(outputs: Any) -> Mapping[str, Any]:
+    """Return a network's outputs, symbolic or computed, by name; one that an earlier version wrote has only one.
+
+    >>> name_outputs([[0.25, 0.75]])
+    {'probabilities': [[0.25, 0.75]]}
+    """
+    return outputs if isinstance(outputs, Mapping) else {PROBABILITIES: outputs}
+
+
+def list_outputs(network: Any) -> list[str]:
+    """Return the names of a network's outputs, sorted."""
+    # A Sequential has a single output, and no attribute for it before it has been called.
+    return sorted(name_outputs(getattr(network, "output", None)))
 
 
 def check_network_file(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rebuild the finished network for other runtimes, with a second output: where in the photo the evidence is.
+"""Rebuild the finished network for other runtimes, with one more output: where in the photo the evidence is.
 
 The served network stays as it is. This is another graph over the same weights, for exports.
 """
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pawprint.models.network_file import PROBABILITIES, name_outputs
+
 if TYPE_CHECKING:
     import keras
 
-PROBABILITIES, EVIDENCE = "probabilities", "evidence"
+EVIDENCE = "evidence"
 
 
 def build_portable_network(network: "keras.Model") -> "keras.Model":
@@ -27,18 +29,19 @@ def build_portable_network(network: "keras.Model") -> "keras.Model":
     approximation but a decomposition of the logit. Other networks have no map.
 
     Args:
-        network: the result of `build_inference_network`, before or after it is saved and loaded.
+        network: the result of `build_inference_network` or `add_unlikeness`, before or after it is saved and loaded.
 
     Returns:
-        A network from the same pixels to a dictionary: `probabilities`, float32 [n, k], and, if possible, `evidence`,
+        A network from the same pixels to a dictionary: the network's own outputs and, if possible, `evidence`,
         float32 [n, rows, columns, k], upright for the given photo; with several views, their mean.
     """
     import keras
 
     (pixels_of,) = network.inputs
     pixels = keras.Input(pixels_of.shape[1:], dtype="float32", name="pixels")
-    tracing = _Tracing(num_classes=network.output_shape[-1])
-    outputs = {PROBABILITIES: keras.layers.Identity(name=PROBABILITIES)(tracing.follow(network, pixels))}
+    tracing = _Tracing(num_classes=name_outputs(network.output)[PROBABILITIES].shape[-1])
+    own = name_outputs(tracing.follow(network, pixels))
+    outputs = {name: keras.layers.Identity(name=name)(output) for name, output in own.items()}
     if tracing.maps:
         mean = tracing.maps[0] if len(tracing.maps) == 1 else keras.layers.Average()(tracing.maps)
         outputs[EVIDENCE] = keras.layers.Identity(name=EVIDENCE)(mean)

@@ -1,6 +1,6 @@
-"""Compute probabilities from a stored network and pixels, for evaluate and predict."""
+"""Compute the answers of a stored network to pixels, for evaluate and predict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,29 @@ from tqdm import tqdm
 
 from pawprint.base.errors import UserError
 from pawprint.dataset.shards import Images
-from pawprint.models.network_file import UnsafeNetworkError, load_network_file
+from pawprint.models.network_file import PROBABILITIES, UnsafeNetworkError, load_network_file, name_outputs
 
 BATCH = 64
 
 Answer = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """From pixels 0 to 255, `[k, side, side, 3]` of the network's own side, to probabilities, `[k, classes]`."""
+Outputs = Mapping[str, npt.NDArray[np.float32]]
+"""Answers by name: `probabilities`, float32 `[k, classes]`, and maybe others, such as `unlikeness`, `[k]`."""
+
+
+class Compiled:
+    """A network ready to answer, wherever it runs. As a function it is an `Answer`.
+
+    Attributes:
+        outputs: from pixels 0 to 255, `[k, side, side, 3]` of the network's own side, to all outputs.
+    """
+
+    def __init__(self, outputs: Callable[[npt.NDArray[Any]], Outputs]) -> None:
+        self.outputs = outputs
+
+    def __call__(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return only the probabilities."""
+        return self.outputs(pixels)[PROBABILITIES]
 
 
 def load_network(path: Path) -> Any:
@@ -31,8 +48,8 @@ def load_network(path: Path) -> Any:
         raise UserError(f"{error}; give a model that train has logged") from error
 
 
-def compile_network(network: Any, image_size: int) -> Answer:
-    """Return a function from pixels, uint8 `[k, image_size, image_size, 3]`, to probabilities, float32 `[k, classes]`.
+def compile_network(network: Any, image_size: int) -> Compiled:
+    """Return a function from pixels `[k, image_size, image_size, 3]` to the network's answers.
 
     It is traced once for batches of any length. Called layer by layer, one photo would take nine times as long, and a
     full batch a third longer (`python -m benchmarks.serving` measures both), with the same results.
@@ -43,7 +60,11 @@ def compile_network(network: Any, image_size: int) -> Answer:
     def answer(pixels: Any) -> Any:
         return network(pixels, training=False)
 
-    return lambda pixels: np.asarray(answer(pixels.astype(np.float32)), np.float32)
+    def outputs(pixels: npt.NDArray[Any]) -> Outputs:
+        found = name_outputs(answer(pixels.astype(np.float32)))
+        return {name: np.asarray(values, np.float32) for name, values in found.items()}
+
+    return Compiled(outputs)
 
 
 def predict_probabilities(network: Any, images: Images, image_size: int) -> npt.NDArray[np.float32]:
@@ -58,15 +79,23 @@ def predict_probabilities(network: Any, images: Images, image_size: int) -> npt.
 
 
 def answer_photos(answer: Answer, images: Images, image_size: int) -> npt.NDArray[np.float32]:
-    """Return the answers for all photos, float32 `[n, classes]`, computed batch by batch.
+    """Return the probabilities for all photos, float32 `[n, classes]`, computed batch by batch.
 
     Args:
         answer: the result of `compile_network`.
         images: photos, all of one size; they are resized if that is not the network's size.
         image_size: side in pixels of the network's input.
     """
+    return collect_outputs(lambda pixels: {PROBABILITIES: answer(pixels)}, images, image_size)[PROBABILITIES]
+
+
+def collect_outputs(
+    outputs: Callable[[npt.NDArray[np.uint8]], Outputs], images: Images, image_size: int
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return all outputs for all photos, `[n, …]` by name, as `answer_photos` does for the probabilities."""
     starts = tqdm(range(0, len(images), BATCH), desc="predicting", unit="batch", disable=None, delay=2)
-    return np.concatenate([answer(resize_photos(images[start : start + BATCH], image_size)) for start in starts])
+    parts = [outputs(resize_photos(images[start : start + BATCH], image_size)) for start in starts]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def resize_photos(images: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:

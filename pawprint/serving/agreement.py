@@ -15,13 +15,17 @@ import numpy.typing as npt
 
 from pawprint.dataset.shards import Images
 from pawprint.evaluation.comparison import compare_answers
-from pawprint.models.prediction import answer_photos, predict_probabilities
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
+from pawprint.models.prediction import Compiled, collect_outputs, compile_network
 
 NUM_PHOTOS = 500  # compared at most
 MAX_DIFFERENCE = 1e-4
 """Largest difference of a probability: runtimes round differently, but everything else must be equal."""
 MAX_COST = 0.01
 """Largest loss of accuracy that a quantized network may cost."""
+MAX_UNLIKENESS_DIFFERENCE = 1e-3
+"""Largest difference of an unlikeness (for those above 1, as a share of it): it is the difference of two numbers close
+to 1, divided by a small one, so it has fewer right digits than a probability."""
 _BATCH, _SINGLES, _BATCHES = 32, 20, 3
 
 
@@ -37,6 +41,8 @@ class Agreement:
         accuracy_cost_low: lower end of its 95 % interval.
         accuracy_cost_high: upper end.
         quantized: whether the export has weights of fewer bits, so that only its accuracy is judged.
+        unlikeness_difference: the largest difference between two unlikenesses of the same photo, those above 1 as a
+            share; None for networks without unlikeness.
     """
 
     photos: int
@@ -46,12 +52,16 @@ class Agreement:
     accuracy_cost_low: float
     accuracy_cost_high: float
     quantized: bool
+    unlikeness_difference: float | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether no probability differs by `MAX_DIFFERENCE` or more; if quantized, whether it costs too much."""
-        # Rounded, since 0.97 - 0.96 is a little more than 0.01.
-        return round(self.accuracy_cost, 9) <= MAX_COST if self.quantized else self.max_difference < MAX_DIFFERENCE
+        """Whether no output differs by its largest difference or more; of a quantized one, whether it costs little."""
+        if self.quantized:
+            # Rounded, since 0.97 - 0.96 is a little more than 0.01.
+            return round(self.accuracy_cost, 9) <= MAX_COST
+        alike = self.unlikeness_difference is None or self.unlikeness_difference < MAX_UNLIKENESS_DIFFERENCE
+        return self.max_difference < MAX_DIFFERENCE and alike
 
     def facts(self) -> dict[str, Any]:
         """Return the entries for export.json."""
@@ -68,6 +78,7 @@ class Reference:
         photos: uint8 [n, side, side, 3].
         labels: their class numbers, int64 [n].
         probabilities: its answers, float32 [n, k].
+        unlikeness: its second output, float32 [n]; None if it has none.
     """
 
     network: Any
@@ -75,12 +86,17 @@ class Reference:
     photos: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float32]
+    unlikeness: npt.NDArray[np.float32] | None = None
 
-    def compare(
-        self, exported: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]], *, quantized: bool = False
-    ) -> Agreement:
+    def compare(self, exported: Compiled, *, quantized: bool = False) -> Agreement:
         """Compare an export's answers to the same photos."""
-        found = answer_photos(exported, self.photos, self.image_size)
+        outputs = collect_outputs(exported.outputs, self.photos, self.image_size)
+        found, unlikeness_difference = outputs[PROBABILITIES], None
+        if self.unlikeness is not None:
+            # An export without this output is no export of this network.
+            unlikeness = outputs.get(UNLIKENESS, np.full(len(found), np.inf, np.float32))
+            differences = np.abs(self.unlikeness - unlikeness) / np.maximum(1, self.unlikeness)
+            unlikeness_difference = float(differences.max())
         chosen, expected = found.argmax(axis=1), self.probabilities.argmax(axis=1)
         right = compare_answers((expected == self.labels).tolist(), (chosen == self.labels).tolist())
         low, high = right.interval()
@@ -92,6 +108,7 @@ class Reference:
             accuracy_cost_low=low,
             accuracy_cost_high=high,
             quantized=quantized,
+            unlikeness_difference=unlikeness_difference,
         )
 
 
@@ -106,7 +123,8 @@ def ask_network(network: Any, images: Images, labels: npt.NDArray[np.int64], ima
     """
     places = choose_places(len(images))
     photos = images[places]
-    return Reference(network, image_size, photos, labels[places], predict_probabilities(network, photos, image_size))
+    outputs = collect_outputs(compile_network(network, image_size).outputs, photos, image_size)
+    return Reference(network, image_size, photos, labels[places], outputs[PROBABILITIES], outputs.get(UNLIKENESS))
 
 
 def choose_places(length: int, number: int = NUM_PHOTOS) -> npt.NDArray[np.int64]:
@@ -126,10 +144,14 @@ def describe_agreement(agreement: Agreement) -> str:
             f"{high:.1f}); {agreement.same_labels} labels are the same, and probabilities differ by at most "
             f"{agreement.max_difference:.2g}"
         )
-    bound = "" if agreement.holds else f", {MAX_DIFFERENCE:g} or more"
+    bound = "" if agreement.max_difference < MAX_DIFFERENCE else f", {MAX_DIFFERENCE:g} or more"
+    unlike = agreement.unlikeness_difference
+    limit = "" if unlike is None or unlike < MAX_UNLIKENESS_DIFFERENCE else f", {MAX_UNLIKENESS_DIFFERENCE:g} or more"
     return (
         f"on {agreement.photos} photos no probability differs from the model's by more than "
-        f"{agreement.max_difference:.1e}{bound}, and {agreement.same_labels} labels are the same"
+        f"{agreement.max_difference:.1e}{bound}"
+        + ("" if unlike is None else f", no unlikeness by more than {unlike:.1e}{limit}")
+        + f", and {agreement.same_labels} labels are the same"
     )
 
 
@@ -150,13 +172,11 @@ def time_network(network: Any, photos: npt.NDArray[np.uint8]) -> dict[str, float
 
 def _compile(network: Any) -> Callable[[npt.NDArray[np.float32]], Any]:
     import keras
-    import tensorflow as tf
 
-    if not isinstance(network, keras.Model):
-        exported: Callable[[npt.NDArray[np.float32]], Any] = network
-        return exported
-    compiled = tf.function(lambda pixels: network(pixels, training=False), reduce_retracing=True)
-    return lambda pixels: compiled(pixels).numpy()
+    if isinstance(network, keras.Model):
+        return compile_network(network, network.input_shape[1])
+    exported: Callable[[npt.NDArray[np.float32]], Any] = network
+    return exported
 
 
 def _milliseconds(call: Callable[[], Any], times: int) -> float:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.dataset.decoding import USUAL, read_decoding
-from pawprint.models.network_file import load_network_file
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, list_outputs, load_network_file, name_outputs
 from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
 
 BATCH_SIZE = 64
@@ -46,7 +46,8 @@ class PhotoClassifier(PythonModel):
     request formats and passes it on unchanged in the third); the text may also be a data URL or `{"b64": …}`. The
     answer has a row for each photo, in order: `label`, `probability` (of that label), `probability_<class>` for each
     class, `labels_95` (a list of labels that holds the true one with a probability of 95 %; null if the model had too
-    few validation photos to promise that), and `error`, empty if all is well. A photo that cannot be read has its
+    few validation photos to promise that), `unlikeness` (how unlike anything it learned the photo is),
+    `unlike_training` (whether that is above 1), and `error`, empty if all is well. A photo that cannot be read has its
     reason in `error` and nulls in the other columns, and does not affect the others. A class may have any name, since
     no class name is empty and so none equals another column.
     """
@@ -54,6 +55,8 @@ class PhotoClassifier(PythonModel):
     decoding = USUAL
     sets: PredictionSets | None = None
     """None for a model of an earlier version, whose answer has no column for them."""
+    knows_unlikeness = False
+    """Whether the network has this output; one that an earlier version logged has not."""
 
     def load_context(self, context: Any) -> None:
         """Load the network and its description, once in each process.
@@ -80,6 +83,7 @@ class PhotoClassifier(PythonModel):
         self.sets = read_sets(description) if "prediction_sets" in description else None
         self.max_photos = int(context.model_config["max_photos"])
         self.network = load_network_file(network)
+        self.knows_unlikeness = UNLIKENESS in list_outputs(self.network)
         # A single graph for batches of any length, traced now: layer by layer, one photo would take nine times as long.
         pixels = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
         self.answer = tf.function(partial(self.network, training=False), input_signature=[pixels])
@@ -107,6 +111,7 @@ class PhotoClassifier(PythonModel):
                 error_code=INVALID_PARAMETER_VALUE,
             )
         probabilities = np.full((len(photos), len(self.class_names)), np.nan)
+        unlikeness = np.full(len(photos), np.nan)
         errors = [""] * len(photos)
         for first in range(0, len(photos), BATCH_SIZE):
             readable: list[int] = []
@@ -119,17 +124,26 @@ class PhotoClassifier(PythonModel):
                     errors[place] = str(reason)
             if readable:
                 batch = np.stack(pixels).astype(np.float32)
-                probabilities[readable] = np.asarray(self.answer(batch))
+                outputs = name_outputs(self.answer(batch))
+                probabilities[readable] = np.asarray(outputs[PROBABILITIES])
+                if self.knows_unlikeness:
+                    unlikeness[readable] = np.asarray(outputs[UNLIKENESS])
         index = model_input.index if isinstance(model_input, pd.DataFrame | pd.Series) else None
-        return self.describe(probabilities, errors, index=index)
+        return self.describe(probabilities, unlikeness, errors, index=index)
 
     def describe(
-        self, probabilities: NDArray[np.float64], errors: list[str], *, index: pd.Index | None
+        self,
+        probabilities: NDArray[np.float64],
+        unlikeness: NDArray[np.float64],
+        errors: list[str],
+        *,
+        index: pd.Index | None,
     ) -> pd.DataFrame:
         """Return the answer as a frame.
 
         Args:
             probabilities: [n, k], with a row of NaN for each photo without an answer.
+            unlikeness: [n], NaN for each photo without an answer; not used if the network has no such output.
             errors: [n], not empty for photos without an answer.
             index: the index of the frame, or None for 0, 1, …
         """
@@ -143,6 +157,8 @@ class PhotoClassifier(PythonModel):
         if self.sets is not None:
             names = self.sets.name(probabilities, self.class_names)
             columns[f"labels_{SHOWN}"] = np.fromiter(names, dtype=object, count=len(names))
+        if self.knows_unlikeness:
+            columns |= {"unlikeness": unlikeness, "unlike_training": unlikeness > 1}
         frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
         if not answered.all():
             # None for missing answers: MLflow's server would write NaN, which is not JSON.

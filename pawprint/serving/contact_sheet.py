@@ -1,4 +1,7 @@
-"""Write `contact-sheet.html`: photos by predicted class, the least certain first, on one self-contained page."""
+"""Write `contact-sheet.html`: photos by predicted class, the least certain first, on one self-contained page.
+
+Photos that are unlike anything the model learned from are a group of their own, before the classes.
+"""
 
 import base64
 import io
@@ -16,7 +19,7 @@ from pawprint.base.machine import count_cores
 from pawprint.dataset.decode import decode_photo
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.photos.collection import PhotoCollection
-from pawprint.serving.predictions import Outcome, Prediction
+from pawprint.serving.predictions import UNLIKE, Outcome, Prediction
 
 MOST_PHOTOS = 600
 """Most photos on a page, which then has at most about 8 MB."""
@@ -74,8 +77,11 @@ def write_contact_sheet(
         left_out=left_out,
         groups=[
             {
-                "name": class_names[number],
-                "total": outcome.counts[number],
+                "name": "unlike training" if number == UNLIKE else class_names[number],
+                "unlike": number == UNLIKE,
+                "total": outcome.unlike.total()
+                if number == UNLIKE
+                else outcome.counts[number] - outcome.unlike[number],
                 "photos": [_describe(one, class_names) | {"picture": embedded[one.name]} for one in group],
             }
             for number, group in groups
@@ -84,7 +90,7 @@ def write_contact_sheet(
 
 
 def choose_shown(outcome: Outcome) -> list[tuple[int, list[Prediction]]]:
-    """Return the photos for the page by class number, a fair share of the page for each class."""
+    """Return the photos for the page by class number (or `UNLIKE`), a fair share of the page for each."""
     share = max(1, MOST_PHOTOS // max(1, len(outcome.doubtful)))
     return [(number, photos[:share]) for number, photos in outcome.doubtful.items()]
 
@@ -92,7 +98,13 @@ def choose_shown(outcome: Outcome) -> list[tuple[int, list[Prediction]]]:
 def _describe(one: Prediction, class_names: Sequence[str]) -> dict[str, Any]:
     order = np.argsort(-one.probabilities, kind="stable")[:MOST_NAMED]
     answers = [(class_names[at], float(one.probabilities[at])) for at in order]
-    return {"name": one.name, "probability": answers[0][1], "answers": answers}
+    return {
+        "name": one.name,
+        "label": answers[0][0],
+        "probability": answers[0][1],
+        "unlikeness": one.unlikeness,
+        "answers": answers,
+    }
 
 
 def _environment() -> Environment:

@@ -1,17 +1,19 @@
 """Predict many photos: each is read once, answered in batches, and written as it comes, so that memory stays flat.
 
 Writes predictions.csv and predictions.parquet, one row for each photo: `member`, then the columns of the served model's
-answer (`label`, `probability`, `probability_<class>` for each class, `labels_95`, `error`).
+answer (`label`, `probability`, `probability_<class>` for each class, `labels_95`, `unlikeness`, `unlike_training`,
+`error`).
 """
 
 import csv
 import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,30 +25,34 @@ from pawprint.archives.left_out import LeftOut
 from pawprint.archives.members import UNLABELLED
 from pawprint.dataset.ahead import decode_ahead
 from pawprint.dataset.decoding import USUAL, Decoding
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, name_outputs
 from pawprint.models.prediction import BATCH
 from pawprint.models.prediction_sets import SHOWN, PredictionSets
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.manifest import Manifest
 
 MOST_DOUBTFUL = 200
-"""Least certain photos of each class that are kept for the contact sheet."""
+"""Least certain photos of each class, and photos most unlike the training's, that are kept for the contact sheet."""
+UNLIKE = -1
+"""Stands among the class numbers for the group of photos that are unlike anything the model learned from."""
 MOST_ERRORS = 100
 """Unreadable photos whose names are kept; the tables name all of them."""
 ROW_GROUP = 8192  # rows written to Parquet at once
 NO_LOSS = (UNLABELLED, "system file")
 """Reasons that mean no lost photo: photos without a class are predicted here, and system files are not photos."""
 
-Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-Write = Callable[[Sequence[str], NDArray[np.float32], Sequence[str]], None]
+Answer = Callable[[NDArray[np.uint8]], Mapping[str, NDArray[np.float32]] | NDArray[np.float32]]
+Write = Callable[[Sequence[str], NDArray[np.float32], NDArray[np.float32], Sequence[str]], None]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A photo and the model's answer: float32 [k] probabilities."""
+    """A photo and the model's answer: float32 [k] probabilities, and the unlikeness, NaN if the model gives none."""
 
     photo: Photo
     name: str
     probabilities: NDArray[np.float32]
+    unlikeness: float = float("nan")
 
 
 @dataclass
@@ -55,12 +61,15 @@ class Outcome:
 
     Attributes:
         counts: the number of photos of each predicted class, by class number.
-        doubtful: for each class, the photos with the lowest top probability, lowest first, at most `MOST_DOUBTFUL`.
+        unlike: of these, the number of photos that are unlike anything the model learned from.
+        doubtful: for each class, the photos with the lowest top probability, lowest first, at most `MOST_DOUBTFUL`;
+            before them, as the class `UNLIKE`, those that are unlike, the most unlike first.
         num_unreadable: the number of photos without an answer.
         errors: the first of these photos, with the reason.
     """
 
     counts: Counter[int] = field(default_factory=Counter)
+    unlike: Counter[int] = field(default_factory=Counter)
     doubtful: dict[int, list[Prediction]] = field(default_factory=dict)
     num_unreadable: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -93,7 +102,8 @@ def predict_photos(
 
     Args:
         collection: the photos.
-        answer: the network, from pixels, uint8 [k, image_size, image_size, 3], to probabilities [k, classes].
+        answer: the network, from pixels, uint8 [k, image_size, image_size, 3], to its outputs by name, or only to
+            probabilities [k, classes].
         class_names: the classes, in the order of the answers.
         image_size: side in pixels of the network's input.
         folder: the folder for the tables, which are complete when this returns.
@@ -111,20 +121,25 @@ def predict_photos(
         tqdm(total=len(collection.photos), desc="predicting", unit="photo", disable=None, delay=2) as progress,
     ):
         for batch in batches:
-            known = answer(batch.pixels) if len(batch.pixels) else np.empty((0, len(class_names)), np.float32)
-            rows = batch.spread(known)
+            outputs: Mapping[str, Any] = name_outputs(answer(batch.pixels)) if len(batch.pixels) else {}
+            rows = batch.spread(outputs.get(PROBABILITIES, np.empty((0, len(class_names)), np.float32)))
+            no_score = np.full(len(batch.pixels), np.nan, np.float32)
+            unlikeness = batch.spread(outputs.get(UNLIKENESS, no_score)[:, None])[:, 0]
             names = [collection.name(photo) for photo in batch.photos]
-            write(names, rows, batch.errors)
-            for photo, name, row, error in zip(batch.photos, names, rows, batch.errors, strict=True):
+            write(names, rows, unlikeness, batch.errors)
+            answers = zip(batch.photos, names, rows, unlikeness.tolist(), batch.errors, strict=True)
+            for photo, name, row, score, error in answers:
                 if error:
                     outcome.num_unreadable += 1
                     outcome.errors += [(name, error)][: MOST_ERRORS - len(outcome.errors)]
                     continue
                 best = int(row.argmax())
                 # With equal probabilities the first photos are kept; the counter keeps predictions from being compared.
-                entry = (-float(row[best]), -outcome.counts.total(), Prediction(photo, name, row))
+                group, order = (UNLIKE, score) if score > 1 else (best, -float(row[best]))
+                entry = (order, -outcome.counts.total(), Prediction(photo, name, row, score))
                 outcome.counts[best] += 1
-                heap = heaps.setdefault(best, [])
+                outcome.unlike[best] += group == UNLIKE
+                heap = heaps.setdefault(group, [])
                 if len(heap) < MOST_DOUBTFUL:
                     heapq.heappush(heap, entry)
                 else:
@@ -140,18 +155,26 @@ def predict_photos(
 def open_tables(folder: Path, class_names: Sequence[str], sets: PredictionSets) -> Iterator[Write]:
     """Open predictions.csv and predictions.parquet, and yield a function that writes rows to both.
 
-    It takes names [n], probabilities [n, k] with NaN for photos without an answer, and errors [n]. In the csv,
-    probabilities have nine significant digits, enough to restore a float32 exactly; a set of labels is a JSON array.
+    It takes names [n], probabilities [n, k] and unlikenesses [n] with NaN for photos without them, and errors [n]. In
+    the csv, numbers have nine significant digits, enough to restore a float32 exactly; a set of labels is a JSON array.
     """
-    numbered = ["probability", *(f"probability_{name}" for name in class_names)]
-    columns = ["member", "label", *numbered, f"labels_{SHOWN}", "error"]
-    text, number, texts = pa.string(), pa.float64(), pa.list_(pa.string())
-    schema = pa.schema(zip(columns, [text, text, *[number] * len(numbered), texts, text], strict=True))
+    text, number = pa.string(), pa.float64()
+    kinds = {
+        "member": text,
+        "label": text,
+        "probability": number,
+        **{f"probability_{name}": number for name in class_names},
+        f"labels_{SHOWN}": pa.list_(text),
+        "unlikeness": number,
+        "unlike_training": pa.bool_(),
+        "error": text,
+    }
+    schema = pa.schema(list(kinds.items()))
     pending: list[pa.RecordBatch] = []
     with ExitStack() as opened:
         file = opened.enter_context((folder / "predictions.csv").open("w", encoding="utf-8", newline=""))
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow(kinds)
         table = opened.enter_context(parquet.ParquetWriter(folder / "predictions.parquet", schema))
 
         def flush() -> None:
@@ -159,17 +182,28 @@ def open_tables(folder: Path, class_names: Sequence[str], sets: PredictionSets) 
                 table.write_table(pa.Table.from_batches(pending))
                 pending.clear()
 
-        def write(names: Sequence[str], probabilities: NDArray[np.float32], errors: Sequence[str]) -> None:
+        def write(
+            names: Sequence[str],
+            probabilities: NDArray[np.float32],
+            unlikeness: NDArray[np.float32],
+            errors: Sequence[str],
+        ) -> None:
             values = probabilities.astype(np.float64)
             best = np.where(np.isnan(values), -1, values).argmax(axis=1)
             labels = [None if error else class_names[at] for at, error in zip(best, errors, strict=True)]
             top = values[np.arange(len(values)), best]
             named = sets.name(values, class_names)
-            for name, label, first, row, among, error in zip(names, labels, top, values, named, errors, strict=True):
-                numbers = [""] * (len(row) + 1) if error else [f"{value:.9g}" for value in (first, *row)]
-                writer.writerow([name, label, *numbers, among and json.dumps(among, ensure_ascii=False), error])
-            numbers_of = [pa.array(column, number, from_pandas=True) for column in (top, *values.T)]
-            parts = [pa.array(names), pa.array(labels, text), *numbers_of, pa.array(named, texts), pa.array(errors)]
+            scores = unlikeness.astype(np.float64)
+            unlike = [None if np.isnan(score) else bool(score > 1) for score in scores]
+            rows = zip(names, labels, top, values, named, scores, unlike, errors, strict=True)
+            for name, label, first, row, among, score, is_unlike, error in rows:
+                numbers = ["" if np.isnan(value) else f"{value:.9g}" for value in (first, *row, score)]
+                listed = among and json.dumps(among, ensure_ascii=False)
+                writer.writerow([name, label, *numbers[:-1], listed, numbers[-1], is_unlike, error])
+            filled = [pa.array(column, number, from_pandas=True) for column in (top, *values.T, scores)]
+            texts = pa.array(named, kinds[f"labels_{SHOWN}"])
+            parts = [pa.array(names), pa.array(labels, text), *filled[:-1], texts, filled[-1]]
+            parts += [pa.array(unlike, pa.bool_()), pa.array(errors)]
             pending.append(pa.record_batch(parts, schema=schema))
             if sum(batch.num_rows for batch in pending) >= ROW_GROUP:
                 flush()

@@ -1,45 +1,30 @@
 """Run exported networks in their target runtimes: ONNX Runtime, and TensorFlow's interpreter for LiteRT."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pawprint.models.portable import PROBABILITIES
+from pawprint.models.prediction import Compiled, Outputs
 
 Pixels = npt.NDArray[np.float32]
-Answers = Mapping[str, npt.NDArray[np.float32]]
 
 
-class Runtime:
-    """An exported network that takes pixels and returns probabilities.
-
-    Attributes:
-        answer: from pixels, float32 [n, image_size, image_size, 3], to all outputs of the network, by name.
-    """
-
-    def __init__(self, answer: Callable[[Pixels], Answers]) -> None:
-        self.answer = answer
-
-    def __call__(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return the probabilities, float32 [n, k], for pixels 0 to 255 of any type."""
-        return self.answer(pixels.astype(np.float32))[PROBABILITIES]
-
-
-def load_export(path: Path, *, threads: int | None = None) -> Runtime:
+def load_export(path: Path, *, threads: int | None = None) -> Compiled:
     """Load `model.onnx` or `model.tflite` for this machine's processor.
 
     Args:
         path: the file.
         threads: the number of threads; by default, ONNX Runtime uses one for each core, and LiteRT one.
     """
-    return Runtime(_load_onnx(path, threads or 0) if path.suffix == ".onnx" else _load_litert(path, threads))
+    answer = _load_onnx(path, threads or 0) if path.suffix == ".onnx" else _load_litert(path, threads)
+    return Compiled(lambda pixels: answer(pixels.astype(np.float32)))
 
 
-def _load_onnx(path: Path, threads: int) -> Callable[[Pixels], Answers]:
+def _load_onnx(path: Path, threads: int) -> Callable[[Pixels], Outputs]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -47,13 +32,13 @@ def _load_onnx(path: Path, threads: int) -> Callable[[Pixels], Answers]:
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
-    def answer(pixels: Pixels) -> Answers:
+    def answer(pixels: Pixels) -> Outputs:
         return dict(zip(names, session.run(names, {"pixels": pixels}), strict=True))
 
     return answer
 
 
-def _load_litert(path: Path, threads: int | None) -> Callable[[Pixels], Answers]:
+def _load_litert(path: Path, threads: int | None) -> Callable[[Pixels], Outputs]:
     import tensorflow as tf
 
     with warnings.catch_warnings():
@@ -61,7 +46,7 @@ def _load_litert(path: Path, threads: int | None) -> Callable[[Pixels], Answers]
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
         runner: Any = tf.lite.Interpreter(str(path), num_threads=threads).get_signature_runner()
 
-    def answer(pixels: Pixels) -> Answers:
+    def answer(pixels: Pixels) -> Outputs:
         # The file takes one photo at a time.
         answers = [runner(pixels=pixels[place : place + 1]) for place in range(len(pixels))]
         return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}

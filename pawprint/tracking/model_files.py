@@ -20,6 +20,7 @@ from PIL import Image
 from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT, hash_file, write_json
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
+from pawprint.models.network_file import list_outputs
 from pawprint.models.prediction_sets import PredictionSets, read_sets
 
 SCHEMA_VERSION = 1
@@ -59,7 +60,8 @@ def write_model_files(
     """Write a trained network and what is needed to use it.
 
     Args:
-        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k].
+        network: keras.Model from pixels 0..255 [n, image_size, image_size, 3] to probabilities [n, k], or to a
+            dictionary with `probabilities` and other outputs.
         folder: an empty folder.
         class_names: the k classes in the order of the network's outputs.
         image_size: side of the network's input in pixels.
@@ -79,6 +81,7 @@ def write_model_files(
         "class_names": list(class_names),
         "probability_columns": [f"probability_{name}" for name in class_names],
         "image_size": image_size,
+        "outputs": list_outputs(network),
         "architecture": architecture,
         "dataset_digest": dataset_digest,
         "decoding": decoding.describe(),

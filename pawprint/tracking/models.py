@@ -23,6 +23,7 @@ from mlflow.types.schema import Array
 from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT
 from pawprint.dataset.decoding import Decoding, read_decoding
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
 from pawprint.models.prediction import load_network
 from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
 from pawprint.tracking.active import active_run
@@ -50,7 +51,8 @@ class OpenPhotoModel:
     """A model that was loaded and whose files were checked."""
 
     network: Any
-    """keras.Model from pixels 0..255 `[n, image_size, image_size, 3]` to probabilities `[n, k]`."""
+    """keras.Model from pixels 0..255 `[n, image_size, image_size, 3]` to a dictionary: `probabilities`, `[n, k]`, and
+    `unlikeness`, `[n]`. A model of an earlier version gives only the probabilities, without a dictionary."""
     class_names: tuple[str, ...]
     image_size: int
     architecture: str
@@ -119,7 +121,11 @@ def log_model_files(
                         "digests": str(files / "digests.json"),
                     },
                     model_config={"max_photos": MAX_PHOTOS},
-                    signature=photo_signature(description["class_names"], with_sets="prediction_sets" in description),
+                    signature=photo_signature(
+                        description["class_names"],
+                        with_sets="prediction_sets" in description,
+                        unlikeness=UNLIKENESS in description.get("outputs", (PROBABILITIES,)),
+                    ),
                     input_example=pd.DataFrame({"image": [draw_example()]}),
                     pip_requirements=requirements,
                 )
@@ -133,9 +139,16 @@ def log_model_files(
     return LoggedPhotoModel(uri=f"models:/{model.model_id}", model_id=model.model_id, digest=str(description["digest"]))
 
 
-def photo_signature(class_names: Sequence[str], *, with_sets: bool) -> ModelSignature:
-    """Return the signature of a model; outputs that are null for an unreadable photo are optional."""
+def photo_signature(class_names: Sequence[str], *, with_sets: bool = False, unlikeness: bool = False) -> ModelSignature:
+    """Return the signature of a model; outputs that are null for an unreadable photo are optional.
+
+    Args:
+        class_names: the classes.
+        with_sets: whether it has prediction sets.
+        unlikeness: whether its network has this output.
+    """
     sets = [ColSpec(Array(DataType.string), f"labels_{SHOWN}", required=False)] if with_sets else []
+    columns = {"unlikeness": "double", "unlike_training": "boolean"} if unlikeness else {}
     return ModelSignature(
         inputs=Schema([ColSpec("binary", "image")]),
         outputs=Schema(
@@ -144,6 +157,7 @@ def photo_signature(class_names: Sequence[str], *, with_sets: bool) -> ModelSign
                 ColSpec("double", "probability", required=False),
                 *(ColSpec("double", f"probability_{name}", required=False) for name in class_names),
                 *sets,
+                *(ColSpec(kind, name, required=False) for name, kind in columns.items()),
                 ColSpec("string", "error"),
             ]
         ),

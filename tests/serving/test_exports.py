@@ -10,7 +10,9 @@ import pytest
 from pawprint.base.errors import UserError
 from pawprint.models.architectures import build_model
 from pawprint.models.inference import build_inference_network
-from pawprint.models.portable import EVIDENCE, PROBABILITIES, build_portable_network
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
+from pawprint.models.portable import EVIDENCE, build_portable_network
+from pawprint.models.unlikeness import add_unlikeness, build_feature_network
 from pawprint.pipeline.cache_keys import EXPORT_FILES, build_key
 from pawprint.serving import agreement, demo_page
 from pawprint.serving.checks import DESCRIPTION, check_exports
@@ -65,7 +67,9 @@ def written(tmp_path_factory: pytest.TempPathFactory, images: np.ndarray) -> tup
     import keras
 
     folder = tmp_path_factory.mktemp("exports")
-    finish(tiny_model()).save(folder / "network.keras")
+    whole = finish(tiny_model())
+    bank = np.asarray(build_feature_network(whole)(images[:4].astype(np.float32)))
+    add_unlikeness(whole, bank, 0.01).save(folder / "network.keras")
     network = keras.models.load_model(folder / "network.keras", compile=False)
     exports = export(network, images, folder, *FILES)
     assert [export.path for export in exports] == [folder / file for file in FILES.values()]
@@ -76,9 +80,11 @@ def written(tmp_path_factory: pytest.TempPathFactory, images: np.ndarray) -> tup
 def test_an_export_gives_the_networks_answers_for_any_number_of_photos(written, images, file: str) -> None:
     network, folder = written
     exported = load_export(folder / file)
-    expected = np.asarray(network(images.astype(np.float32), training=False))
+    expected = network(images.astype(np.float32), training=False)
     for number in (1, len(images)):
-        np.testing.assert_allclose(exported(images[:number].astype(np.float32)), expected[:number], atol=1e-5)
+        found = exported.outputs(images[:number])
+        np.testing.assert_allclose(found[PROBABILITIES], expected[PROBABILITIES][:number], atol=1e-5)
+        np.testing.assert_allclose(found[UNLIKENESS], expected[UNLIKENESS][:number], rtol=1e-3, atol=1e-3)
 
 
 def test_the_evidence_is_the_logit_taken_apart(images) -> None:
@@ -114,6 +120,7 @@ def test_the_onnx_file_says_what_it_is(written) -> None:
     assert {one.name: one.shape[0] for one in (*session.get_inputs(), *session.get_outputs())} == {
         "pixels": "photos",
         PROBABILITIES: "photos",
+        UNLIKENESS: "photos",
         EVIDENCE: "photos",
     }
 
@@ -125,6 +132,8 @@ def test_the_description_has_differences_and_times(written) -> None:
         found = told["formats"][name]
         assert found["quantized"] == (name in QUANTIZED)
         assert 0 <= found["max_difference"] < (0.05 if name in QUANTIZED else agreement.MAX_DIFFERENCE)
+        assert found["unlikeness_difference"] >= 0
+        assert name in QUANTIZED or found["unlikeness_difference"] < agreement.MAX_UNLIKENESS_DIFFERENCE
         assert found["photos"] == found["same_labels"] == 7
         assert found["accuracy_cost_low"] < found["accuracy_cost"] == 0 < found["accuracy_cost_high"]
         assert found["bytes"] == (written[1] / file).stat().st_size

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,12 @@ def brightness(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([1 - mean, mean], axis=1).astype(np.float32)
 
 
+def brightness_and_unlikeness(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """The same with a second output: photos of a brightness above 0.8 are unlike."""
+    probabilities = brightness(pixels)
+    return {"probabilities": probabilities, "unlikeness": probabilities[:, 1] / np.float32(0.8)}
+
+
 def draw(grey: int) -> bytes:
     buffer = io.BytesIO()
     Image.new("L", (20, 10), grey).save(buffer, "PNG")
@@ -54,9 +61,9 @@ def collect(tmp_path: Path) -> Callable[..., PhotoCollection]:
     return make
 
 
-def predict(collection: PhotoCollection, folder: Path) -> Outcome:
+def predict(collection: PhotoCollection, folder: Path, answer: Callable[..., Any] = brightness) -> Outcome:
     folder.mkdir(exist_ok=True)
-    return predict_photos(collection, brightness, class_names=CLASSES, image_size=SIDE, folder=folder, sets=SETS)
+    return predict_photos(collection, answer, class_names=CLASSES, image_size=SIDE, folder=folder, sets=SETS)
 
 
 def read_rows(folder: Path) -> list[dict[str, str]]:
@@ -66,15 +73,16 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
 
 def served(collection: PhotoCollection) -> pd.DataFrame:
     classifier = PhotoClassifier()
+    classifier.knows_unlikeness = True
     classifier.class_names, classifier.columns = list(CLASSES), [f"probability_{name}" for name in CLASSES]
     classifier.image_size, classifier.max_photos, classifier.sets = SIDE, 1000, SETS
-    classifier.answer = lambda pixels: brightness(pixels.astype(np.uint8))
+    classifier.answer = lambda pixels: brightness_and_unlikeness(pixels.astype(np.uint8))
     return classifier.predict([collection.read(photo) for photo in collection.photos])
 
 
 def test_both_tables_hold_what_the_served_model_answers(collect, tmp_path: Path) -> None:
     collection = collect(a=draw(51), b=b"no photo", c=draw(204), d=draw(205))
-    outcome = predict(collection, tmp_path / "out")
+    outcome = predict(collection, tmp_path / "out", brightness_and_unlikeness)
     expected = served(collection)
     assert expected["labels_95"].tolist() == [
         ["dark", "<b>light</b>"],
@@ -82,6 +90,8 @@ def test_both_tables_hold_what_the_served_model_answers(collect, tmp_path: Path)
         ["<b>light</b>", "dark"],
         ["<b>light</b>"],
     ]
+    assert list(expected.columns[-3:]) == ["unlikeness", "unlike_training", "error"]
+    assert expected["unlike_training"].tolist() == [False, None, False, True]
     table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert list(table.columns) == ["member", *expected.columns]
     assert table["member"].tolist() == ["a.png", "b.png", "c.png", "d.png"]
@@ -95,11 +105,13 @@ def test_both_tables_hold_what_the_served_model_answers(collect, tmp_path: Path)
                 assert written == ""
             elif isinstance(value, list):
                 assert stored.tolist() == json.loads(written) == value
-            elif isinstance(value, str):
-                assert stored == written == value
+            elif isinstance(value, str | bool):
+                assert stored == value
+                assert written == str(value)
             else:
                 assert stored == value == np.float32(written)
     assert outcome.counts == {0: 1, 1: 2}
+    assert outcome.unlike.total() == 1
     assert outcome.num_unreadable == 1
     assert outcome.errors == [("b.png", expected["error"][1])]
 
@@ -145,6 +157,26 @@ def test_the_most_doubtful_of_each_class_are_remembered_lowest_first(
         1: ["g", "f"],
     }
     assert outcome.counts == {0: 7, 1: 2}
+
+
+def test_a_model_without_unlikeness_leaves_its_columns_empty(collect, tmp_path: Path) -> None:
+    predict(collect(a=draw(250)), tmp_path / "out")
+    (row,) = read_rows(tmp_path / "out")
+    assert (row["label"], row["unlikeness"], row["unlike_training"]) == ("<b>light</b>", "", "")
+    assert pd.read_parquet(tmp_path / "out" / "predictions.parquet")["unlike_training"].tolist() == [None]
+
+
+def test_what_is_unlike_is_a_group_of_its_own_and_comes_first(collect, tmp_path: Path) -> None:
+    greys = {"a": 10, "b": 160, "c": 230, "d": 250}
+    collection = collect(**{name: draw(grey) for name, grey in greys.items()})
+    outcome = predict(collection, tmp_path / "out", brightness_and_unlikeness)
+    groups = {number: [one.name[0] for one in photos] for number, photos in outcome.doubtful.items()}
+    assert list(groups.items()) == [(predictions.UNLIKE, ["d", "c"]), (0, ["a"]), (1, ["b"])]
+    assert outcome.counts == {0: 1, 1: 3}
+    page = " ".join(sheet(outcome, collection, tmp_path).split())
+    assert "unlike training<small>2 photos</small>" in page
+    assert "light&lt;/b&gt;<small>1 photo</small>" in page
+    assert page.count("data:image/jpeg;base64,") == 4
 
 
 def test_nothing_readable_is_told_too(collect, tmp_path: Path) -> None:

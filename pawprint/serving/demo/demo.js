@@ -29,7 +29,7 @@ const loading = loadNetwork();
 /**
  * Asks the network about a square of pixels.
  *
- * @returns {Promise<{probabilities: number[], evidence: ?{rows: number, columns: number, values: Float32Array}}>}
+ * @returns {Promise<{probabilities: number[], unlikeness: ?number, evidence: ?{rows: number, columns: number, values: Float32Array}}>}
  */
 async function ask(picture) {
   const { session, Tensor } = await loading;
@@ -38,6 +38,7 @@ async function ask(picture) {
   const map = said.evidence;
   return {
     probabilities: Array.from(said.probabilities.data),
+    unlikeness: said.unlikeness ? said.unlikeness.data[0] : null,
     evidence: map ? { rows: map.dims[1], columns: map.dims[2], values: map.data } : null,
   };
 }
@@ -51,11 +52,12 @@ async function answerFile(file) {
 const best = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
-function show({ picture, probabilities, evidence }, name) {
+function show({ picture, probabilities, unlikeness, evidence }, name) {
   const winner = best(probabilities);
   element("answer").hidden = false;
   element("verdict").textContent = `${settings.classNames[winner]}, ${percent(probabilities[winner])}`;
   element("caption").textContent = name;
+  element("unlike").hidden = !(unlikeness > 1); // null is not
   showBars(probabilities);
   showPhoto(picture);
   element("toggle").hidden = !evidence;
@@ -142,6 +144,7 @@ async function take(files) {
       const winner = best(said.probabilities);
       element("status").textContent =
         `${file.name}: ${settings.classNames[winner]}, ${percent(said.probabilities[winner])}, ` +
+        (said.unlikeness > 1 ? "but unlike anything it learned from, " : "") +
         `in ${((performance.now() - started) / 1000).toFixed(2)} s on this device.`;
     } catch (error) {
       element("status").textContent = "";
