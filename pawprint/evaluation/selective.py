@@ -149,7 +149,7 @@ def explain_selection(selection: Selection) -> str:
     if test.answered < test.photos:
         counted += f"; if it answered all, {test.wrong_of_all:,} would be wrong"
     if test.answered and wilson_interval(test.wrong, test.answered)[0] > selection.aim:
-        counted += f". That is more than the {percent(selection.aim)} aimed at, and more than chance explains"
+        counted += f". That is clearly more than the {percent(selection.aim)} that the validation photos promised"
     return f"{how}. {counted}."
 
 

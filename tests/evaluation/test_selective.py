@@ -128,10 +128,10 @@ def test_what_it_rests_on_is_said() -> None:
     ):
         assert said in text
     assert "roughly" not in text
-    assert "aimed at" not in text
+    assert "promised" not in text
     few = explain_selection(Selection(0.05, 0.9, Answered(20, 14, 0, 2), Answered(500, 300, 60, 90)))
     assert "So few photos choose only roughly" in few
-    assert "more than the 5.0 % aimed at, and more than chance explains" in few
+    assert "clearly more than the 5.0 % that the validation photos promised" in few
 
 
 def test_it_is_read_from_the_metrics_as_it_was_written() -> None:
