@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pawprint.training.calibration import Calibrated
     from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.epochs import Training
+    from pawprint.training.finetuning import Finetuning
     from pawprint.training.task import TrainingTask
 
 MODEL_ROOM = 128 * 2**20
@@ -53,13 +54,13 @@ class Lesson:
 
     data: "Dataset"
     task: "TrainingTask"
-    finetuning: "TrainingTask | None"
+    finetuning: "Finetuning | None"
     parameters: dict[str, Any]
 
-    @property
-    def num_epochs(self) -> int:
-        """The number of epochs, if training does not end early."""
-        return self.task.epochs + (self.finetuning.epochs if self.finetuning else 0)
+    def count_epochs(self, epoch: int) -> int:
+        """Return the number of epochs that is known at an epoch: fine-tuning is decided on after the last layer."""
+        begun = self.finetuning is not None and epoch > self.task.epochs
+        return self.task.epochs + (self.finetuning.task.epochs if self.finetuning and begun else 0)
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,11 @@ def _adjust(learning: Learning) -> tuple[Recipe, dict[str, Any]]:
 def _plan_lesson(
     given: TrainParameters, data: "Dataset", photos: "Split", recipe: Recipe, adjusted: dict[str, Any]
 ) -> Lesson:
-    """Return what is trained and how, with the recipe's values for `auto`; say if it is not fine-tuned, and why."""
-    from pawprint.training.finetuning import explain_no_finetuning, plan_finetuning
+    """Return what is trained and how, with the recipe's values for `auto`."""
+    from pawprint.training.finetuning import plan_finetuning
     from pawprint.training.task import TrainingTask
 
-    validation, finetune = data.split("validation"), given.learning.finetune
+    validation = data.split("validation")
     used = _resolve_auto(given, recipe, validation)
     task = TrainingTask(
         recipe=recipe,
@@ -152,9 +153,7 @@ def _plan_lesson(
         image_size=data.image_size,
         **used,
     )
-    if reason := explain_no_finetuning(task, finetune):
-        click.echo(f"note: {reason}", err=True)
-    return Lesson(data, task, plan_finetuning(task, finetune), {**used, **adjusted})
+    return Lesson(data, task, plan_finetuning(task, given.learning.finetune), {**used, **adjusted})
 
 
 def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:
@@ -203,6 +202,8 @@ def _take_or_learn(
     if start.learned:
         checkpoints.open(cache_folder() / "checkpoints", start.key)
     training = _learn(lesson, sender, checkpoints)
+    if said := _describe_finetuning(lesson, training):
+        click.echo(said)
     # First what needs the network as it was built, then what takes it as it is.
     network = learn_unlikeness(training.network, lesson.task)
     calibrated = calibrate(network, lesson.task.validation, image_size=lesson.task.image_size)
@@ -221,7 +222,7 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
 
     def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
         sender.log_epoch(metrics, timestamp_ms)
-        click.echo(f"epoch {epoch:>3}/{lesson.num_epochs}  {_format_metrics(metrics)}")
+        click.echo(f"epoch {epoch:>3}/{lesson.count_epochs(epoch)}  {_format_metrics(metrics)}")
 
     learn: Callable[..., Training] = train_network
     if lesson.task.recipe.frozen:
@@ -238,10 +239,16 @@ def _format_metrics(metrics: Mapping[str, float]) -> str:
 
 
 def _describe_finetuning(lesson: Lesson, training: "Training") -> str:
-    """Return in a sentence whether fine-tuning helped; "" if there was none or nothing to judge it by."""
-    alone, tuned = training.history[: lesson.task.epochs], training.history[lesson.task.epochs :]
-    if not tuned or "validation_loss" not in tuned[0]:
+    """Return in a sentence whether fine-tuning helped, or why there was none; "" if nothing can be said of it."""
+    from pawprint.training.finetuning import AUTO_EPOCHS, count_mistakes
+
+    if lesson.finetuning is None or lesson.task.validation is None:
         return ""
+    alone, tuned = training.history[: lesson.task.epochs], training.history[lesson.task.epochs :]
+    if not tuned:
+        mistakes = count_mistakes(training.history[training.best_epoch - 1], lesson.task)
+        photos = len(lesson.task.validation.labels)
+        return f"Only the last layer learned: it gets {mistakes} of {photos} validation photos wrong, too few to tell whether fine-tuning would help; finetune={AUTO_EPOCHS} fine-tunes all the same."
     losses = [min(entry["validation_loss"] for entry in phase) for phase in (alone, tuned)]
     taken = "the fine-tuned network" if training.best_epoch > lesson.task.epochs else "the last layer alone"
     return (

@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import keras
 
@@ -17,20 +18,37 @@ AUTO_EPOCHS = 8
 SHOWN_PER_EPOCH = 1500
 """Photos shown in an epoch at least: a few photos are shown several times, or there would be too few steps to learn."""
 MOST_PASSES = 8
-ENOUGH_VALIDATION = 50
-"""Validation photos from which on they decide for `finetune=auto`: of 50, an accuracy of 0.9 has a standard error of 4
-points, while fine-tuning gained 7 to 25 where it was worth its time (docs/experiments.md)."""
+LEAST_MISTAKES = 5
+"""Validation photos that the last layer alone must get wrong for `finetune=auto`: with fewer mistakes, not even mending
+all of them would be more than chance (exact test of McNemar, one-sided: 0.5⁵ < 0.05)."""
 LEAST_SIDE = 128
 """Side in pixels of the pictures, where the photos have as many: below, little is seen."""
 
 
-def plan_finetuning(task: TrainingTask, epochs: int | None) -> TrainingTask | None:
-    """Return the task of fine-tuning, or None if only the last layer is to learn.
+@dataclass(frozen=True)
+class Finetuning:
+    """How the later layers learn, after the last layer.
+
+    Attributes:
+        task: the training of the later layers.
+        least_mistakes: validation photos that the last layer alone must get wrong, else nothing more is learned.
+    """
+
+    task: TrainingTask
+    least_mistakes: int
+
+    def is_worth(self, progress: Progress) -> bool:
+        """Return whether the last layer makes enough mistakes."""
+        return self.least_mistakes <= count_mistakes(progress.history[progress.best_epoch - 1], self.task)
+
+
+def plan_finetuning(task: TrainingTask, epochs: int | None) -> Finetuning | None:
+    """Return how the later layers learn, or None if only the last layer does.
 
     Args:
         task: the training of the last layer.
-        epochs: epochs of fine-tuning; None decides by the validation photos whether it helps, so with less than
-            `ENOUGH_VALIDATION` of them there is none.
+        epochs: epochs of fine-tuning; None decides by the validation photos whether it helps, so without them there is
+            none.
 
     >>> import numpy as np
     >>> from pawprint.models.efficientnet_lite0 import RECIPE
@@ -40,45 +58,35 @@ def plan_finetuning(task: TrainingTask, epochs: int | None) -> TrainingTask | No
     >>> task = TrainingTask(
     ...     architecture="efficientnet_lite0", recipe=RECIPE, train=photos, validation=None, patience=0, seed=0, **words
     ... )
-    >>> plan_finetuning(task, 5).epochs, plan_finetuning(task, 5).recipe.stages[0].passes
-    (5, 4)
+    >>> planned = plan_finetuning(task, 5)
+    >>> planned.task.epochs, planned.task.recipe.stages[0].passes, planned.least_mistakes
+    (5, 4, 0)
     >>> plan_finetuning(task, None) is None
     True
     """
     recipe = task.recipe.finetuning
-    if recipe is None or epochs == 0 or (epochs is None and _count_validation(task) < ENOUGH_VALIDATION):
+    if recipe is None or epochs == 0 or (epochs is None and task.validation is None):
         return None
     passes = min(MOST_PASSES, math.ceil(SHOWN_PER_EPOCH / len(task.train.labels)))
-    return dataclasses.replace(
+    stages = (
+        dataclasses.replace(stage, passes=passes, scale=min(1.0, max(stage.scale, LEAST_SIDE / task.image_size)))
+        for stage in recipe.stages
+    )
+    planned = dataclasses.replace(
         task,
-        recipe=dataclasses.replace(
-            recipe,
-            stages=tuple(
-                dataclasses.replace(
-                    stage, passes=passes, scale=min(1.0, max(stage.scale, LEAST_SIDE / task.image_size))
-                )
-                for stage in recipe.stages
-            ),
-        ),
+        recipe=dataclasses.replace(recipe, stages=tuple(stages)),
         epochs=AUTO_EPOCHS if epochs is None else epochs,
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
     )
+    return Finetuning(planned, LEAST_MISTAKES if epochs is None else 0)
 
 
-def explain_no_finetuning(task: TrainingTask, epochs: int | None) -> str | None:
-    """Return why `finetune=auto` lets only the last layer of a pretrained network learn, or None if that is not so."""
-    found = _count_validation(task)
-    if task.recipe.finetuning is None or epochs is not None or found >= ENOUGH_VALIDATION:
-        return None
-    return (
-        f"only the last layer learns: {found} validation photos are too few to tell whether fine-tuning helps "
-        f"({ENOUGH_VALIDATION} are enough); finetune={AUTO_EPOCHS} fine-tunes all the same"
-    )
-
-
-def _count_validation(task: TrainingTask) -> int:
-    return 0 if task.validation is None else len(task.validation.labels)
+def count_mistakes(entry: Mapping[str, float], task: TrainingTask) -> int:
+    """Return how many validation photos an epoch of the history gets wrong; 0 without validation photos."""
+    if task.validation is None:
+        return 0
+    return round((1 - entry["validation_accuracy"]) * len(task.validation.labels))
 
 
 def fine_tune(
@@ -98,7 +106,7 @@ def fine_tune(
 
     Args:
         model: the network, from pixels to logits, with the best last layer.
-        task: the result of `plan_finetuning`.
+        task: the training of the later layers, from `plan_finetuning`.
         before: progress of the last layer; None if a checkpoint of fine-tuning has it.
         earlier: number of epochs of the last layer.
         on_epoch: called after each epoch, see `run_epochs`.

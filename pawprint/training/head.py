@@ -15,7 +15,7 @@ from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
 from pawprint.training.features import FeatureStore
-from pawprint.training.finetuning import fine_tune
+from pawprint.training.finetuning import Finetuning, fine_tune
 from pawprint.training.schedule import learning_rate_at
 from pawprint.training.steps import build_optimizer
 from pawprint.training.task import TrainingTask
@@ -26,7 +26,7 @@ def train_pretrained(
     *,
     features: FeatureStore,
     on_epoch: Callable[..., None],
-    finetuning: TrainingTask | None = None,
+    finetuning: Finetuning | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Train a pretrained architecture: first its last layer, then, if wanted, its later layers.
@@ -37,7 +37,7 @@ def train_pretrained(
         task: a training of an architecture whose recipe is `frozen`.
         features: store of the photos' features.
         on_epoch: called after each epoch, see `run_epochs`.
-        finetuning: the training of the later layers, from `plan_finetuning`; None leaves them as they are.
+        finetuning: how the later layers learn, from `plan_finetuning`; None leaves them as they are.
         checkpoints: where the training is saved after each epoch and resumed from; None saves nothing.
 
     Returns:
@@ -55,7 +55,7 @@ def train_pretrained(
     kept = checkpoints.load({}) if checkpoints and finetuning else None
     if finetuning and kept and kept.earlier:
         return fine_tune(
-            model, finetuning, before=None, earlier=kept.earlier, on_epoch=on_epoch, checkpoints=checkpoints
+            model, finetuning.task, before=None, earlier=kept.earlier, on_epoch=on_epoch, checkpoints=checkpoints
         )
     backbone = keras.Model(model.input, head.input, name=task.architecture)
     shown = features.load(backbone, train, name="train")
@@ -108,10 +108,10 @@ def train_pretrained(
         on_epoch=on_epoch,
     )
     head.set_weights(progress.best_weights)
-    if finetuning:
+    if finetuning and finetuning.is_worth(progress):
         earlier = len(progress.history)
         return fine_tune(
-            model, finetuning, before=progress, earlier=earlier, on_epoch=on_epoch, checkpoints=checkpoints
+            model, finetuning.task, before=progress, earlier=earlier, on_epoch=on_epoch, checkpoints=checkpoints
         )
     network = build_inference_network(
         model,

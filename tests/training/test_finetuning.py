@@ -1,5 +1,6 @@
 """The later layers of a pretrained network learn after its last layer; the validation photos decide what is taken."""
 
+import copy
 import dataclasses
 
 import keras
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 from pawprint.models.architectures import build_model, recipe_for
+from pawprint.training.epochs import Progress
 from pawprint.training.features import FeatureStore
-from pawprint.training.finetuning import explain_no_finetuning, freeze, plan_finetuning
+from pawprint.training.finetuning import freeze, plan_finetuning
 from pawprint.training.head import train_pretrained
 from pawprint.training.task import TrainingTask
 
@@ -51,10 +53,19 @@ def task(make_split):
 
 
 def train(task, folder, *, epochs, **changes):
+    """Train with so many epochs of fine-tuning, its task changed."""
     planned = plan_finetuning(task, epochs)
-    finetuning = planned and dataclasses.replace(planned, learning_rate=0.003, **changes)
+    finetuning = planned and dataclasses.replace(
+        planned, task=dataclasses.replace(planned.task, learning_rate=0.003, **changes)
+    )
     features = FeatureStore(folder / "features", "d1")
     return train_pretrained(task, features=features, finetuning=finetuning, on_epoch=lambda *_, **__: None)
+
+
+def with_labels(photos, labels):
+    changed = copy.copy(photos)
+    changed.labels = labels
+    return changed
 
 
 def validation_loss(network, photos):
@@ -74,7 +85,7 @@ def test_the_epochs_count_on_and_the_network_is_that_of_the_best(task, tmp_path)
 
 def test_where_fine_tuning_does_not_help_the_last_layer_alone_is_kept(task, tmp_path):
     alone = train(task, tmp_path, epochs=0)
-    confused = dataclasses.replace(task.train, labels=1 - task.train.labels)
+    confused = with_labels(task.train, 1 - task.train.labels)
     spoilt = train(task, tmp_path, epochs=2, train=confused)
     assert spoilt.best_epoch == alone.best_epoch
     assert len(spoilt.history) == 4
@@ -92,17 +103,20 @@ def test_early_layers_and_normalisations_stay(task):
 
 
 @pytest.mark.parametrize(
-    ("epochs", "num_validation", "planned"),
-    [(None, 50, 8), (None, 49, None), (None, 0, None), (4, 0, 4), (0, 50, None)],
+    ("epochs", "validated", "planned"), [(None, True, (8, 5)), (None, False, None), (4, False, (4, 0)), (0, True, None)]
 )
-def test_auto_needs_validation_photos_to_decide(task, make_split, epochs, num_validation, planned):
-    validation = make_split(num_validation, side=40) if num_validation else None
-    asked = dataclasses.replace(task, validation=validation)
-    plan = plan_finetuning(asked, epochs)
-    assert (plan and plan.epochs) == planned
-    reason = explain_no_finetuning(asked, epochs)
-    assert bool(reason) == (epochs is None and planned is None)
-    assert not reason or f"{num_validation} validation photos are too few" in reason
+def test_auto_needs_validation_photos_to_decide(task, epochs, validated, planned):
+    plan = plan_finetuning(task if validated else dataclasses.replace(task, validation=None), epochs)
+    assert (plan and (plan.task.epochs, plan.least_mistakes)) == planned
+
+
+@pytest.mark.parametrize(("mistakes", "worth"), [(4, False), (5, True)])
+def test_auto_fine_tunes_only_where_the_validation_photos_could_tell(task, mistakes, worth):
+    """The best epoch of the last layer counts; what is asked for is done in any case."""
+    history = [{"epoch": 1, "validation_accuracy": 0.1}, {"epoch": 2, "validation_accuracy": 1 - mistakes / 20}]
+    progress = Progress(history, [1, 2], 2, [])
+    assert plan_finetuning(task, None).is_worth(progress) == worth
+    assert plan_finetuning(task, 1).is_worth(progress)
 
 
 def test_a_network_from_scratch_has_nothing_to_fine_tune(task):
