@@ -248,7 +248,10 @@ def _describe_finetuning(lesson: Lesson, training: "Training") -> str:
     if not tuned:
         mistakes = count_mistakes(training.history[training.best_epoch - 1], lesson.task)
         photos = len(lesson.task.validation.labels)
-        return f"Only the last layer learned: it gets {mistakes} of {photos} validation photos wrong, too few to tell whether fine-tuning would help; finetune={AUTO_EPOCHS} fine-tunes all the same."
+        return (
+            f"Only the last layer learned: it gets {mistakes} of {photos} validation photos wrong, too few to tell "
+            f"whether fine-tuning would help; finetune={AUTO_EPOCHS} fine-tunes all the same."
+        )
     losses = [min(entry["validation_loss"] for entry in phase) for phase in (alone, tuned)]
     taken = "the fine-tuned network" if training.best_epoch > lesson.task.epochs else "the last layer alone"
     return (
