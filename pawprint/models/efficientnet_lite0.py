@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0 (Tan and Le 2019; the Lite form by Liu 2020), pretrained on ImageNet; only its last layer learns.
+"""EfficientNet-Lite0 (Tan and Le 2019; the Lite form by Liu 2020), pretrained on ImageNet.
 
 The weights are Google's (Apache-2.0) and lie beside this file, so nothing is fetched when it trains;
 `pretrained/README.md` says where they come from and how they were changed. The Lite form has neither
-squeeze-and-excitation nor swish: plain convolutions and ReLU6, made for small machines. Since nothing but the last
+squeeze-and-excitation nor swish: plain convolutions and ReLU6, made for small machines. Since no normalisation learns,
 layer learns, each batch normalisation is folded into the convolution before it.
 """
 

@@ -32,7 +32,7 @@ from pawprint.tracking.tags import get_tag
 
 MOST_CLASSES, MOST_SLICES = 12, 40
 """Most classes and slices that are listed."""
-_PROCEDURE = ("epochs", "batch_size", "learning_rate", "weight_decay", "augmentation", "width", "patience", "seed")
+_PROCEDURE = ("epochs", "finetune", "batch_size", "learning_rate", "weight_decay", "augmentation", "width", "patience", "seed")
 _LONGEST = 200
 """Longest value in characters."""
 
@@ -78,6 +78,15 @@ class Facts:
     slices: Sequence[Slice] = field(default_factory=tuple)
     measured: Sequence[Corrupted] = field(default_factory=tuple)
     temperature: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """How the network came to its weights."""
+        if not self.frozen:
+            return "trained from scratch"
+        if self.best_epoch > int(self.parameters["epochs"]):
+            return "pretrained; its last layer learned from the photos, then its later layers too"
+        return "pretrained; only its last layer learned from the photos"
 
 
 def build_model_card(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int = 0) -> str:

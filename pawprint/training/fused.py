@@ -19,8 +19,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Return inputs normalised by the batch, updating the moving averages; outside training, by these."""
-        if not training:
+        """Return inputs normalised by the batch, updating the moving averages; not in training or frozen, by these."""
+        if not training or not self.trainable:
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,

@@ -23,6 +23,14 @@ def test_one_norm_against_keras():
     np.testing.assert_allclose(fused(x, training=False), plain(x, training=False), atol=1e-5)
 
 
+def test_a_frozen_norm_stays_as_it_is():
+    x = np.random.default_rng(0).normal(3, 2, (4, 5, 5, 7)).astype(np.float32)
+    frozen = FusedBatchNormalization()
+    frozen.trainable = False
+    np.testing.assert_allclose(frozen(x, training=True), x, rtol=1e-3)
+    np.testing.assert_array_equal(frozen.moving_mean, 0)
+
+
 @pytest.fixture
 def model():
     model = build_model("cnn", num_classes=3, image_size=32, seed=0)
