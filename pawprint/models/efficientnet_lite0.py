@@ -2,8 +2,8 @@
 
 The weights are Google's (Apache-2.0) and lie beside this file, so nothing is fetched when it trains;
 `pretrained/README.md` says where they come from and how they were changed. The Lite form has neither
-squeeze-and-excitation nor swish: plain convolutions and ReLU6, made for small machines. Since no normalisation learns,
-layer learns, each batch normalisation is folded into the convolution before it.
+squeeze-and-excitation nor swish: plain convolutions and ReLU6, made for small machines. Since no normalisation
+learns, each is folded into the convolution before it.
 """
 
 from collections.abc import Iterator

@@ -32,7 +32,17 @@ from pawprint.tracking.tags import get_tag
 
 MOST_CLASSES, MOST_SLICES = 12, 40
 """Most classes and slices that are listed."""
-_PROCEDURE = ("epochs", "finetune", "batch_size", "learning_rate", "weight_decay", "augmentation", "width", "patience", "seed")
+_PROCEDURE = (
+    "epochs",
+    "finetune",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "augmentation",
+    "width",
+    "patience",
+    "seed",
+)
 _LONGEST = 200
 """Longest value in characters."""
 
