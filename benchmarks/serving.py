@@ -79,7 +79,7 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
 
     from pawprint.dataset.decode import decode_photo
     from pawprint.models.network_file import name_outputs
-    from pawprint.models.prediction import BATCH, Compiled, compile_network
+    from pawprint.models.prediction import BATCH, Answer, Compiled, compile_network
     from pawprint.tracking.models import open_photo_model
 
     mlflow.set_tracking_uri(store)
@@ -88,7 +88,7 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
         compiled = compile_network(model.network, model.image_size)
         square = decode_photo(photo, model.image_size)
         eager = Compiled(lambda pixels: name_outputs(model.network(pixels.astype(np.float32), training=False)))
-        ways = {"compiled": compiled, "layer by layer": lambda pixels: np.asarray(eager(pixels))}
+        ways: dict[str, Answer] = {"compiled": compiled, "layer by layer": lambda pixels: np.asarray(eager(pixels))}
         pixels = np.repeat(square[None], BATCH, axis=0)
         apart_by = np.abs(ways["compiled"](pixels) - ways["layer by layer"](pixels)).max()
         for name, answer in ways.items():
