@@ -25,7 +25,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import requests
 
@@ -79,8 +78,8 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
     import numpy as np
 
     from pawprint.dataset.decode import decode_photo
-    from pawprint.models.network_file import PROBABILITIES, name_outputs
-    from pawprint.models.prediction import BATCH, compile_network
+    from pawprint.models.network_file import name_outputs
+    from pawprint.models.prediction import BATCH, Answer, Compiled, compile_network
     from pawprint.tracking.models import open_photo_model
 
     mlflow.set_tracking_uri(store)
@@ -88,12 +87,8 @@ def time_network(store: str, uri: str, photo: bytes) -> list[str]:
     with open_photo_model(uri) as model:
         compiled = compile_network(model.network, model.image_size)
         square = decode_photo(photo, model.image_size)
-        ways: dict[str, Callable[..., Any]] = {
-            "compiled": compiled,
-            "layer by layer": lambda pixels: np.asarray(
-                name_outputs(model.network(pixels.astype(np.float32), training=False))[PROBABILITIES]
-            ),
-        }
+        eager = Compiled(lambda pixels: name_outputs(model.network(pixels.astype(np.float32), training=False)))
+        ways: dict[str, Answer] = {"compiled": compiled, "layer by layer": lambda pixels: np.asarray(eager(pixels))}
         pixels = np.repeat(square[None], BATCH, axis=0)
         apart_by = np.abs(ways["compiled"](pixels) - ways["layer by layer"](pixels)).max()
         for name, answer in ways.items():
