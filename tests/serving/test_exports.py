@@ -10,8 +10,9 @@ import pytest
 from pawprint.base.errors import UserError
 from pawprint.models.architectures import build_model
 from pawprint.models.inference import build_inference_network
-from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, name_outputs
 from pawprint.models.portable import EVIDENCE, build_portable_network
+from pawprint.models.prediction import Compiled
 from pawprint.models.unlikeness import add_unlikeness, build_feature_network
 from pawprint.pipeline.cache_keys import EXPORT_FILES, build_key
 from pawprint.serving import agreement, demo_page
@@ -47,7 +48,8 @@ def finish(model: Any, *, side: int = INNER) -> Any:
 
 def ask(network: Any, images: np.ndarray) -> agreement.Reference:
     """Ask a network; as labels, the photos get its own answers, so that each other answer is a mistake."""
-    labels = np.asarray(network(images.astype(np.float32), training=False)).argmax(axis=1)
+    answers = name_outputs(network(images.astype(np.float32), training=False))[PROBABILITIES]
+    labels = np.asarray(answers).argmax(axis=1)
     return agreement.ask_network(network, images, labels, SIDE)
 
 
@@ -161,7 +163,7 @@ def test_fewer_bits_are_inside_and_pixels_and_probabilities_stay_as_they_were(wr
         assert inside in {one["dtype"] for one in tensors if list(one["shape"]) == [6, 3, 3, 3]}
         computed = {one["dtype"] for one in tensors if list(one["shape"]) == [1, INNER // 2, INNER // 2, 6]}
         assert (np.int8 in computed) == (name == "litert-int8")
-        answers = load_export(folder / FILES[name]).answer(images.astype(np.float32))
+        answers = load_export(folder / FILES[name]).outputs(images)
         assert answers[PROBABILITIES].dtype == np.float32
         np.testing.assert_allclose(answers[PROBABILITIES], expected, atol=0.05)
 
@@ -189,9 +191,11 @@ def test_accuracy_decides_on_fewer_bits(images) -> None:
 
     def compare(wrong: int) -> agreement.Agreement:
         answers = iter(np.where(np.arange(100) < wrong, 0.4, 0.8).astype(np.float32))
-        return reference.compare(
-            lambda pixels: np.stack([(one, 1 - one) for _, one in zip(pixels, answers, strict=False)]), quantized=True
-        )
+
+        def answer(pixels: np.ndarray) -> dict[str, np.ndarray]:
+            return {PROBABILITIES: np.stack([(one, 1 - one) for _, one in zip(pixels, answers, strict=False)])}
+
+        return reference.compare(Compiled(answer), quantized=True)
 
     assert [compare(wrong).holds for wrong in (0, 1, 2)] == [True, True, False]
     found = compare(2)
