@@ -49,20 +49,6 @@ def plan_finetuning(task: TrainingTask, epochs: int | None) -> Finetuning | None
         task: the training of the last layer.
         epochs: epochs of fine-tuning; None decides by the validation photos whether it helps, so without them there is
             none.
-
-    >>> import numpy as np
-    >>> from pawprint.models.efficientnet_lite0 import RECIPE
-    >>> from pawprint.training.batches import Split
-    >>> photos = Split(np.zeros((400, 8, 8, 3), np.uint8), np.arange(400) % 2)
-    >>> words = {"class_names": ["a", "b"], "image_size": 256, "epochs": 30, "batch_size": 32, "learning_rate": 0.001}
-    >>> task = TrainingTask(
-    ...     architecture="efficientnet_lite0", recipe=RECIPE, train=photos, validation=None, patience=0, seed=0, **words
-    ... )
-    >>> planned = plan_finetuning(task, 5)
-    >>> planned.task.epochs, planned.task.recipe.stages[0].passes, planned.least_mistakes
-    (5, 4, 0)
-    >>> plan_finetuning(task, None) is None
-    True
     """
     recipe = task.recipe.finetuning
     if recipe is None or epochs == 0 or (epochs is None and task.validation is None):

@@ -51,7 +51,7 @@ def choose_bank(labels: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int6
     """Return the places of at most so many photos, in order: evenly from each class, small classes wholly.
 
     >>> choose_bank(np.array([0, 0, 0, 0, 0, 0, 1, 1]), 5).tolist()
-    [0, 2, 4, 6, 7]
+    [0, 3, 4, 6, 7]
     """
     turns = np.empty(len(labels))
     for label in np.unique(labels):

@@ -155,7 +155,7 @@ def test_fewer_bits_are_inside_and_pixels_and_probabilities_stay_as_they_were(wr
     import tensorflow as tf
 
     network, folder = written
-    expected = network(images.astype(np.float32), training=False)
+    expected = network(images.astype(np.float32), training=False)[PROBABILITIES]
     for name, inside in (("litert-float16", np.float16), ("litert-int8", np.int8)):
         with pytest.warns(UserWarning, match="Interpreter is deprecated"):
             tensors = tf.lite.Interpreter(str(folder / FILES[name])).get_tensor_details()

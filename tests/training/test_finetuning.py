@@ -12,6 +12,7 @@ from pawprint.training.epochs import Progress
 from pawprint.training.features import FeatureStore
 from pawprint.training.finetuning import freeze, plan_finetuning
 from pawprint.training.head import train_pretrained
+from pawprint.training.schedule import training_side
 from pawprint.training.task import TrainingTask
 
 NAME = "efficientnet_lite0"
@@ -117,6 +118,13 @@ def test_auto_fine_tunes_only_where_the_validation_photos_could_tell(task, mista
     progress = Progress(history, [1, 2], 2, [])
     assert plan_finetuning(task, None).is_worth(progress) == worth
     assert plan_finetuning(task, 1).is_worth(progress)
+
+
+@pytest.mark.parametrize(("image_size", "passes", "side"), [(256, 8, 192), (160, 8, 128), (96, 8, 96)])
+def test_few_photos_are_shown_often_and_small_ones_in_their_own_size(task, image_size, passes, side):
+    """48 training photos would have to be shown 32 times for an epoch of 1500."""
+    (stage,) = plan_finetuning(dataclasses.replace(task, image_size=image_size), 1).task.recipe.stages
+    assert (stage.passes, training_side(image_size, stage.scale)) == (passes, side)
 
 
 def test_a_network_from_scratch_has_nothing_to_fine_tune(task):
