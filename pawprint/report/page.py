@@ -102,7 +102,7 @@ def build_report(
             Markup(draw_curves(histories, name, title=f"{name} over the epochs"))  # noqa: S704 - drawn here
             for name in ("loss", "accuracy")
         ],
-        variation=describe_variation(lineage.main),
+        variation=describe_variation(lineage.main, num_epochs=max(map(len, histories))),
         confusion=metrics["confusion_matrix"] if len(classes) <= _MOST_CLASSES else None,
         confusion_picture=confusion,
         class_rows=choose_worst(class_rows, _MOST_CLASS_ROWS),
@@ -137,13 +137,25 @@ def describe_decisions(document: dict[str, Any]) -> dict[str, Any]:
     return {"left_to_it": left_to_it, "rests_on": rests_on, "costs": describe_costs(document)}
 
 
-def describe_variation(main: Run) -> str:
-    """Return a sentence about the augmentation, which explains the curves."""
-    # A pretrained network has no augmentation, and its run no such tag.
+def describe_variation(main: Run, *, num_epochs: int) -> str:
+    """Return a sentence about the augmentation, which explains the curves.
+
+    Args:
+        main: run of main.
+        num_epochs: number of epochs in the history of a training.
+    """
+    # The last layer of a pretrained network learns without augmentation, and the run has no such tag.
     if float(get_tag(main, "used.augmentation") or 0):
         varied = "Training photos are varied each time they are shown, validation photos are not"
         return f"{varied}: so training can look worse."
-    return "Training photos are shown as they are, like the validation photos."
+    as_they_are = "training photos are shown as they are, like the validation photos"
+    alone = int(main.data.params["epochs"])
+    if num_epochs > alone:
+        return (
+            f"Up to epoch {alone} the last layer learns alone, and {as_they_are}. Then the later layers learn too, and "
+            "training photos are varied each time: so training can look worse."
+        )
+    return f"{as_they_are.capitalize()}."
 
 
 def describe_calibration(trained: Run, metrics: Mapping[str, float]) -> str:

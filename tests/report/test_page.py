@@ -1,10 +1,16 @@
 """What report.html claims of a training."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pawprint.report.page import describe_decisions, describe_variation
+
+
+def main_with(tags: dict[str, str]) -> Any:
+    data = SimpleNamespace(tags={f"pawprint.{name}": value for name, value in tags.items()}, params={"epochs": "30"})
+    return SimpleNamespace(data=data)
 
 
 @pytest.mark.parametrize(
@@ -13,9 +19,15 @@ from pawprint.report.page import describe_decisions, describe_variation
     ids=["as measured", "switched off", "pretrained"],
 )
 def test_photos_are_said_to_be_varied_only_where_they_were(tags: dict[str, str], varied: bool) -> None:
-    main = SimpleNamespace(data=SimpleNamespace(tags={f"pawprint.{name}": value for name, value in tags.items()}))
-    assert ("varied each time" in describe_variation(main)) == varied
-    assert ("as they are" in describe_variation(main)) != varied
+    main = main_with(tags)
+    assert ("varied each time" in describe_variation(main, num_epochs=30)) == varied
+    assert ("as they are" in describe_variation(main, num_epochs=30)) != varied
+
+
+def test_fine_tuning_varies_photos_after_the_last_layer_has_learned() -> None:
+    said = describe_variation(main_with({}), num_epochs=38)
+    assert said.startswith("Up to epoch 30 the last layer learns alone, and training photos are shown as they are")
+    assert "varied each time" in said
 
 
 def test_nothing_is_said_of_leaving_photos_to_a_person_without_validation_photos() -> None:
