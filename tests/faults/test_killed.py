@@ -59,6 +59,7 @@ class Place:
             "batch_size": 16,
             "learning_rate": "auto",
             "patience": 0,
+            "finetune": "auto",
             "weight_decay": "auto",
             "augmentation": "auto",
             "width": "auto",
