@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 
 from pawprint.base.errors import UserError, one_line
 from pawprint.models import efficientnet_lite0
+from pawprint.models.recipe import Stage
 
 if TYPE_CHECKING:
     import keras
 
-RECIPE = dataclasses.replace(efficientnet_lite0.RECIPE, image_size=224)
+RECIPE = dataclasses.replace(
+    efficientnet_lite0.RECIPE,
+    image_size=224,
+    # These networks are built for one side.
+    finetuning=dataclasses.replace(efficientnet_lite0.FINETUNING, stages=(Stage(start=0.0, scale=1.0),)),
+)
 """EfficientNet-Lite0's recipe, with the side that most of these networks were trained on; not measured for each."""
 PREFIX = "keras:"
 NAMES = (

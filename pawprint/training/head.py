@@ -57,7 +57,8 @@ def train_pretrained(
         return fine_tune(
             model, finetuning.task, before=None, earlier=kept.earlier, on_epoch=on_epoch, checkpoints=checkpoints
         )
-    backbone = keras.Model(model.input, head.input, name=task.architecture)
+    # The name is TensorFlow's scope, too, which takes no colon.
+    backbone = keras.Model(model.input, head.input, name=task.architecture.replace(":", "."))
     shown = features.load(backbone, train, name="train")
     images_per_second = features.images_per_second
     if validation is not None:

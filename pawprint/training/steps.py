@@ -80,7 +80,8 @@ def build_training_step(
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
             for average, weight in zip(averaged.weights, model.weights, strict=True):
-                average.assign(weight + (average - weight) * decay)
+                if keras.backend.is_float_dtype(weight.dtype):  # a Normalization also has a count
+                    average.assign(weight + (average - weight) * decay)
             plain_loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
             right = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
             return tf.stack([plain_loss, right])

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from pawprint.models import keras_applications
 from pawprint.models.architectures import build_model, recipe_for
 from pawprint.training.epochs import Progress
 from pawprint.training.features import FeatureStore
@@ -129,3 +130,19 @@ def test_few_photos_are_shown_often_and_small_ones_in_their_own_size(task, image
 
 def test_a_network_from_scratch_has_nothing_to_fine_tune(task):
     assert plan_finetuning(dataclasses.replace(task, recipe=recipe_for("cnn")), 5) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["keras:MobileNetV3Small", "keras:EfficientNetB0"])
+def test_a_network_of_keras_applications_is_fine_tuned_in_its_own_side(task, make_split, monkeypatch, tmp_path, name):
+    """With batch normalisation inside a network inside the network, and no weights, which no test can fetch.
+
+    One has whole numbers among its weights, too.
+    """
+    monkeypatch.setattr(keras_applications, "WEIGHTS", None)
+    photos = {"train": make_split(12, side=32), "validation": make_split(6, side=32, seed=1)}
+    asked = dataclasses.replace(task, architecture=name, recipe=recipe_for(name), image_size=32, epochs=1, **photos)
+    training = train(asked, tmp_path, epochs=1)
+    assert len(training.history) == 2
+    best = training.history[training.best_epoch - 1]["validation_loss"]
+    assert validation_loss(training.network, photos["validation"]) == pytest.approx(best, rel=1e-3)
