@@ -10,6 +10,7 @@ the project's own environment (`make test` builds .venv) on a machine that does 
 """
 
 import argparse
+import math
 import os
 import platform
 import statistics
@@ -58,7 +59,7 @@ def measure(way: str, values: dict[str, object]) -> str:
         tests = [run.data.metrics for run in runs if run.data.tags["mlflow.project.entryPoint"] == "evaluate"]
         f1 = [macro_f1(run) for run in runs if run.data.tags["mlflow.project.entryPoint"] == "evaluate"]
     minutes = [(run.info.end_time - run.info.start_time) / 60_000 for run in trainings]
-    tuned = sum(run.data.metrics["best_epoch"] > int(run.data.params["epochs"]) for run in trainings)
+    tuned = sum(run.data.metrics["best_epoch"] >= run.data.metrics.get("finetuned_from", math.inf) for run in trainings)
     lowest, highest = min(one["test_accuracy_low"] for one in tests), max(one["test_accuracy_high"] for one in tests)
     return (
         f"| {Path(str(values['source'])).stem} | {way} | {statistics.mean(one['test_accuracy'] for one in tests):.3f} "

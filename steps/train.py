@@ -7,7 +7,7 @@ Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and
 Run it  mlflow run . --env-manager uv -e train -P dataset=runs:/<run id>/dataset
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -50,12 +50,14 @@ class Lesson:
         finetuning: how the later layers of a pretrained network are trained afterwards, if they are.
         parameters: parameters of train that affect the network, by name, without those that the architecture does not
             use.
+        fitted: whether the epochs were chosen by a clock, so that only their number can be repeated.
     """
 
     data: "Dataset"
     task: "TrainingTask"
     finetuning: "Finetuning | None"
     parameters: dict[str, Any]
+    fitted: bool = False
 
     def count_epochs(self, epoch: int) -> int:
         """Return the number of epochs that is known at an epoch: fine-tuning is decided on after the last layer."""
@@ -118,6 +120,8 @@ def train(given: TrainParameters) -> None:
         # The link needs the server, which may be unreachable after the training.
         dataset_link = link(given.dataset)
         lesson = _plan_lesson(given, data, photos, recipe, adjusted)
+        if given.learning.minutes:
+            lesson = _fit_to_minutes(lesson, given.learning.minutes)
         start = find_start(run, lesson.parameters, data.digest, export=given.export)
         learned = _take_or_learn(lesson, start, sender, checkpoints, results)
         exported = _write_exports(lesson, learned, results, given.export)
@@ -170,6 +174,31 @@ def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | N
     return {"architecture": learning.architecture, "epochs": learning.epochs, "seed": given.seed, **resolved}
 
 
+def _fit_to_minutes(lesson: Lesson, minutes: float) -> Lesson:
+    """Return the lesson with as many epochs as fit into the minutes, and say how many these are."""
+    from pawprint.base.cache import cache_folder
+    from pawprint.pipeline.resuming import training_key
+    from pawprint.training.budget import fit_to_minutes
+
+    asked = lesson.parameters | {"within": minutes}
+    asked.pop("seed")  # repeats learn alike
+    kept = cache_folder() / "timings" / f"{training_key(asked, lesson.data.digest)}.json"
+    task, finetuning = lesson.task, lesson.finetuning
+    fit = fit_to_minutes(task, finetuning, minutes=minutes, kept=kept)
+    click.echo(fit.describe(task, finetuning, minutes=minutes))
+    if finetuning:
+        tuned = replace(finetuning, task=replace(finetuning.task, epochs=fit.finetuning))
+        finetuning = tuned if fit.finetuning else None
+    fitted = {"epochs": fit.epochs} | ({"finetuning": fit.finetuning} if lesson.finetuning else {})
+    return replace(
+        lesson,
+        task=replace(task, epochs=fit.epochs),
+        finetuning=finetuning,
+        parameters=lesson.parameters | fitted,
+        fitted=True,
+    )
+
+
 def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
     """Print warnings about an unused GPU and too few photos."""
     from pawprint.training.devices import unused_gpu
@@ -189,6 +218,7 @@ def _take_or_learn(
     from pawprint.tracking.deliveries import FILES, MODEL
     from pawprint.training.calibration import calibrate
     from pawprint.training.epochs import Training
+    from pawprint.training.summary import describe_finetuning, summarize
     from pawprint.training.unlikeness import learn_unlikeness
 
     files, model_files = results / FILES, results / MODEL
@@ -198,18 +228,19 @@ def _take_or_learn(
     if earlier:
         click.echo(f"run {earlier.run_id} has learned the same: its model is taken, and nothing is trained again")
         network = load_network(model_files / "network.keras")
-        return Learned(Training(network, earlier.history, earlier.best_epoch), earlier.model_digest, earlier.run_id)
+        training = Training(network, earlier.history, earlier.best_epoch, earlier=earlier.earlier)
+        return Learned(training, earlier.model_digest, earlier.run_id)
     if start.learned:
         checkpoints.open(cache_folder() / "checkpoints", start.key)
     training = _learn(lesson, sender, checkpoints)
-    if said := _describe_finetuning(lesson, training):
+    if said := describe_finetuning(lesson.task, lesson.finetuning, training):
         click.echo(said)
     # First what needs the network as it was built, then what takes it as it is.
     network = learn_unlikeness(training.network, lesson.task)
     calibrated = calibrate(network, lesson.task.validation, image_size=lesson.task.image_size)
     training = replace(training, network=calibrated.network)
     model_digest = _write_training(lesson, training, calibrated, files, model_files)
-    sender.log({**_summarize(training), "temperature": calibrated.temperature})
+    sender.log({**summarize(training), "temperature": calibrated.temperature})
     return Learned(training, model_digest)
 
 
@@ -219,10 +250,11 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_pretrained
     from pawprint.training.loop import train_network
+    from pawprint.training.summary import format_metrics
 
     def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
         sender.log_epoch(metrics, timestamp_ms)
-        click.echo(f"epoch {epoch:>3}/{lesson.count_epochs(epoch)}  {_format_metrics(metrics)}")
+        click.echo(f"epoch {epoch:>3}/{lesson.count_epochs(epoch)}  {format_metrics(metrics)}")
 
     learn: Callable[..., Training] = train_network
     if lesson.task.recipe.frozen:
@@ -230,34 +262,6 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
         features = FeatureStore(cache_folder() / "features", lesson.data.digest)
         learn = partial(train_pretrained, features=features, finetuning=lesson.finetuning)
     return learn(lesson.task, checkpoints=checkpoints, on_epoch=report_epoch)
-
-
-def _format_metrics(metrics: Mapping[str, float]) -> str:
-    return "  ".join(
-        f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
-    )
-
-
-def _describe_finetuning(lesson: Lesson, training: "Training") -> str:
-    """Return in a sentence whether fine-tuning helped, or why there was none; "" if nothing can be said of it."""
-    from pawprint.training.finetuning import AUTO_EPOCHS, count_mistakes
-
-    if lesson.finetuning is None or lesson.task.validation is None:
-        return ""
-    alone, tuned = training.history[: lesson.task.epochs], training.history[lesson.task.epochs :]
-    if not tuned:
-        mistakes = count_mistakes(training.history[training.best_epoch - 1], lesson.task)
-        photos = len(lesson.task.validation.labels)
-        return (
-            f"Only the last layer learned: it gets {mistakes} of {photos} validation photos wrong, too few to tell "
-            f"whether fine-tuning would help; finetune={AUTO_EPOCHS} fine-tunes all the same."
-        )
-    losses = [min(entry["validation_loss"] for entry in phase) for phase in (alone, tuned)]
-    taken = "the fine-tuned network" if training.best_epoch > lesson.task.epochs else "the last layer alone"
-    return (
-        f"On the validation photos the last layer alone reached a loss of {losses[0]:.4f}, fine-tuning "
-        f"{losses[1]:.4f}: {taken} was taken."
-    )
 
 
 def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrated", files: Path, model: Path) -> str:
@@ -280,18 +284,6 @@ def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrate
         temperature=calibrated.temperature,
         sets=calibrated.sets,
     )
-
-
-def _summarize(training: "Training") -> dict[str, float]:
-    """Return the metrics of the whole training, without speeds that could not be measured."""
-    from pawprint.training.devices import matrix_product_rate
-
-    metrics: dict[str, float] = {"best_epoch": training.best_epoch}
-    if training.images_per_second:
-        metrics["images_per_second"] = training.images_per_second
-    if training.flops_per_second:
-        metrics["flops_utilization"] = training.flops_per_second / matrix_product_rate()
-    return metrics
 
 
 def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str) -> str:
@@ -344,6 +336,7 @@ def _log_training(
     """
     from pawprint.tracking.deliveries import MODEL, FinishedTraining, log_training
     from pawprint.tracking.descriptions import code
+    from pawprint.training.summary import describe_finetuning
 
     data, training, earlier = lesson.data, learned.training, learned.learned_in
     dataset_link, exported = notes
@@ -358,12 +351,13 @@ def _log_training(
             "training_key": key,
             "precision": training.precision,
             "learned_in": earlier,
+            "used": _count_used(lesson, training) if lesson.fitted else None,
         },
         description=(
             f"Not trained again: run {code(earlier)} had learned the same." if earlier else "",
             f"{code(lesson.task.architecture)} learned {dataset_link} ({len(lesson.task.train.labels)} photos of "
             f"{code(data.source)}).",
-            _describe_finetuning(lesson, training),
+            describe_finetuning(lesson.task, lesson.finetuning, training),
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
             _describe_calibration(results / MODEL),
@@ -371,6 +365,14 @@ def _log_training(
         ),
     )
     return log_training(sender, results, finished)
+
+
+def _count_used(lesson: Lesson, training: "Training") -> dict[str, int]:
+    """Return the epochs with which the same is learned again, whatever the clock says then."""
+    used = {"epochs": lesson.task.epochs}
+    if lesson.task.recipe.finetuning:
+        used["finetune"] = lesson.finetuning.task.epochs if lesson.finetuning and training.earlier else 0
+    return used
 
 
 def _describe_calibration(model: Path) -> str:

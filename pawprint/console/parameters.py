@@ -17,7 +17,7 @@ import click
 from pawprint.console.kinds import AutoOr, Between, Checked, UnlessPaths, check_model_name
 from pawprint.dataset.decoding import FITS
 from pawprint.evaluation.costs import parse_costs
-from pawprint.models.architectures import check_architecture
+from pawprint.models.architectures import check_choice
 from pawprint.photos.registered import REGISTERED
 from pawprint.photos.sources import check_labels, check_source
 from pawprint.serving.formats import check_formats
@@ -207,8 +207,9 @@ class Network:
     architecture: Annotated[
         str,
         Option(
-            Checked("architecture", check_architecture),
-            "The network: cnn, cct, crnn, baseline (the notebook's), or, pretrained, efficientnet_lite0, keras:<name>.",
+            Checked("architecture", check_choice),
+            "The network: cnn, cct, crnn, baseline (the notebook's), or, pretrained, efficientnet_lite0, keras:<name>. "
+            "auto (main): tries a pretrained one and cnn, and the validation photos choose.",
         ),
     ]
     epochs: Annotated[int, Option(_AT_LEAST_1, "Passes over the training photos.")]
@@ -254,6 +255,14 @@ class Learning(Network):
             AutoOr(_AT_LEAST_0),
             "Epochs in which the later layers of a pretrained network learn too, after its last layer. 0: none. "
             "auto: some, and the validation photos decide whether they helped.",
+        ),
+    ]
+    minutes: Annotated[
+        float,
+        Option(
+            Between(0, 100_000),
+            "Time that training may take: a short timing first says how many of the epochs fit, and the schedule is "
+            "made for these. 0: no bound.",
         ),
     ]
     adjustments: Adjustments
@@ -354,10 +363,10 @@ class MainParameters:
 def by_name(group: Any) -> dict[str, Any]:
     """Return the values of a group and of the groups in it, by the names of the parameters.
 
-    >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, Adjustments(0.5, 1, 2))
+    >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, 0, Adjustments(0.5, 1, 2))
     >>> by_name(TrainParameters("runs:/…", learning, seed=0, export=""))
     {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
-'finetune': None, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, 'export': ''}
+'finetune': None, 'minutes': 0, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, 'export': ''}
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(group):

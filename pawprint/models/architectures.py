@@ -22,12 +22,31 @@ ARCHITECTURES = MappingProxyType[str, ModuleType](
 )
 
 
+AUTO = "auto"
+"""In place of a name, it has main choose one of `CANDIDATES`."""
+CANDIDATES = ("efficientnet_lite0", "cnn")
+"""Architectures that `AUTO` tries, in order of promise: pretrained first, which is the best on most photos and the
+fastest to say so (docs/experiments.md)."""
+
+
+def check_choice(name: str) -> None:
+    """Check a name as `check_architecture` does, or `AUTO`.
+
+    Raises:
+        UserError: the name is unknown.
+    """
+    if name != AUTO:
+        check_architecture(name)
+
+
 def check_architecture(name: str) -> None:
     """Check a name: it must be in `ARCHITECTURES`, or be `keras:` and a network of keras.applications.
 
     Raises:
         UserError: the name is unknown; the message lists the known ones and suggests the most similar.
     """
+    if name == AUTO:
+        raise UserError(f"architecture={AUTO} is main's, which tries {' and '.join(CANDIDATES)}; name one of them here")
     applications = [f"{keras_applications.PREFIX}{application}" for application in keras_applications.NAMES]
     if name in ARCHITECTURES or name in applications:
         return

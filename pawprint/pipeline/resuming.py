@@ -27,14 +27,16 @@ class Start:
 
 
 def training_key(parameters: Mapping[str, object], dataset_digest: str) -> str:
-    """Return the key of a training: the cache key of train without `export`.
+    """Return the key of a training: the cache key of train without `export` and `minutes`.
 
     Args:
         parameters: parameters of train without the URIs of the inputs, resolved; `auto` remains only for parameters
             that the architecture does not use.
         dataset_digest: digest of the dataset.
     """
-    learned = {name: value for name, value in parameters.items() if name != "export" and value != "auto"}
+    learned = {
+        name: value for name, value in parameters.items() if name not in {"export", "minutes"} and value != "auto"
+    }
     return build_key("train", learned, {"dataset": dataset_digest}).digest
 
 

@@ -14,6 +14,7 @@ from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
+from pawprint.models.architectures import AUTO
 from pawprint.report.graph import entry_point, find_lineage
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.runs import DIFF
@@ -34,12 +35,7 @@ def format_command(main: Run) -> str:
     """
     tags = main.data.tags
     commit = tags.get("mlflow.source.git.commit")
-    words = " ".join(
-        # MLflow logs the values quoted for a shell.
-        f"-P {name}={value}"
-        for name, value in main.data.params.items()
-        if name not in _LEFT_OUT and value not in {"", "''"}
-    )
+    words = " ".join(f"-P {name}={shlex.quote(value)}" for name, value in _parameters(main).items() if value)
     manager = "--env-manager uv"
     url, dirty = tags.get("mlflow.source.git.repoURL", ""), get_tag(main, "git_dirty") == "true"
     if re.match(r"(https?|ssh|git)://|[\w.-]+@", url) and commit and not dirty:
@@ -105,8 +101,7 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
             ) from error
         if get_tag(main, "git_dirty") == "true":
             _apply_diff(main, clone)
-        parameters = {name: _unquote(value) for name, value in main.data.params.items() if name not in _LEFT_OUT}
-        words = [word for name, value in parameters.items() for word in ("-P", f"{name}={value}")]
+        words = [word for name, value in _parameters(main).items() for word in ("-P", f"{name}={value}")]
         name = f"replay of {main.info.run_id}"
         command = [sys.executable, "-m", "mlflow", "run", str(clone), "--env-manager", env_manager]
         command += ["--experiment-id", main.info.experiment_id, "--run-name", name, "-P", "cache=off", *words]
@@ -145,6 +140,16 @@ def compare_runs(main: Run, again: Run) -> tuple[bool, list[str]]:
     if differing and not why:
         lines.append("machine and libraries are the same, as far as the runs say")
     return same and not differing, lines
+
+
+def _parameters(main: Run) -> dict[str, str]:
+    """Return main's parameters, with what it decided in place of `auto` and `minutes`: a clock may decide otherwise."""
+    values = {name: _unquote(value) for name, value in main.data.params.items() if name not in _LEFT_OUT}
+    decided = ["architecture"] if values.get("architecture") == AUTO else []
+    if float(values.get("minutes", 0)):
+        decided += ["epochs", "finetune"]
+        values["minutes"] = "0"
+    return values | {name: used for name in decided if (used := get_tag(main, f"used.{name}"))}
 
 
 def _apply_diff(main: Run, clone: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
-from pawprint.models.recipe import Recipe
+from pawprint.models.recipe import Recipe, least_mistakes
 from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.epochs import Progress, Training
 from pawprint.training.loop import train_layers
@@ -18,9 +18,6 @@ AUTO_EPOCHS = 8
 SHOWN_PER_EPOCH = 1500
 """Photos shown in an epoch at least: a few photos are shown several times, or there would be too few steps to learn."""
 MOST_PASSES = 8
-LEAST_MISTAKES = 5
-"""Validation photos that the last layer alone must get wrong for `finetune=auto`: with fewer mistakes, not even mending
-all of them would be more than chance (exact test of McNemar, one-sided: 0.5⁵ < 0.05)."""
 LEAST_SIDE = 128
 """Side in pixels of the pictures, where the photos have as many: below, little is seen."""
 
@@ -65,7 +62,8 @@ def plan_finetuning(task: TrainingTask, epochs: int | None) -> Finetuning | None
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
     )
-    return Finetuning(planned, LEAST_MISTAKES if epochs is None else 0)
+    worth = least_mistakes(len(task.validation.labels)) if epochs is None and task.validation else 0
+    return Finetuning(planned, worth)
 
 
 def count_mistakes(entry: Mapping[str, float], task: TrainingTask) -> int:

@@ -156,6 +156,7 @@ def train_layers(
         images_per_second=throughput.images_per_second,
         flops_per_second=throughput.flops_per_second(lambda side: count_multiply_adds(kept, side=side)),
         precision="bfloat16" if bfloat16 else "float32",
+        earlier=earlier,
     )
 
 

@@ -60,6 +60,7 @@ class Place:
             "learning_rate": "auto",
             "patience": 0,
             "finetune": "auto",
+            "minutes": 0,
             "weight_decay": "auto",
             "augmentation": "auto",
             "width": "auto",
