@@ -19,7 +19,7 @@ from pawprint.base.errors import UserError
 from pawprint.console.console import import_tensorflow_quietly, run_command
 from pawprint.console.parameters import Learning, TrainParameters, by_name
 from pawprint.console.step import step
-from pawprint.models.adjustment import adjust_recipe, check_finetune, resolve_adjustments
+from pawprint.models.adjustment import adjust_recipe, check_finetune, resolve_adjustments, without_mirroring
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Recipe
 
@@ -50,6 +50,7 @@ class Lesson:
         finetuning: how the later layers of a pretrained network are trained afterwards, if they are.
         parameters: parameters of train that affect the network, by name, without those that the architecture does not
             use.
+        mirroring: why photos are not mirrored; "" if they are, or if the user said so.
         fitted: whether the epochs were chosen by a clock, so that only their number can be repeated.
     """
 
@@ -57,6 +58,7 @@ class Lesson:
     task: "TrainingTask"
     finetuning: "Finetuning | None"
     parameters: dict[str, Any]
+    mirroring: str = ""
     fitted: bool = False
 
     def count_epochs(self, epoch: int) -> int:
@@ -148,6 +150,7 @@ def _plan_lesson(
     from pawprint.training.task import TrainingTask
 
     validation = data.split("validation")
+    recipe, mirroring = _decide_mirroring(given.learning.mirror, recipe, photos)
     used = _resolve_auto(given, recipe, validation)
     task = TrainingTask(
         recipe=recipe,
@@ -157,7 +160,22 @@ def _plan_lesson(
         image_size=data.image_size,
         **used,
     )
-    return Lesson(data, task, plan_finetuning(task, given.learning.finetune), {**used, **adjusted})
+    parameters = {**used, **adjusted, "mirror": given.learning.mirror}
+    return Lesson(data, task, plan_finetuning(task, given.learning.finetune), parameters, mirroring)
+
+
+def _decide_mirroring(mirror: str, recipe: Recipe, photos: "Split") -> tuple[Recipe, str]:
+    """Return the recipe, with or without mirrored photos, and a sentence if the photos decided against them."""
+    from pawprint.training.mirroring import find_misled
+
+    misled = find_misled(photos) if mirror == "auto" else 0.0
+    if not misled and mirror != "off":
+        return recipe, ""
+    if not misled:
+        return without_mirroring(recipe), ""
+    said = f"Photos are not mirrored: mirror images of other classes would mislead {misled:.0%} of them."
+    click.echo(said)
+    return without_mirroring(recipe), said
 
 
 def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:
@@ -360,6 +378,7 @@ def _log_training(
             describe_finetuning(lesson.task, lesson.finetuning, training),
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+            lesson.mirroring,
             _describe_calibration(results / MODEL),
             exported,
         ),

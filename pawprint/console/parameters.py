@@ -265,6 +265,14 @@ class Learning(Network):
             "made for these. 0: no bound.",
         ),
     ]
+    mirror: Annotated[
+        str,
+        Option(
+            click.Choice(["auto", "on", "off"]),
+            "Whether photos are also shown mirrored. auto: unless classes are mirror images of one another, as letters "
+            "and arrows are.",
+        ),
+    ]
     adjustments: Adjustments
 
 
@@ -363,10 +371,11 @@ class MainParameters:
 def by_name(group: Any) -> dict[str, Any]:
     """Return the values of a group and of the groups in it, by the names of the parameters.
 
-    >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, 0, Adjustments(0.5, 1, 2))
+    >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, 0, "auto", Adjustments(0.5, 1, 2))
     >>> by_name(TrainParameters("runs:/…", learning, seed=0, export=""))
     {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
-'finetune': None, 'minutes': 0, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, 'export': ''}
+'finetune': None, 'minutes': 0, 'mirror': 'auto', 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, \
+'export': ''}
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(group):

@@ -83,6 +83,7 @@ def train_pretrained(
     def learn(epoch: int) -> Learned:
         generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([task.seed, epoch])))
         order, mirrored = generator.permutation(num_photos), generator.integers(0, 2, num_photos)
+        mirrored *= recipe.augmentation.flip_horizontal
         sums, rate = np.zeros(2), 0.0
         for number in range(num_steps):
             chosen = order[number * task.batch_size : (number + 1) * task.batch_size]

@@ -61,6 +61,7 @@ class Place:
             "patience": 0,
             "finetune": "auto",
             "minutes": 0,
+            "mirror": "auto",
             "weight_decay": "auto",
             "augmentation": "auto",
             "width": "auto",

@@ -35,14 +35,14 @@ def choose(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
             if plan:
                 return Outcome(None), 0
             client = MlflowClient()
-            run = client.create_run("0", start_time=0)
+            run = client.create_run("0", start_time=1000)
             client.log_metric(run.info.run_id, "best_epoch", 2)
             if name in reached:
                 for epoch, better in ((1, 2.0), (2, 1.0)):
                     loss, accuracy = reached[name]
                     client.log_metric(run.info.run_id, "validation_loss", loss * better, step=epoch)
                     client.log_metric(run.info.run_id, "validation_accuracy", accuracy, step=epoch)
-            client.set_terminated(run.info.run_id, end_time=int(took * 60_000))
+            client.set_terminated(run.info.run_id, end_time=1000 + int(took * 60_000))
             return Outcome(client.get_run(run.info.run_id)), PHOTOS
 
         chain = Chain(cache="on", plan=plan)
