@@ -10,7 +10,7 @@ from pawprint.training.batches import Split
 MOST_PHOTOS = 4000
 SIDE = 24
 """Side in pixels at which photos are compared."""
-LEAST_SHARE = 0.02
+LEAST_SHARE = 0.05
 """Share of the photos that mirrored ones must mislead: below, it gives more than it takes (docs/experiments.md)."""
 LARGEST_P_VALUE = 0.001
 
