@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pawprint.pipeline.chain import Chain
     from pawprint.pipeline.preparation import PreparedDataset
     from pawprint.pipeline.results import Repeat
+    from pawprint.pipeline.weights import Weights
 
 
 @step(MainParameters)
@@ -34,6 +35,7 @@ def main(given: MainParameters) -> None:
     from pawprint.pipeline.preparation import prepare_dataset, read_class_names
     from pawprint.pipeline.registry import check_gate
     from pawprint.pipeline.results import choose_best, log_summary
+    from pawprint.pipeline.weights import describe_weights, find_weights
     from pawprint.report.openlineage import send_events
     from pawprint.tracking.datasets import log_dataset_of
     from pawprint.tracking.runs import start_step
@@ -46,7 +48,8 @@ def main(given: MainParameters) -> None:
         build_cost_matrix(given.cost, sorted({photo.label for photo in reading.photos}))
 
     with ExitStack() as when_ended, start_step() as run:
-        set_tags(used=used)
+        weights = find_weights(given.weights, architecture=given.learning.architecture)
+        set_tags(used=used, **describe_weights(weights))
         chain = Chain(cache=given.cache, plan=given.plan)
         dataset = prepare_dataset(
             chain,
@@ -55,7 +58,7 @@ def main(given: MainParameters) -> None:
         )
         if given.cost and (class_names := read_class_names(dataset)):
             build_cost_matrix(given.cost, class_names)  # before the training, if the source could not tell its classes
-        repeats = [_train_and_judge(chain, dataset, given, used, number) for number in range(given.repeats)]
+        repeats = [_train_and_judge(chain, dataset, given, used, number, weights) for number in range(given.repeats)]
         if given.plan:
             _show_plan(chain, understood)
             return
@@ -96,6 +99,7 @@ def _train_and_judge(
     given: MainParameters,
     used: Mapping[str, float | None],
     number: int,
+    weights: "Weights | None",
 ) -> "Repeat | None":
     """Run train and evaluate once, and return their results; None in a plan."""
     from pawprint.pipeline.preparation import judge_model
@@ -107,8 +111,8 @@ def _train_and_judge(
     trained = chain.run_step(
         "train",
         {**resolve(given.learning, used), "seed": seed, "export": given.export},
-        given={"dataset": dataset.uri},
-        inputs={"dataset": dataset.digest},
+        given={"dataset": dataset.uri, "weights": weights.uri if weights else ""},
+        inputs={"dataset": dataset.digest} | ({"weights": weights.digest} if weights else {}),
         run_name=f"train{suffix}",
     )
     model = find_model(trained.run) if trained.run else None

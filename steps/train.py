@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pawprint.dataset.reader import Dataset, Split
     from pawprint.pipeline.resuming import Start
+    from pawprint.pipeline.weights import OpenWeights
     from pawprint.tracking.metrics import MetricSender
     from pawprint.tracking.models import LoggedPhotoModel
     from pawprint.training.calibration import Calibrated
@@ -50,12 +51,14 @@ class Lesson:
         finetuning: how the later layers of a pretrained network are trained afterwards, if they are.
         parameters: parameters of train that affect the network, by name, without those that the architecture does not
             use.
+        begun: a sentence about the weights that it begins with; "" if none are given.
     """
 
     data: "Dataset"
     task: "TrainingTask"
     finetuning: "Finetuning | None"
     parameters: dict[str, Any]
+    begun: str = ""
 
     def count_epochs(self, epoch: int) -> int:
         """Return the number of epochs that is known at an epoch: fine-tuning is decided on after the last layer."""
@@ -86,6 +89,7 @@ def train(given: TrainParameters) -> None:
     from pawprint.base.space import check_space
     from pawprint.dataset.reader import load_dataset
     from pawprint.pipeline.resuming import find_start
+    from pawprint.pipeline.weights import describe_weights, open_weights
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.datasets import find_photos, log_splits
     from pawprint.tracking.deliveries import open_results, send_metrics, settle
@@ -100,6 +104,7 @@ def train(given: TrainParameters) -> None:
         open_results() as results,
         send_metrics(run.info.run_id, checkpoints) as sender,
         open_artifact(given.dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
+        open_weights(given.weights, architecture=given.learning.architecture) as weights,
     ):
         check_space("a training", dict.fromkeys((results, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder)
@@ -117,11 +122,13 @@ def train(given: TrainParameters) -> None:
         )
         # The link needs the server, which may be unreachable after the training.
         dataset_link = link(given.dataset)
-        lesson = _plan_lesson(given, data, photos, recipe, adjusted)
-        start = find_start(run, lesson.parameters, data.digest, export=given.export)
+        lesson = _plan_lesson(given, data, photos, recipe, adjusted, weights, results)
+        digest = weights.about.digest if weights else None
+        start = find_start(run, lesson.parameters, data.digest, export=given.export, weights_digest=digest)
         learned = _take_or_learn(lesson, start, sender, checkpoints, results)
         exported = _write_exports(lesson, learned, results, given.export)
-        model = _log_training(lesson, learned, run, sender, results, start.key, notes=(dataset_link, exported))
+        tags = {"training_key": start.key, **describe_weights(weights.about if weights else None)}
+        model = _log_training(lesson, learned, run, sender, results, tags, notes=(dataset_link, exported))
     click.echo(f"model: {model.uri} (epoch {learned.training.best_epoch} of {len(learned.training.history)})")
 
 
@@ -137,11 +144,18 @@ def _adjust(learning: Learning) -> tuple[Recipe, dict[str, Any]]:
 
 
 def _plan_lesson(
-    given: TrainParameters, data: "Dataset", photos: "Split", recipe: Recipe, adjusted: dict[str, Any]
+    given: TrainParameters,
+    data: "Dataset",
+    photos: "Split",
+    recipe: Recipe,
+    adjusted: dict[str, Any],
+    weights: "OpenWeights | None",
+    results: Path,
 ) -> Lesson:
     """Return what is trained and how, with the recipe's values for `auto`."""
     from pawprint.training.finetuning import plan_finetuning
     from pawprint.training.task import TrainingTask
+    from pawprint.training.weights import begin_with
 
     validation = data.split("validation")
     used = _resolve_auto(given, recipe, validation)
@@ -153,7 +167,12 @@ def _plan_lesson(
         image_size=data.image_size,
         **used,
     )
-    return Lesson(data, task, plan_finetuning(task, given.learning.finetune), {**used, **adjusted})
+    begun = ""
+    if weights:
+        target, classes = results / "start.weights.h5", weights.class_names
+        task, begun = begin_with(task, weights.path, target, name=weights.about.uri, class_names=classes)
+        click.echo(begun)
+    return Lesson(data, task, plan_finetuning(task, given.learning.finetune), {**used, **adjusted}, begun)
 
 
 def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:
@@ -327,7 +346,7 @@ def _log_training(
     run: "Run",
     sender: "MetricSender",
     results: Path,
-    key: str | None,
+    tags: dict[str, str | None],
     *,
     notes: tuple[str, str],
 ) -> "LoggedPhotoModel":
@@ -339,7 +358,7 @@ def _log_training(
         run: run of this step.
         sender: sender of the run's metrics.
         results: folder with the files.
-        key: key of the training; None if no other run may copy it.
+        tags: more tags; without a `training_key` no other run may copy the training.
         notes: link to the dataset, and summary of the exports.
     """
     from pawprint.tracking.deliveries import MODEL, FinishedTraining, log_training
@@ -355,7 +374,7 @@ def _log_training(
             "model_digest": learned.model_digest,
             "dataset_digest": data.digest,
             "photos_sha256": data.photos_sha256,
-            "training_key": key,
+            **tags,
             "precision": training.precision,
             "learned_in": earlier,
         },
@@ -363,6 +382,7 @@ def _log_training(
             f"Not trained again: run {code(earlier)} had learned the same." if earlier else "",
             f"{code(lesson.task.architecture)} learned {dataset_link} ({len(lesson.task.train.labels)} photos of "
             f"{code(data.source)}).",
+            lesson.begun,
             _describe_finetuning(lesson, training),
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),

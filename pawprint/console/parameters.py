@@ -18,6 +18,7 @@ from pawprint.console.kinds import AutoOr, Between, Checked, UnlessPaths, check_
 from pawprint.dataset.decoding import FITS
 from pawprint.evaluation.costs import parse_costs
 from pawprint.models.architectures import check_architecture
+from pawprint.models.weights_source import check_weights
 from pawprint.photos.registered import REGISTERED
 from pawprint.photos.sources import check_labels, check_source
 from pawprint.serving.formats import check_formats
@@ -78,6 +79,14 @@ Export = Annotated[
         "Formats that the trained network is also written in, beside the model: onnx (with a page to try it in a "
         "browser), litert, litert-float16, litert-int8, several with commas. The last two are kept if they cost at "
         "most a point of accuracy, or as litert-int8:keep. Empty: none.",
+    ),
+]
+Weights = Annotated[
+    str,
+    Option(
+        Checked("weights", check_weights),
+        "What the network begins with: a .keras, .weights.h5 or .safetensors file, its path or address, or models:/… "
+        "or runs:/…, to go on from a model of yours with new photos or classes. Empty: as usual.",
     ),
 ]
 Cost = Annotated[
@@ -274,6 +283,7 @@ class TrainParameters:
 
     dataset: Dataset
     learning: Learning
+    weights: Weights
     seed: Seed
     export: Export
 
@@ -329,6 +339,7 @@ class MainParameters:
     download: DownloadParameters
     preprocessing: Preprocessing
     learning: Learning
+    weights: Weights
     repeats: Annotated[
         int, Option(_AT_LEAST_1, "Independent trainings, with seeds seed, seed+1, …; results as mean ± std.")
     ]
@@ -355,9 +366,9 @@ def by_name(group: Any) -> dict[str, Any]:
     """Return the values of a group and of the groups in it, by the names of the parameters.
 
     >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, Adjustments(0.5, 1, 2))
-    >>> by_name(TrainParameters("runs:/…", learning, seed=0, export=""))
+    >>> by_name(TrainParameters("runs:/…", learning, weights="", seed=0, export=""))
     {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
-'finetune': None, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, 'export': ''}
+'finetune': None, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'weights': '', 'seed': 0, 'export': ''}
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(group):

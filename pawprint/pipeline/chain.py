@@ -83,7 +83,7 @@ class Chain:
         if self.plan:
             line = self._explain(entry_point, key, found, missing=set(inputs) - set(known))
             if entry_point == "train" and key and not found and self.cache == "on":
-                line += self._explain_training(training_key(parameters, known["dataset"]))
+                line += self._explain_training(training_key(parameters, known["dataset"], known.get("weights")))
             self.plan_lines.append(f"{run_name}: {line}")
             return Outcome(found)
         words = {**{name: str(value) for name, value in given.items()}, **parameters}

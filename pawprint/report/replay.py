@@ -22,7 +22,7 @@ from pawprint.tracking.uncommitted import MAX_DIFF
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
 """Parameters without effect on the result."""
-_COMPARED = ("photos_sha256", "dataset_digest")
+_COMPARED = ("photos_sha256", "dataset_digest", "weights_digest")
 _SURROUNDINGS = ("python", "libraries", "lock_sha256", "cpu", "threads")
 
 
@@ -34,12 +34,7 @@ def format_command(main: Run) -> str:
     """
     tags = main.data.tags
     commit = tags.get("mlflow.source.git.commit")
-    words = " ".join(
-        # MLflow logs the values quoted for a shell.
-        f"-P {name}={value}"
-        for name, value in main.data.params.items()
-        if name not in _LEFT_OUT and value not in {"", "''"}
-    )
+    words = " ".join(f"-P {name}={shlex.quote(value)}" for name, value in _read_parameters(main).items() if value)
     manager = "--env-manager uv"
     url, dirty = tags.get("mlflow.source.git.repoURL", ""), get_tag(main, "git_dirty") == "true"
     if re.match(r"(https?|ssh|git)://|[\w.-]+@", url) and commit and not dirty:
@@ -105,8 +100,7 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
             ) from error
         if get_tag(main, "git_dirty") == "true":
             _apply_diff(main, clone)
-        parameters = {name: _unquote(value) for name, value in main.data.params.items() if name not in _LEFT_OUT}
-        words = [word for name, value in parameters.items() for word in ("-P", f"{name}={value}")]
+        words = [word for name, value in _read_parameters(main).items() for word in ("-P", f"{name}={value}")]
         name = f"replay of {main.info.run_id}"
         command = [sys.executable, "-m", "mlflow", "run", str(clone), "--env-manager", env_manager]
         command += ["--experiment-id", main.info.experiment_id, "--run-name", name, "-P", "cache=off", *words]
@@ -134,6 +128,8 @@ def compare_runs(main: Run, again: Run) -> tuple[bool, list[str]]:
     lines = []
     for name in _COMPARED:
         one, other = get_tag(main, name), get_tag(again, name)
+        if one is None and other is None:  # no weights were given
+            continue
         lines.append(f"{name}: " + (f"identical ({str(one)[:12]}…)" if one == other else f"{one} -> {other}"))
     same = all(get_tag(main, name) == get_tag(again, name) for name in _COMPARED)
     before, after = ({n: v for n, v in run.data.metrics.items() if n.startswith("test_")} for run in (main, again))
@@ -162,9 +158,11 @@ def _apply_diff(main: Run, clone: Path) -> None:
         ) from error
 
 
-def _unquote(value: str) -> str:
-    """Return the value of a parameter that MLflow quoted for a shell."""
-    return "".join(shlex.split(value))
+def _read_parameters(main: Run) -> dict[str, str]:
+    """Return the parameters that affect the result, by name; weights as what they were at that time, not an alias."""
+    # MLflow quoted the values for a shell.
+    given = {name: "".join(shlex.split(value)) for name, value in main.data.params.items() if name not in _LEFT_OUT}
+    return given | ({"weights": weights} if (weights := get_tag(main, "weights")) else {})
 
 
 def _git(*words: str) -> None:
