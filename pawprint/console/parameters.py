@@ -85,8 +85,8 @@ Weights = Annotated[
     str,
     Option(
         Checked("weights", check_weights),
-        "What the network begins with: a .keras, .weights.h5 or .safetensors file, its path or address, or models:/… "
-        "or runs:/…, to go on from a model of yours with new photos or classes. Empty: as usual.",
+        "What the network begins with: a file or address of .keras, .weights.h5 or .safetensors, or a model of yours "
+        "(models:/…, runs:/…). Empty: as usual.",
     ),
 ]
 Cost = Annotated[

@@ -63,6 +63,7 @@ class Place:
             "weight_decay": "auto",
             "augmentation": "auto",
             "width": "auto",
+            "weights": "",
             "seed": 0,
             "export": "",
         }
