@@ -108,7 +108,8 @@ def learn(data: Dataset, architecture: str, epochs: int) -> "keras.Model":
             if recipe.frozen
             else train_network(task, on_epoch=ignore)
         )
-    return learn_unlikeness(training.network, task)
+    network, _ = learn_unlikeness(training.network, task)
+    return network
 
 
 def ignore(*_: object, **__: object) -> None:

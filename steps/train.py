@@ -224,8 +224,8 @@ def _take_or_learn(
     if said := _describe_finetuning(lesson, training):
         click.echo(said)
     # First what needs the network as it was built, then what takes it as it is.
-    network = learn_unlikeness(training.network, lesson.task)
-    calibrated = calibrate(network, lesson.task.validation, image_size=lesson.task.image_size)
+    network, answers = learn_unlikeness(training.network, lesson.task)
+    calibrated = calibrate(network, lesson.task.validation, answers)
     training = replace(training, network=calibrated.network)
     model_digest = _write_training(lesson, training, calibrated, files, model_files)
     sender.log({**_summarize(training), "temperature": calibrated.temperature})

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from pawprint.models.prediction import predict_probabilities
+from pawprint.models.network_file import PROBABILITIES
+from pawprint.models.prediction import Outputs
 from pawprint.models.prediction_sets import PredictionSets, find_sets
 from pawprint.models.temperature import add_temperature, fit_temperature, temper
 from pawprint.training.batches import Split
@@ -26,20 +27,20 @@ class Calibrated:
     sets: PredictionSets
 
 
-def calibrate(network: keras.Model, validation: Split | None, *, image_size: int) -> Calibrated:
+def calibrate(network: keras.Model, validation: Split | None, answers: Outputs | None) -> Calibrated:
     """Fit the temperature and the thresholds of the prediction sets.
 
     Both come from the same photos, which also chose the epoch: docs/reading-the-report.md says what this means for the
     promise. The same network and photos give the same values.
 
     Args:
-        network: maps pixels 0 to 255 [n, image_size, image_size, 3] to probabilities float32 [n, k].
+        network: maps pixels 0 to 255 to probabilities float32 [n, k], and maybe to more.
         validation: photos that the network has not learned from, or None.
-        image_size: side of the photos in pixels.
+        answers: the network's outputs for them, by name.
     """
-    if validation is None:
+    if validation is None or answers is None:
         return Calibrated(network, 1.0, find_sets((), np.empty((0, 1))))
-    probabilities = predict_probabilities(network, validation.images, image_size)
+    probabilities = answers[PROBABILITIES]
     temperature = fit_temperature(validation.labels, probabilities)
     if temperature != 1:
         probabilities = np.asarray(temper(probabilities, temperature))

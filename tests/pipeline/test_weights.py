@@ -84,9 +84,7 @@ def test_an_unknown_model_ends_in_a_line(store: Path, text: str) -> None:
 
 def test_a_file_that_is_none_of_weights_ends_in_a_line(store: Path) -> None:
     (store / "mine.pt").write_bytes(b"\x80\x04pickled")
-    with pytest.raises(
-        UserError, match=r"mine\.pt cannot be read: no file of weights; expected \.keras"
-    ):
+    with pytest.raises(UserError, match=r"mine\.pt cannot be read: no file of weights; expected \.keras"):
         find_weights(str(store / "mine.pt"), architecture="cnn")
 
 

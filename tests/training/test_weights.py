@@ -50,7 +50,7 @@ def earlier(task, tmp_path):
     """A trained model's file as it is logged: photos in, with unlikeness, and a network of its own inside."""
     trained = learn(dataclasses.replace(task, epochs=6))
     path = tmp_path / "network.keras"
-    write_network(learn_unlikeness(trained.network, task), path)
+    write_network(learn_unlikeness(trained.network, task)[0], path)
     return path, trained
 
 
