@@ -74,6 +74,7 @@ def evaluate(given: EvaluateParameters) -> None:
             folder=folder,
             validation=_ask_held_out(photo_model, answer, data),
             sets=photo_model.sets,
+            decision=photo_model.decision,
             cost=given.cost,
             unlikeness=outputs.get(UNLIKENESS),
         )

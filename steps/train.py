@@ -298,6 +298,7 @@ def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrate
         decoding=data.decoding,
         temperature=calibrated.temperature,
         sets=calibrated.sets,
+        decision=calibrated.decision,
     )
 
 

@@ -1,35 +1,20 @@
-"""Choose which answers to leave to a person: those of which the model is less sure than a confidence.
+"""Check on the test photos which answers a model gives by itself and which it leaves to a person, and say it in words.
 
-This is selective prediction (El-Yaniv and Wiener, *On the Foundations of Noise-free Selective Classification*, 2010;
-Geifman and El-Yaniv, *Selective Classification for Deep Neural Networks*, 2017). The confidence is chosen on the
-validation photos; the test photos only check it.
+The validation photos choose what is left to a person, at the end of the training (`pawprint/models/decision.py`); the
+test photos only check it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.slices import wilson_interval
 from pawprint.evaluation.style import percent
+from pawprint.models.decision import GOOD_ENOUGH, Answered, Decision
 
-GOOD_ENOUGH = 0.01
-"""Share of wrong answers that is aimed at; where a model is far from it, half of its share is."""
 FEW = 100
 """Validation photos below which a single one is more than 1 %."""
-
-
-@dataclass(frozen=True)
-class Answered:
-    """How many of some photos a model answers by itself, and how many of these answers are wrong."""
-
-    photos: int
-    answered: int
-    wrong: int
-    wrong_of_all: int
-    """Wrong answers if it answers all."""
 
 
 @dataclass(frozen=True)
@@ -49,39 +34,19 @@ class Selection:
     test: Answered
 
 
-def select_answers(validation: tuple[Integers, Floats], test: tuple[Integers, Floats]) -> Selection:
-    """Choose the confidence on the validation photos, and check it on the test photos.
-
-    Of all confidences at which at most `GOOD_ENOUGH` of the given answers are wrong, or at most half the share of all
-    answers if that is more, the one that answers the most photos. On average over many validation sets it reaches on
-    other photos what it aims at; a single one can miss it.
+def check_decision(
+    decision: Decision, labels: Integers, probabilities: Floats, unlikeness: Floats | None = None
+) -> Selection:
+    """Count what a decision comes to on the test photos.
 
     Args:
-        validation: labels [n] and probabilities [n, k].
-        test: the same of the test photos.
+        decision: the decision.
+        labels: [n] class numbers of the test photos.
+        probabilities: [n, k] the network's answers to them.
+        unlikeness: [n] its second output; None if it has none.
     """
-    wrong, confidences = _judge(*validation)
-    aim = max(GOOD_ENOUGH, float(wrong.mean()) / 2)
-    order = np.argsort(-confidences, kind="stable")
-    lowest = confidences[order]
-    risks = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
-    # A group of equal confidences is answered as a whole or not at all.
-    ends = np.append(lowest[1:] != lowest[:-1], True)
-    reached = np.flatnonzero(ends & (risks <= aim))
-    confidence: float | None = None
-    if len(reached):
-        confidence = 0.0 if reached[-1] == len(order) - 1 else float(lowest[reached[-1]])
-    return Selection(aim, confidence, _count(wrong, confidences, confidence), _count(*_judge(*test), confidence))
-
-
-def _judge(labels: Integers, probabilities: Floats) -> tuple[Any, Floats]:
-    """Return whether each answer is wrong, and its probability."""
-    return probabilities.argmax(axis=1) != labels, probabilities.max(axis=1)
-
-
-def _count(wrong: Any, confidences: Floats, confidence: float | None) -> Answered:
-    given = confidences >= (np.inf if confidence is None else confidence)
-    return Answered(len(wrong), int(given.sum()), int(wrong[given].sum()), int(wrong.sum()))
+    test = decision.count(labels, probabilities, unlikeness)
+    return Selection(decision.aim, decision.confidence, decision.chosen_on, test)
 
 
 def read_selection(document: Mapping[str, Any]) -> Selection | None:
@@ -132,11 +97,17 @@ def explain_selection(selection: Selection) -> str:
     aim = "keep wrong answers within 1 %" if selection.aim == GOOD_ENOUGH else "halve the share of wrong answers"
     if selection.confidence is None:
         return f"On the {held_out} no confidence would {aim}."
-    if selection.confidence == 0:
+    if selection.confidence == 0 and chosen.answered == chosen.photos:
         how = f"On the {held_out} it answers all, {chosen.wrong:,} wrongly, so none needs to be left to a person"
+    elif selection.confidence == 0:
+        how = (
+            f"It leaves to a person only what is unlike anything it learned from: on the {held_out} it answers "
+            f"{chosen.answered:,}, {chosen.wrong:,} wrongly"
+        )
     else:
         how = (
-            f"It answers where it is sure to {percent(selection.confidence)} or more, and leaves the rest to a person. "
+            f"It answers where it is sure to {percent(selection.confidence)} or more, and leaves the rest, and what is "
+            "unlike anything it learned from, to a person. "
             f"That was chosen to {aim} on the {held_out} ({chosen.answered:,} answered, {chosen.wrong:,} wrongly)"
         )
     if chosen.photos < FEW:

@@ -71,7 +71,7 @@ def find_weights(text: str, *, architecture: str) -> Weights | None:
     if digest is None:
         raise UserError(f"weights={text} is no model of this project; expected {FORMS}")
     if learned != architecture:
-        raise UserError(f"weights={text} is a {learned}, not a {architecture}; say architecture={learned}")
+        raise UserError(f"weights={text} is of architecture {learned}, not {architecture}; say architecture={learned}")
     return Weights(f"models:/{model.model_id}", digest, model.model_id)
 
 

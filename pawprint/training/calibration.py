@@ -1,11 +1,12 @@
-"""Calibrate a trained network on its validation photos: its temperature, then its prediction sets."""
+"""Calibrate a trained network on its validation photos: its temperature, then its prediction sets and decision."""
 
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from pawprint.models.network_file import PROBABILITIES
+from pawprint.models.decision import Decision, choose_decision
+from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
 from pawprint.models.prediction import Outputs
 from pawprint.models.prediction_sets import PredictionSets, find_sets
 from pawprint.models.temperature import add_temperature, fit_temperature, temper
@@ -20,17 +21,19 @@ class Calibrated:
         network: the network with its temperature; the same labels for the same photos.
         temperature: 1 without validation photos.
         sets: its prediction sets.
+        decision: what it leaves to a person; None without validation photos.
     """
 
     network: keras.Model
     temperature: float
     sets: PredictionSets
+    decision: Decision | None = None
 
 
 def calibrate(network: keras.Model, validation: Split | None, answers: Outputs | None) -> Calibrated:
-    """Fit the temperature and the thresholds of the prediction sets.
+    """Fit the temperature and the thresholds of the prediction sets, and choose what is left to a person.
 
-    Both come from the same photos, which also chose the epoch: docs/reading-the-report.md says what this means for the
+    All come from the same photos, which also chose the epoch: docs/reading-the-report.md says what this means for the
     promise. The same network and photos give the same values.
 
     Args:
@@ -44,4 +47,9 @@ def calibrate(network: keras.Model, validation: Split | None, answers: Outputs |
     temperature = fit_temperature(validation.labels, probabilities)
     if temperature != 1:
         probabilities = np.asarray(temper(probabilities, temperature))
-    return Calibrated(add_temperature(network, temperature), temperature, find_sets(validation.labels, probabilities))
+    return Calibrated(
+        add_temperature(network, temperature),
+        temperature,
+        find_sets(validation.labels, probabilities),
+        choose_decision(validation.labels, probabilities, answers.get(UNLIKENESS)),
+    )

@@ -8,15 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pawprint.evaluation.selective import (
-    Answered,
     Selection,
+    check_decision,
     describe_selection,
     explain_selection,
     read_selection,
-    select_answers,
     selection_metrics,
     summarize_selection,
 )
+from pawprint.models.decision import Answered, choose_decision
+
+
+def select_answers(validation, test):
+    return check_decision(choose_decision(*validation), *test)
 
 
 def answer(confidences, right):

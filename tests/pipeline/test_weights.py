@@ -72,7 +72,7 @@ def test_an_alias_and_a_run_become_the_models_id(model: Any) -> None:
 
 
 def test_a_model_of_another_architecture_is_named_with_what_to_say(model: Any) -> None:
-    with pytest.raises(UserError, match=r"models:/m-.* is a cnn, not a cct; say architecture=cnn$"):
+    with pytest.raises(UserError, match=r"models:/m-.* is of architecture cnn, not cct; say architecture=cnn$"):
         find_weights(f"models:/{model.model_id}", architecture="cct")
 
 
