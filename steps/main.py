@@ -110,7 +110,7 @@ def _train_and_judge(
     suffix = f" {number + 1}" if given.repeats > 1 else ""
     trained = chain.run_step(
         "train",
-        {**resolve(given.learning, used), "seed": seed, "export": given.export},
+        {**resolve(given.learning, used), "seed": seed, "cost": given.cost, "export": given.export},
         given={"dataset": dataset.uri, "weights": weights.uri if weights else ""},
         inputs={"dataset": dataset.digest} | ({"weights": weights.digest} if weights else {}),
         run_name=f"train{suffix}",

@@ -88,6 +88,7 @@ def train(given: TrainParameters) -> None:
 
     from pawprint.base.space import check_space
     from pawprint.dataset.reader import load_dataset
+    from pawprint.evaluation.costs import build_cost_matrix
     from pawprint.pipeline.resuming import find_start
     from pawprint.pipeline.weights import describe_weights, open_weights
     from pawprint.tracking.artifacts import open_artifact
@@ -125,7 +126,8 @@ def train(given: TrainParameters) -> None:
         lesson = _plan_lesson(given, data, photos, recipe, adjusted, weights, results)
         digest = weights.about.digest if weights else None
         start = find_start(run, lesson.parameters, data.digest, export=given.export, weights_digest=digest)
-        learned = _take_or_learn(lesson, start, sender, checkpoints, results)
+        costs = build_cost_matrix(given.cost, data.class_names).tolist() if given.cost else None
+        learned = _take_or_learn(lesson, start, sender, checkpoints, results, costs)
         exported = _write_exports(lesson, learned, results, given.export)
         tags = {"training_key": start.key, **describe_weights(weights.about if weights else None)}
         model = _log_training(lesson, learned, run, sender, results, tags, notes=(dataset_link, exported))
@@ -199,14 +201,21 @@ def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
 
 
 def _take_or_learn(
-    lesson: Lesson, start: "Start", sender: "MetricSender", checkpoints: "Checkpoints", results: Path
+    lesson: Lesson,
+    start: "Start",
+    sender: "MetricSender",
+    checkpoints: "Checkpoints",
+    results: Path,
+    costs: list[list[float]] | None,
 ) -> Learned:
     """Copy the training of an earlier run with the same key, or train; write the files to the folder of results."""
     from pawprint.base.cache import cache_folder
+    from pawprint.models.decision import read_decision
     from pawprint.models.prediction import load_network
     from pawprint.pipeline.earlier_training import take_training
     from pawprint.tracking.deliveries import FILES, MODEL
-    from pawprint.training.calibration import calibrate
+    from pawprint.tracking.model_files import read_model_files, write_decision
+    from pawprint.training.calibration import calibrate, decide_anew
     from pawprint.training.epochs import Training
     from pawprint.training.unlikeness import learn_unlikeness
 
@@ -216,8 +225,12 @@ def _take_or_learn(
     earlier = start.learned and take_training(start.learned, sender, files=files, model=model_files)
     if earlier:
         click.echo(f"run {earlier.run_id} has learned the same: its model is taken, and nothing is trained again")
-        network = load_network(model_files / "network.keras")
-        return Learned(Training(network, earlier.history, earlier.best_epoch), earlier.model_digest, earlier.run_id)
+        network, digest = load_network(model_files / "network.keras"), earlier.model_digest
+        decision = read_decision(read_model_files(model_files, uri=str(model_files)))
+        if decision and lesson.task.validation and decision.costs != costs:
+            decided = decide_anew(network, lesson.task.validation, image_size=lesson.task.image_size, costs=costs)
+            digest = write_decision(model_files, decided)
+        return Learned(Training(network, earlier.history, earlier.best_epoch), digest, earlier.run_id)
     if start.learned:
         checkpoints.open(cache_folder() / "checkpoints", start.key)
     training = _learn(lesson, sender, checkpoints)
@@ -225,7 +238,7 @@ def _take_or_learn(
         click.echo(said)
     # First what needs the network as it was built, then what takes it as it is.
     network, answers = learn_unlikeness(training.network, lesson.task)
-    calibrated = calibrate(network, lesson.task.validation, answers)
+    calibrated = calibrate(network, lesson.task.validation, answers, costs=costs)
     training = replace(training, network=calibrated.network)
     model_digest = _write_training(lesson, training, calibrated, files, model_files)
     sender.log({**_summarize(training), "temperature": calibrated.temperature})

@@ -93,8 +93,8 @@ Cost = Annotated[
     str,
     Option(
         Checked("costs", parse_costs),
-        "What mistakes cost: cats>dogs:5 is a true cat called a dog; several with commas, any other 1. Evaluate says "
-        "what answers of least expected cost save. Empty: all cost 1.",
+        "What mistakes cost: cats>dogs:5 is a true cat called a dog; several with commas, any other 1. It decides "
+        "what the model answers, and evaluate says what that saves. Empty: all cost 1.",
     ),
 ]
 Cache = Annotated[
@@ -285,6 +285,7 @@ class TrainParameters:
     learning: Learning
     weights: Weights
     seed: Seed
+    cost: Cost
     export: Export
 
 
@@ -366,9 +367,10 @@ def by_name(group: Any) -> dict[str, Any]:
     """Return the values of a group and of the groups in it, by the names of the parameters.
 
     >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, Adjustments(0.5, 1, 2))
-    >>> by_name(TrainParameters("runs:/…", learning, weights="", seed=0, export=""))
+    >>> by_name(TrainParameters("runs:/…", learning, weights="", seed=0, cost="", export=""))
     {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
-'finetune': None, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'weights': '', 'seed': 0, 'export': ''}
+'finetune': None, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'weights': '', 'seed': 0, 'cost': '', \
+'export': ''}
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(group):

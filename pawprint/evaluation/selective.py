@@ -26,12 +26,14 @@ class Selection:
         confidence: the lowest probability of an answer that is given; 0 if all are, None if the aim is out of reach.
         validation: the photos that it was chosen on.
         test: the photos that it was checked on.
+        by_cost: whether mistakes have costs, so that `aim` is a mean cost, and `confidence` no probability.
     """
 
     aim: float
     confidence: float | None
     validation: Answered
     test: Answered
+    by_cost: bool = False
 
 
 def check_decision(
@@ -46,7 +48,7 @@ def check_decision(
         unlikeness: [n] its second output; None if it has none.
     """
     test = decision.count(labels, probabilities, unlikeness)
-    return Selection(decision.aim, decision.confidence, decision.chosen_on, test)
+    return Selection(decision.aim, decision.confidence, decision.chosen_on, test, decision.costs is not None)
 
 
 def read_selection(document: Mapping[str, Any]) -> Selection | None:
@@ -54,7 +56,8 @@ def read_selection(document: Mapping[str, Any]) -> Selection | None:
     stored = document.get("selection")
     if stored is None:
         return None
-    return Selection(stored["aim"], stored["confidence"], Answered(**stored["validation"]), Answered(**stored["test"]))
+    validation, test = (Answered(**stored[name]) for name in ("validation", "test"))
+    return Selection(stored["aim"], stored["confidence"], validation, test, stored.get("by_cost", False))
 
 
 def selection_metrics(selection: Selection) -> dict[str, float]:
@@ -95,6 +98,10 @@ def explain_selection(selection: Selection) -> str:
     test, chosen = selection.test, selection.validation
     held_out = _photos(chosen.photos, "validation")
     aim = "keep wrong answers within 1 %" if selection.aim == GOOD_ENOUGH else "halve the share of wrong answers"
+    where = f"where it is sure to {percent(selection.confidence or 0)} or more,"
+    if selection.by_cost:
+        aim = f"keep the mean cost of an answer within {selection.aim:.2g}"
+        where = "what costs least, where that is to be expected to cost little,"
     if selection.confidence is None:
         return f"On the {held_out} no confidence would {aim}."
     if selection.confidence == 0 and chosen.answered == chosen.photos:
@@ -106,8 +113,7 @@ def explain_selection(selection: Selection) -> str:
         )
     else:
         how = (
-            f"It answers where it is sure to {percent(selection.confidence)} or more, and leaves the rest, and what is "
-            "unlike anything it learned from, to a person. "
+            f"It answers {where} and leaves the rest, and what is unlike anything it learned from, to a person. "
             f"That was chosen to {aim} on the {held_out} ({chosen.answered:,} answered, {chosen.wrong:,} wrongly)"
         )
     if chosen.photos < FEW:
@@ -119,7 +125,7 @@ def explain_selection(selection: Selection) -> str:
         counted += f", {test.wrong:,} of them wrongly ({share}, 95 % interval {low} to {high})"
     if test.answered < test.photos:
         counted += f"; if it answered all, {test.wrong_of_all:,} would be wrong"
-    if test.answered and wilson_interval(test.wrong, test.answered)[0] > selection.aim:
+    if test.answered and not selection.by_cost and wilson_interval(test.wrong, test.answered)[0] > selection.aim:
         counted += f". That is clearly more than the {percent(selection.aim)} that the validation photos promised"
     return f"{how}. {counted}."
 

@@ -10,6 +10,9 @@ from pawprint.pipeline.cache_keys import build_key
 from pawprint.pipeline.reuse import CACHE_TAG, KEY_TAG, TRAINING_TAG, find_whole_run
 from pawprint.tracking.tags import PARENT_TAG
 
+AFTERWARDS = ("export", "cost")
+"""Parameters of train that do not change the network."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -27,7 +30,7 @@ class Start:
 
 
 def training_key(parameters: Mapping[str, object], dataset_digest: str, weights_digest: str | None = None) -> str:
-    """Return the key of a training: the cache key of train without `export`.
+    """Return the key of a training: the cache key of train without what comes after it, `export` and `cost`.
 
     Args:
         parameters: parameters of train without the URIs of the inputs, resolved; `auto` remains only for parameters
@@ -36,7 +39,7 @@ def training_key(parameters: Mapping[str, object], dataset_digest: str, weights_
         weights_digest: digest of the weights that it begins with, if they are given.
     """
     inputs = {"dataset": dataset_digest} | ({"weights": weights_digest} if weights_digest else {})
-    learned = {name: value for name, value in parameters.items() if name != "export" and value != "auto"}
+    learned = {name: value for name, value in parameters.items() if name not in AFTERWARDS and value != "auto"}
     return build_key("train", learned, inputs).digest
 
 

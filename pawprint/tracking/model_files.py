@@ -93,6 +93,16 @@ def write_model_files(
     if sets is not None:
         description |= {"temperature": temperature, "prediction_sets": sets.describe()}
         description["decision"] = decision and decision.describe()
+    return _write_description(description, folder)
+
+
+def write_decision(folder: Path, decision: Decision) -> str:
+    """Put another decision into the files of a model, and return the model's digest."""
+    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    return _write_description(description | {"decision": decision.describe()}, folder)
+
+
+def _write_description(description: dict[str, Any], folder: Path) -> str:
     write_json(description, folder / "model.json", sort_keys=True)
     files = {name: hash_file(folder / name) for name in ("model.json", "network.keras")}
     digest = overall_digest(files)

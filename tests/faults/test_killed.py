@@ -65,6 +65,7 @@ class Place:
             "width": "auto",
             "weights": "",
             "seed": 0,
+            "cost": "",
             "export": "",
         }
         given = [word for name, value in words.items() for word in (f"--{name}", str(value))]

@@ -1,6 +1,7 @@
 """What a model answers by itself: chosen on validation photos, stored with it, the same everywhere."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,3 +52,28 @@ def test_it_is_read_as_it_was_stored_and_nonsense_is_refused() -> None:
     assert read_decision({}) is None
     with pytest.raises(ValueError, match=r"confidence of the decision is 1\.5, which is no probability"):
         read_decision({"decision": decision.describe() | {"confidence": 1.5}})
+
+
+def test_where_mistakes_have_costs_the_cheapest_is_answered_and_what_may_cost_much_is_left_to_a_person() -> None:
+    costs = [[0, 5], [1, 0]]  # a cat called a dog costs 5: dogs from 5/6 on
+    probabilities = answer([0.99, 0.95, 0.8, 0.7, 0.1, 0.05])
+    decision = choose_decision([1, 1, 0, 1, 0, 0], probabilities, costs=costs)
+    answers = replace(decision, confidence=0.0).name(answer([0.82, 0.84]), ["cats", "dogs"])
+    assert answers == ["cats", "dogs"]
+    # Alone it would call 0.7 a cat, which costs 1 in six photos; half of that is allowed.
+    assert decision.aim == pytest.approx(1 / 12)
+    assert decision.chosen_on == Answered(6, 4, 0, 1)
+    assert decision.name(probabilities, ["cats", "dogs"]) == ["dogs", "dogs", ASK, ASK, "cats", "cats"]
+    assert read_decision(json.loads(json.dumps({"decision": decision.describe()}))) == decision
+    with pytest.raises(ValueError, match="no numbers of 0 or more"):
+        read_decision({"decision": decision.describe() | {"costs": [[0, -5], [1, 0]]}})
+
+
+@pytest.mark.parametrize("costs", [None, [[0, 1], [1, 0]], [[0, 3], [3, 0]]])
+def test_equal_costs_decide_as_none_do(costs) -> None:
+    rng = np.random.default_rng(0)
+    dogs = rng.beta(0.5, 0.5, size=200)
+    labels = (rng.random(200) < dogs).astype(int)
+    plain, decision = choose_decision(labels, answer(dogs)), choose_decision(labels, answer(dogs), costs=costs)
+    assert decision.confidence == pytest.approx(plain.confidence)
+    assert decision.chosen_on == plain.chosen_on
