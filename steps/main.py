@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @step(MainParameters)
 def main(given: MainParameters) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
-    from pawprint.evaluation.costs import build_cost_matrix
+    from pawprint.models.costs import build_cost_matrix
     from pawprint.photos.sources import check_source, summarize_source
     from pawprint.pipeline.chain import Chain
     from pawprint.pipeline.preparation import prepare_dataset, read_class_names

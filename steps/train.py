@@ -88,7 +88,7 @@ def train(given: TrainParameters) -> None:
 
     from pawprint.base.space import check_space
     from pawprint.dataset.reader import load_dataset
-    from pawprint.evaluation.costs import build_cost_matrix
+    from pawprint.models.costs import build_cost_matrix
     from pawprint.pipeline.resuming import find_start
     from pawprint.pipeline.weights import describe_weights, open_weights
     from pawprint.tracking.artifacts import open_artifact

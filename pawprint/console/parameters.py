@@ -16,8 +16,8 @@ import click
 
 from pawprint.console.kinds import AutoOr, Between, Checked, UnlessPaths, check_model_name
 from pawprint.dataset.decoding import FITS
-from pawprint.evaluation.costs import parse_costs
 from pawprint.models.architectures import check_architecture
+from pawprint.models.costs import parse_costs
 from pawprint.models.weights_source import check_weights
 from pawprint.photos.registered import REGISTERED
 from pawprint.photos.sources import check_labels, check_source
