@@ -68,7 +68,7 @@ def main() -> None:
         for source in given.sets:
             name = Path(source).stem
             task, training = learn(sets[name], given.architecture, epochs=given.epochs, seed=SEED)
-            examine(name, learn_unlikeness(training.network, task), tests)
+            examine(name, learn_unlikeness(training.network, task)[0], tests)
 
 
 def choose(data: Dataset) -> Pixels:

@@ -24,20 +24,23 @@ if TYPE_CHECKING:
     from pawprint.pipeline.chain import Chain, Outcome
     from pawprint.pipeline.preparation import PreparedDataset
     from pawprint.pipeline.results import Repeat
+    from pawprint.pipeline.weights import Weights
 
 
 @step(MainParameters)
 def main(given: MainParameters) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
-    from pawprint.evaluation.costs import build_cost_matrix
+    from pawprint.models.costs import build_cost_matrix
     from pawprint.photos.sources import check_source, summarize_source
     from pawprint.pipeline.chain import Chain
     from pawprint.pipeline.preparation import read_description
     from pawprint.pipeline.registry import check_gate
     from pawprint.pipeline.results import choose_best, log_summary
+    from pawprint.pipeline.weights import describe_weights, find_weights
     from pawprint.report.openlineage import send_events
     from pawprint.tracking.datasets import log_dataset_of
     from pawprint.tracking.runs import start_step
+    from pawprint.tracking.tags import set_tags
 
     # Errors that can be found without downloads are raised before any run starts.
     understood = summarize_source(given.download.source, labels=given.download.labels)
@@ -50,11 +53,13 @@ def main(given: MainParameters) -> None:
         notes: list[str] = []
         if given.learning.architecture == AUTO:
             given, notes = _choose(chain, given, unusable)
+        weights = find_weights(given.weights, architecture=given.learning.architecture)
+        set_tags(**describe_weights(weights))
         dataset = _prepare(chain, given)
         if given.cost and (description := read_description(dataset)):
             # Before the training, if the source could not tell its classes.
             build_cost_matrix(given.cost, description["class_names"])
-        repeats = [_train_and_judge(chain, dataset, given, number) for number in range(given.repeats)]
+        repeats = [_train_and_judge(chain, dataset, given, weights, number) for number in range(given.repeats)]
         if given.plan:
             _show_plan(chain, [*understood, *notes])
             return
@@ -97,6 +102,8 @@ def _rule_out(given: MainParameters) -> dict[str, str]:
     if given.learning.architecture != AUTO:
         _resolve_auto(given)
         return {}
+    if given.weights:
+        raise UserError(f"weights={given.weights} belong to one architecture; name it in place of {AUTO}")
     unusable = {}
     for name in CANDIDATES:
         try:
@@ -114,7 +121,7 @@ def _choose(chain: "Chain", given: MainParameters, unusable: Mapping[str, str]) 
     def train_within(architecture: str, minutes: float) -> "tuple[Outcome, int]":
         tried = _with_architecture(given, architecture, minutes)
         dataset = _prepare(chain, tried)
-        outcome = _train(chain, dataset, tried, seed=given.seed, run_name=f"train {architecture}")
+        outcome = _train(chain, dataset, tried, None, seed=given.seed, run_name=f"train {architecture}")
         description = read_description(dataset)
         return outcome, sum(description["counts"].get("validation", {}).values()) if description else 0
 
@@ -133,17 +140,27 @@ def _prepare(chain: "Chain", given: MainParameters) -> "PreparedDataset":
     return prepare_dataset(chain, **by_name(given.download), parameters=parameters)
 
 
-def _train(chain: "Chain", dataset: "PreparedDataset", given: MainParameters, *, seed: int, run_name: str) -> "Outcome":
+def _train(
+    chain: "Chain",
+    dataset: "PreparedDataset",
+    given: MainParameters,
+    weights: "Weights | None",
+    *,
+    seed: int,
+    run_name: str,
+) -> "Outcome":
     return chain.run_step(
         "train",
-        {**resolve(given.learning, _resolve_auto(given)), "seed": seed, "export": given.export},
-        given={"dataset": dataset.uri},
-        inputs={"dataset": dataset.digest},
+        {**resolve(given.learning, _resolve_auto(given)), "seed": seed, "cost": given.cost, "export": given.export},
+        given={"dataset": dataset.uri, "weights": weights.uri if weights else ""},
+        inputs={"dataset": dataset.digest} | ({"weights": weights.digest} if weights else {}),
         run_name=run_name,
     )
 
 
-def _train_and_judge(chain: "Chain", dataset: "PreparedDataset", given: MainParameters, number: int) -> "Repeat | None":
+def _train_and_judge(
+    chain: "Chain", dataset: "PreparedDataset", given: MainParameters, weights: "Weights | None", number: int
+) -> "Repeat | None":
     """Run train and evaluate once, and return their results; None in a plan."""
     from pawprint.pipeline.preparation import judge_model
     from pawprint.pipeline.results import read_repeat
@@ -152,7 +169,7 @@ def _train_and_judge(chain: "Chain", dataset: "PreparedDataset", given: MainPara
 
     seed = given.seed + number
     suffix = f" {number + 1}" if given.repeats > 1 else ""
-    trained = _train(chain, dataset, given, seed=seed, run_name=f"train{suffix}")
+    trained = _train(chain, dataset, given, weights, seed=seed, run_name=f"train{suffix}")
     if trained.run and (fitted := get_group(trained.run, "used")):  # by a clock
         set_tags(used={**_resolve_auto(given), "architecture": given.learning.architecture, **fitted})
     model = find_model(trained.run) if trained.run else None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pawprint.dataset.reader import Dataset, Split
     from pawprint.pipeline.resuming import Start
+    from pawprint.pipeline.weights import OpenWeights
     from pawprint.tracking.metrics import MetricSender
     from pawprint.tracking.models import LoggedPhotoModel
     from pawprint.training.calibration import Calibrated
@@ -52,6 +53,7 @@ class Lesson:
             use.
         mirroring: why photos are not mirrored; "" if they are, or if the user said so.
         fitted: whether the epochs were chosen by a clock, so that only their number can be repeated.
+        begun: a sentence about the weights that it begins with; "" if none are given.
     """
 
     data: "Dataset"
@@ -60,6 +62,7 @@ class Lesson:
     parameters: dict[str, Any]
     mirroring: str = ""
     fitted: bool = False
+    begun: str = ""
 
     def count_epochs(self, epoch: int) -> int:
         """Return the number of epochs that is known at an epoch: fine-tuning is decided on after the last layer."""
@@ -89,7 +92,9 @@ def train(given: TrainParameters) -> None:
 
     from pawprint.base.space import check_space
     from pawprint.dataset.reader import load_dataset
+    from pawprint.models.costs import build_cost_matrix
     from pawprint.pipeline.resuming import find_start
+    from pawprint.pipeline.weights import describe_weights, open_weights
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.datasets import find_photos, log_splits
     from pawprint.tracking.deliveries import open_results, send_metrics, settle
@@ -104,6 +109,7 @@ def train(given: TrainParameters) -> None:
         open_results() as results,
         send_metrics(run.info.run_id, checkpoints) as sender,
         open_artifact(given.dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
+        open_weights(given.weights, architecture=given.learning.architecture) as weights,
     ):
         check_space("a training", dict.fromkeys((results, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder)
@@ -121,13 +127,16 @@ def train(given: TrainParameters) -> None:
         )
         # The link needs the server, which may be unreachable after the training.
         dataset_link = link(given.dataset)
-        lesson = _plan_lesson(given, data, photos, recipe, adjusted)
+        lesson = _plan_lesson(given, data, photos, recipe, adjusted, weights, results)
         if given.learning.minutes:
             lesson = _fit_to_minutes(lesson, given.learning.minutes)
-        start = find_start(run, lesson.parameters, data.digest, export=given.export)
-        learned = _take_or_learn(lesson, start, sender, checkpoints, results)
+        digest = weights.about.digest if weights else None
+        start = find_start(run, lesson.parameters, data.digest, export=given.export, weights_digest=digest)
+        costs = build_cost_matrix(given.cost, data.class_names).tolist() if given.cost else None
+        learned = _take_or_learn(lesson, start, sender, checkpoints, results, costs)
         exported = _write_exports(lesson, learned, results, given.export)
-        model = _log_training(lesson, learned, run, sender, results, start.key, notes=(dataset_link, exported))
+        tags = {"training_key": start.key, **describe_weights(weights.about if weights else None)}
+        model = _log_training(lesson, learned, run, sender, results, tags, notes=(dataset_link, exported))
     click.echo(f"model: {model.uri} (epoch {learned.training.best_epoch} of {len(learned.training.history)})")
 
 
@@ -143,11 +152,18 @@ def _adjust(learning: Learning) -> tuple[Recipe, dict[str, Any]]:
 
 
 def _plan_lesson(
-    given: TrainParameters, data: "Dataset", photos: "Split", recipe: Recipe, adjusted: dict[str, Any]
+    given: TrainParameters,
+    data: "Dataset",
+    photos: "Split",
+    recipe: Recipe,
+    adjusted: dict[str, Any],
+    weights: "OpenWeights | None",
+    results: Path,
 ) -> Lesson:
     """Return what is trained and how, with the recipe's values for `auto`."""
     from pawprint.training.finetuning import plan_finetuning
     from pawprint.training.task import TrainingTask
+    from pawprint.training.weights import begin_with
 
     validation = data.split("validation")
     recipe, mirroring = _decide_mirroring(given.learning.mirror, recipe, photos)
@@ -160,8 +176,14 @@ def _plan_lesson(
         image_size=data.image_size,
         **used,
     )
+    begun = ""
+    if weights:
+        target, classes = results / "start.weights.h5", weights.class_names
+        task, begun = begin_with(task, weights.path, target, name=weights.about.uri, class_names=classes)
+        click.echo(begun)
     parameters = {**used, **adjusted, "mirror": given.learning.mirror}
-    return Lesson(data, task, plan_finetuning(task, given.learning.finetune), parameters, mirroring)
+    finetuning = plan_finetuning(task, given.learning.finetune)
+    return Lesson(data, task, finetuning, parameters, mirroring=mirroring, begun=begun)
 
 
 def _decide_mirroring(mirror: str, recipe: Recipe, photos: "Split") -> tuple[Recipe, str]:
@@ -227,14 +249,21 @@ def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
 
 
 def _take_or_learn(
-    lesson: Lesson, start: "Start", sender: "MetricSender", checkpoints: "Checkpoints", results: Path
+    lesson: Lesson,
+    start: "Start",
+    sender: "MetricSender",
+    checkpoints: "Checkpoints",
+    results: Path,
+    costs: list[list[float]] | None,
 ) -> Learned:
     """Copy the training of an earlier run with the same key, or train; write the files to the folder of results."""
     from pawprint.base.cache import cache_folder
+    from pawprint.models.decision import read_decision
     from pawprint.models.prediction import load_network
     from pawprint.pipeline.earlier_training import take_training
     from pawprint.tracking.deliveries import FILES, MODEL
-    from pawprint.training.calibration import calibrate
+    from pawprint.tracking.model_files import read_model_files, write_decision
+    from pawprint.training.calibration import calibrate, decide_anew
     from pawprint.training.epochs import Training
     from pawprint.training.summary import describe_finetuning, summarize
     from pawprint.training.unlikeness import learn_unlikeness
@@ -245,17 +274,21 @@ def _take_or_learn(
     earlier = start.learned and take_training(start.learned, sender, files=files, model=model_files)
     if earlier:
         click.echo(f"run {earlier.run_id} has learned the same: its model is taken, and nothing is trained again")
-        network = load_network(model_files / "network.keras")
+        network, digest = load_network(model_files / "network.keras"), earlier.model_digest
+        decision = read_decision(read_model_files(model_files, uri=str(model_files)))
+        if decision and lesson.task.validation and decision.costs != costs:
+            decided = decide_anew(network, lesson.task.validation, image_size=lesson.task.image_size, costs=costs)
+            digest = write_decision(model_files, decided)
         training = Training(network, earlier.history, earlier.best_epoch, earlier=earlier.earlier)
-        return Learned(training, earlier.model_digest, earlier.run_id)
+        return Learned(training, digest, earlier.run_id)
     if start.learned:
         checkpoints.open(cache_folder() / "checkpoints", start.key)
     training = _learn(lesson, sender, checkpoints)
     if said := describe_finetuning(lesson.task, lesson.finetuning, training):
         click.echo(said)
     # First what needs the network as it was built, then what takes it as it is.
-    network = learn_unlikeness(training.network, lesson.task)
-    calibrated = calibrate(network, lesson.task.validation, image_size=lesson.task.image_size)
+    network, answers = learn_unlikeness(training.network, lesson.task)
+    calibrated = calibrate(network, lesson.task.validation, answers, costs=costs)
     training = replace(training, network=calibrated.network)
     model_digest = _write_training(lesson, training, calibrated, files, model_files)
     sender.log({**summarize(training), "temperature": calibrated.temperature})
@@ -301,6 +334,7 @@ def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrate
         decoding=data.decoding,
         temperature=calibrated.temperature,
         sets=calibrated.sets,
+        decision=calibrated.decision,
     )
 
 
@@ -337,7 +371,7 @@ def _log_training(
     run: "Run",
     sender: "MetricSender",
     results: Path,
-    key: str | None,
+    tags: dict[str, str | None],
     *,
     notes: tuple[str, str],
 ) -> "LoggedPhotoModel":
@@ -349,7 +383,7 @@ def _log_training(
         run: run of this step.
         sender: sender of the run's metrics.
         results: folder with the files.
-        key: key of the training; None if no other run may copy it.
+        tags: more tags; without a `training_key` no other run may copy the training.
         notes: link to the dataset, and summary of the exports.
     """
     from pawprint.tracking.deliveries import MODEL, FinishedTraining, log_training
@@ -366,7 +400,7 @@ def _log_training(
             "model_digest": learned.model_digest,
             "dataset_digest": data.digest,
             "photos_sha256": data.photos_sha256,
-            "training_key": key,
+            **tags,
             "precision": training.precision,
             "learned_in": earlier,
             "used": _count_used(lesson, training) if lesson.fitted else None,
@@ -375,6 +409,7 @@ def _log_training(
             f"Not trained again: run {code(earlier)} had learned the same." if earlier else "",
             f"{code(lesson.task.architecture)} learned {dataset_link} ({len(lesson.task.train.labels)} photos of "
             f"{code(data.source)}).",
+            lesson.begun,
             describe_finetuning(lesson.task, lesson.finetuning, training),
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),

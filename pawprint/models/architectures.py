@@ -67,7 +67,9 @@ def recipe_for(name: str) -> Recipe:
     return recipe
 
 
-def build_model(name: str, *, num_classes: int, image_size: int, seed: int, width: float = 1.0) -> "keras.Model":
+def build_model(
+    name: str, *, num_classes: int, image_size: int, seed: int, width: float = 1.0, pretrained: bool = True
+) -> "keras.Model":
     """Build a network; everything that is not pretrained gets new weights.
 
     Args:
@@ -77,6 +79,7 @@ def build_model(name: str, *, num_classes: int, image_size: int, seed: int, widt
         seed: sets the global seeds of Python, NumPy and TensorFlow, because Keras draws initial weights and dropout
             from them.
         width: factor for the widths of the layers; a pretrained network accepts only 1.
+        pretrained: whether pretrained weights are downloaded; those that lie here are always there.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
@@ -99,4 +102,7 @@ def build_model(name: str, *, num_classes: int, image_size: int, seed: int, widt
         model: keras.Model = ARCHITECTURES[name].build(num_classes=num_classes, image_size=image_size, **adjustable)
         return model
     application = name.removeprefix(keras_applications.PREFIX)
-    return keras_applications.build(application=application, num_classes=num_classes, image_size=image_size)
+    weights = keras_applications.WEIGHTS if pretrained else None
+    return keras_applications.build(
+        application=application, num_classes=num_classes, image_size=image_size, weights=weights
+    )

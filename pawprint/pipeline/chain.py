@@ -104,7 +104,7 @@ class Chain:
             line = self._explain(entry_point, key, found, missing=set(inputs) - set(known))
             # With minutes, it trains as many epochs as a clock says.
             if entry_point == "train" and key and not found and self.cache == "on" and not parameters.get("minutes"):
-                line += self._explain_training(training_key(parameters, known["dataset"]))
+                line += self._explain_training(training_key(parameters, known["dataset"], known.get("weights")))
             self.plan_lines.append(f"{name}: {line}")
             return Outcome(found)
         words = {**{kind: str(value) for kind, value in given.items()}, **parameters}

@@ -23,7 +23,7 @@ from pawprint.tracking.uncommitted import MAX_DIFF
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
 """Parameters without effect on the result."""
-_COMPARED = ("photos_sha256", "dataset_digest")
+_COMPARED = ("photos_sha256", "dataset_digest", "weights_digest")
 _SURROUNDINGS = ("python", "libraries", "lock_sha256", "cpu", "threads")
 
 
@@ -35,7 +35,7 @@ def format_command(main: Run) -> str:
     """
     tags = main.data.tags
     commit = tags.get("mlflow.source.git.commit")
-    words = " ".join(f"-P {name}={shlex.quote(value)}" for name, value in _parameters(main).items() if value)
+    words = " ".join(f"-P {name}={shlex.quote(value)}" for name, value in _read_parameters(main).items() if value)
     manager = "--env-manager uv"
     url, dirty = tags.get("mlflow.source.git.repoURL", ""), get_tag(main, "git_dirty") == "true"
     if re.match(r"(https?|ssh|git)://|[\w.-]+@", url) and commit and not dirty:
@@ -101,7 +101,7 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
             ) from error
         if get_tag(main, "git_dirty") == "true":
             _apply_diff(main, clone)
-        words = [word for name, value in _parameters(main).items() for word in ("-P", f"{name}={value}")]
+        words = [word for name, value in _read_parameters(main).items() for word in ("-P", f"{name}={value}")]
         name = f"replay of {main.info.run_id}"
         command = [sys.executable, "-m", "mlflow", "run", str(clone), "--env-manager", env_manager]
         command += ["--experiment-id", main.info.experiment_id, "--run-name", name, "-P", "cache=off", *words]
@@ -129,6 +129,8 @@ def compare_runs(main: Run, again: Run) -> tuple[bool, list[str]]:
     lines = []
     for name in _COMPARED:
         one, other = get_tag(main, name), get_tag(again, name)
+        if one is None and other is None:  # no weights were given
+            continue
         lines.append(f"{name}: " + (f"identical ({str(one)[:12]}…)" if one == other else f"{one} -> {other}"))
     same = all(get_tag(main, name) == get_tag(again, name) for name in _COMPARED)
     before, after = ({n: v for n, v in run.data.metrics.items() if n.startswith("test_")} for run in (main, again))
@@ -140,16 +142,6 @@ def compare_runs(main: Run, again: Run) -> tuple[bool, list[str]]:
     if differing and not why:
         lines.append("machine and libraries are the same, as far as the runs say")
     return same and not differing, lines
-
-
-def _parameters(main: Run) -> dict[str, str]:
-    """Return main's parameters, with what it decided in place of `auto` and `minutes`: a clock may decide otherwise."""
-    values = {name: _unquote(value) for name, value in main.data.params.items() if name not in _LEFT_OUT}
-    decided = ["architecture"] if values.get("architecture") == AUTO else []
-    if float(values.get("minutes", 0)):
-        decided += ["epochs", "finetune"]
-        values["minutes"] = "0"
-    return values | {name: used for name in decided if (used := get_tag(main, f"used.{name}"))}
 
 
 def _apply_diff(main: Run, clone: Path) -> None:
@@ -167,9 +159,16 @@ def _apply_diff(main: Run, clone: Path) -> None:
         ) from error
 
 
-def _unquote(value: str) -> str:
-    """Return the value of a parameter that MLflow quoted for a shell."""
-    return "".join(shlex.split(value))
+def _read_parameters(main: Run) -> dict[str, str]:
+    """Return the parameters that affect the result, with what main decided or an alias named at that time."""
+    # MLflow quoted the values for a shell.
+    given = {name: "".join(shlex.split(value)) for name, value in main.data.params.items() if name not in _LEFT_OUT}
+    decided = ["architecture"] if given.get("architecture") == AUTO else []
+    if float(given.get("minutes", 0)):
+        decided += ["epochs", "finetune"]
+        given["minutes"] = "0"
+    given |= {name: used for name in decided if (used := get_tag(main, f"used.{name}"))}
+    return given | ({"weights": weights} if (weights := get_tag(main, "weights")) else {})
 
 
 def _git(*words: str) -> None:

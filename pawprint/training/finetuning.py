@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -10,6 +10,7 @@ import keras
 from pawprint.models.recipe import Recipe, least_mistakes
 from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.epochs import Progress, Training
+from pawprint.training.fused import list_leaves
 from pawprint.training.loop import train_layers
 from pawprint.training.task import TrainingTask
 
@@ -108,16 +109,7 @@ def fine_tune(
 
 def freeze(model: keras.Model, recipe: Recipe) -> None:
     """Let only the later layers of a network learn, and no batch normalisation."""
-    layers = [layer for layer in _leaves(model) if layer.weights]
+    layers = [layer for layer in list_leaves(model) if layer.weights]
     for number, layer in enumerate(layers):
         is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = number >= recipe.frozen_share * len(layers) and not is_normalisation
-
-
-def _leaves(layer: keras.Layer) -> Iterator[keras.Layer]:
-    """Yield the layers of a network and of the networks in it, in order."""
-    if not isinstance(layer, keras.Model):
-        yield layer
-        return
-    for inner in layer.layers:
-        yield from _leaves(inner)

@@ -65,7 +65,9 @@ class Place:
             "weight_decay": "auto",
             "augmentation": "auto",
             "width": "auto",
+            "weights": "",
             "seed": 0,
+            "cost": "",
             "export": "",
         }
         given = [word for name, value in words.items() for word in (f"--{name}", str(value))]

@@ -52,3 +52,8 @@ def test_what_a_clock_and_the_validation_photos_decided_is_not_decided_again(sto
     )
     words = told.splitlines()[-1].split(" -P ")[1:]
     assert words == ["architecture=cnn", "epochs=12", "finetune=auto", "minutes=0"]
+
+
+def test_weights_are_those_that_an_alias_named_at_that_time(store: Path) -> None:
+    parameters = {"weights": "models:/pets@champion", "epochs": "3"}
+    assert "-P weights=models:/m-1 " in command(parameters, pawprint__weights="models:/m-1")
