@@ -30,7 +30,7 @@ def find_misled(photos: Split) -> float:
     labels = photos.labels[chosen]
     if len(labels) < 2:
         return 0.0
-    gray = np.stack([_shrink(photos.images[number]) for number in chosen])
+    gray = np.stack([_shrink(photos.images[np.array([number])][0]) for number in chosen])
     upright = _normalize(gray)
     alike, mirrored = upright @ upright.T, upright @ _normalize(gray[:, :, ::-1]).T
     for likeness in (alike, mirrored):

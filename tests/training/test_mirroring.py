@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pawprint.dataset.shards import ShardedImages
 from pawprint.training.mirroring import find_misled
 
 
@@ -30,6 +31,13 @@ def test_classes_that_are_mirror_images_are_found():
 @pytest.mark.parametrize("num_photos", [1, 2, 120])
 def test_others_are_not(num_photos):
     assert find_misled(draw(num_photos, same=True)) == 0
+
+
+def test_photos_of_a_dataset_are_read_by_lists_of_places(tmp_path):
+    """A single place gives a list of one photo there."""
+    photos = draw(120, same=False)
+    np.save(tmp_path / "photos.npy", photos.images)
+    assert find_misled(SimpleNamespace(images=ShardedImages([tmp_path / "photos.npy"], 32), labels=photos.labels)) > 0.2
 
 
 def test_a_hint_in_a_few_photos_is_no_evidence():
