@@ -114,7 +114,7 @@ def describe_near_duplicates(selection: Selection, candidates: Sequence[Candidat
 
 
 def _describe_losses(selection: Selection, candidates: Sequence[Candidate], way: str) -> list[str]:
-    """Return a sentence for each class that lost more than `MOST_LOST` of its photos, and one for those beyond three."""
+    """Return a sentence for each class that lost more than `MOST_LOST` of its photos, and one for further ones."""
     label_of = {c.member: c.label for c in candidates}
     sizes = Counter(label_of.values())
     lost = Counter(label_of[left.member] for left in selection.near_left_out)
