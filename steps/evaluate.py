@@ -56,7 +56,7 @@ def evaluate(given: EvaluateParameters) -> None:
         open_artifact(given.dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
         open_photo_model(given.model) as photo_model,
     ):
-        data = load_dataset(dataset_folder)
+        data = load_dataset(dataset_folder, ("test", "validation"))
         test = data.split("test")
         if test is None:
             raise UserError("this dataset has no test photos; run preprocess again with test_images above 0")
