@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help check test test-slow soak fuzz audit lint format lock licences clean
+.PHONY: help check test test-slow soak scale fuzz audit lint format lock licences clean
 
 # Seconds of each target of `make fuzz`; the fast suite gives each a moment, a release ten minutes: FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 30
@@ -23,6 +23,9 @@ test-slow: $(STAMP)  ## real `mlflow run`, servers, kills, a browser; two files 
 
 soak: $(STAMP)  ## fifty runs in one store: nothing left behind, no slower (half an hour on two idle cores)
 	$(PYTHON) -m tools.soak --runs 50
+
+scale: $(STAMP)  ## every step on 100,000 photos of 1000 classes: seconds and memory of each
+	$(PYTHON) -m benchmarks.scale --photos 100000 --classes 1000
 
 fuzz: $(STAMP)  ## broken files of every format, fed to what reads them
 	PAWPRINT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) -m pytest -s tests/hostile/test_fuzz.py

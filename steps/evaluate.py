@@ -1,7 +1,8 @@
 r"""Scores a model on the test photos, which have chosen nothing before.
 
 Reads   dataset/ of preprocess, its test photos, and a model.
-Writes  the artifact evaluation/: metrics.json, predictions.csv, classes.csv
+Writes  the artifact evaluation/: metrics.json, predictions.csv (with many
+        photos and classes predictions.parquet holds what it said), classes.csv
         and confused_pairs.csv, the plots, suspicious_labels.csv (labels that
         the model, which has not learned from them, doubts),
         prediction_sets.csv (whether the sets of labels keep their promise),
@@ -13,6 +14,7 @@ Run it  mlflow run . --env-manager uv -e evaluate \
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +57,7 @@ def evaluate(given: EvaluateParameters) -> None:
         open_artifact(given.dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
         open_photo_model(given.model) as photo_model,
     ):
-        data = load_dataset(dataset_folder)
+        data = load_dataset(dataset_folder, ("test", "validation"))
         test = data.split("test")
         if test is None:
             raise UserError("this dataset has no test photos; run preprocess again with test_images above 0")
@@ -100,8 +102,8 @@ def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:
     """Raise an error if the classes differ; print a note if size or decoding of the photos differ from training."""
     if photo_model.class_names != data.class_names:
         raise UserError(
-            f"the model knows {', '.join(photo_model.class_names)}, the dataset holds "
-            f"{', '.join(data.class_names)}; give a dataset of the model's classes"
+            f"the model knows {_name(photo_model.class_names)}, the dataset holds {_name(data.class_names)}; "
+            "give a dataset of the model's classes"
         )
     if photo_model.image_size != data.image_size:
         click.echo(f"the dataset's {data.image_size} px photos are resized to the model's {photo_model.image_size} px")
@@ -113,13 +115,16 @@ def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:
         )
 
 
+def _name(classes: Sequence[str], most: int = 12) -> str:
+    """Return the names of classes, the first of many."""
+    return ", ".join(classes[:most]) + (f" and {len(classes) - most} more" if len(classes) > most else "")
+
+
 def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Dataset") -> "Predictions | None":
     """Return the predictions for the validation photos, whose labels the model has not learned.
 
     It is None if there are none, and for another dataset, whose labels the model may have learned.
     """
-    import numpy as np
-
     from pawprint.evaluation.doubts import Predictions
     from pawprint.models.prediction import answer_photos
 
@@ -127,7 +132,7 @@ def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Datase
     if held_out is None:
         return None
     probabilities = answer_photos(answer, held_out.images, photo_model.image_size)
-    return Predictions("validation", held_out.members, held_out.labels, probabilities.astype(np.float64))
+    return Predictions("validation", held_out.members, held_out.labels, probabilities)
 
 
 def _check_exports(photo_model: "OpenPhotoModel", test: "Split", folder: Path) -> str:

@@ -180,7 +180,7 @@ def _compare_photos(
 
     known, names = photo_model.photos, photo_model.class_names
     if known is None:
-        return [], ["An earlier version logged the model, and does not tell what the photos were like that it learned from."]
+        return [], ["The model does not tell what its photos were like: an earlier version logged it."]
     predicted = np.array([outcome.counts[number] for number in range(len(names))])
     new = Kind(outcome.traits, predicted, outcome.unlike.total())
     changes = find_changes(known, new, names)

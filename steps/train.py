@@ -113,7 +113,7 @@ def train(given: TrainParameters) -> None:
         open_weights(given.weights, architecture=given.learning.architecture) as weights,
     ):
         check_space("a training", dict.fromkeys((results, *artifact_folder(run)), MODEL_ROOM))
-        data = load_dataset(dataset_folder)
+        data = load_dataset(dataset_folder, ("train", "validation"))
         photos = data.split("train")
         if photos is None:
             raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")

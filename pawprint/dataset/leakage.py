@@ -17,6 +17,8 @@ from pawprint.dataset.splits import Candidate
 MOST_SHOWN = 20
 MOST_LOST = 0.02
 """Share of a class's photos; if near duplicates remove more, the run reports it."""
+MOST_NAMED = 3
+"""Most classes whose losses are reported one by one."""
 COLUMNS = (
     "group",
     "first",
@@ -112,17 +114,20 @@ def describe_near_duplicates(selection: Selection, candidates: Sequence[Candidat
 
 
 def _describe_losses(selection: Selection, candidates: Sequence[Candidate], way: str) -> list[str]:
-    """Return a sentence for each class that lost more than `MOST_LOST` of its photos."""
+    """Return a sentence for each class that lost more than `MOST_LOST` of its photos, and one for further ones."""
     label_of = {c.member: c.label for c in candidates}
     sizes = Counter(label_of.values())
     lost = Counter(label_of[left.member] for left in selection.near_left_out)
-    return [
-        f"class {label!r} lost {number} of its {sizes[label]} photos as near duplicates: look at near_duplicates.png; "
-        f"near_duplicates={way} decided, group keeps copies on one side of the split, drop keeps one of each, off "
-        "keeps all"
-        for label, number in sorted(lost.items())
-        if number > MOST_LOST * sizes[label]
+    much = [label for label, number in sorted(lost.items()) if number > MOST_LOST * sizes[label]]
+    notes = [
+        f"class {label!r} lost {lost[label]} of its {sizes[label]} photos as near duplicates: look at "
+        f"near_duplicates.png; near_duplicates={way} decided, group keeps copies on one side of the split, drop keeps "
+        "one of each, off keeps all"
+        for label in much[:MOST_NAMED]
     ]
+    if rest := much[MOST_NAMED:]:
+        notes.append(f"{len(rest)} more classes lost over {MOST_LOST:.0%} of their photos like this: quarantine.csv")
+    return notes
 
 
 def _count(groups: Sequence[Collection[str]]) -> str:

@@ -14,7 +14,7 @@ _TILE = 96
 _GAP = 4
 _COLUMNS = 10
 _TITLE = 30
-_MAX_CLASSES = 12
+MAX_CLASSES = 12
 _LONGEST_LABEL = 420
 _INK = "#222222"
 
@@ -33,7 +33,7 @@ def write_preview(path: Path, photos: Mapping[str, Sequence[tuple[str, npt.NDArr
             by_class[label].append(pixels)
         rows += [
             (split, fit_text(label, size=13, width=_LONGEST_LABEL), by_class[label][:_COLUMNS])
-            for label in sorted(by_class)[:_MAX_CLASSES]
+            for label in sorted(by_class)[:MAX_CLASSES]
         ]
     labels = int(max(measure_text(label, 13) for _, label, _ in rows)) + 3 * _GAP
     width = labels + _COLUMNS * (_TILE + _GAP) + _GAP

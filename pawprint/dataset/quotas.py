@@ -31,14 +31,16 @@ def choose_units(units: Sequence[Mapping[str, int]], targets: Mapping[str, int],
     """
     free: Counter[str] = Counter()
     for unit in units:
-        free.update(unit)
+        for label, number in unit.items():
+            free[label] += number
     missing = Counter(targets)
     chosen: set[int] = set()
 
     def take(number: int) -> None:
         chosen.add(number)
-        missing.subtract(units[number])
-        free.subtract(units[number])
+        for label, photos in units[number].items():
+            missing[label] -= photos
+            free[label] -= photos
 
     def leaves_enough(unit: Mapping[str, int]) -> bool:
         return all(free[label] - number >= keep for label, number in unit.items())

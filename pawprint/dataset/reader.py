@@ -3,8 +3,8 @@
 import csv
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
+from pawprint.base.machine import count_cores
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 from pawprint.dataset.index import COLUMNS
 from pawprint.dataset.shards import ShardedImages
+from pawprint.dataset.splits import SPLITS
 
 SCHEMA_VERSION = 1
 CONTENT = ("schema_version", "class_names", "image_size", "counts", "files")
@@ -60,14 +62,18 @@ class Dataset:
         return self.splits.get(name)
 
 
-def load_dataset(folder: Path) -> Dataset:
-    """Open a `dataset/` artifact.
+def load_dataset(folder: Path, splits: Collection[str] = SPLITS) -> Dataset:
+    """Open a `dataset/` artifact, and check what is read of it against its digests, on all cores.
+
+    Args:
+        folder: the folder of the artifact.
+        splits: the splits that are needed; the others are neither checked nor there.
 
     Raises:
         UserError: the folder is not a dataset, has another schema version, or a file is missing or changed.
     """
     try:
-        return _load_checked(folder)
+        return _load_checked(folder, splits)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, EOFError, csv.Error) as error:
         # Each file matches its digest in dataset.json, so the files were wrong when written, or forged.
         raise UserError(
@@ -76,18 +82,21 @@ def load_dataset(folder: Path) -> Dataset:
         ) from error
 
 
-def _load_checked(folder: Path) -> Dataset:
+def _load_checked(folder: Path, splits: Collection[str]) -> Dataset:
     description = _read_description(folder)
     if digest_content(description) != description["digest"]:
         raise UserError("the dataset's dataset.json is not what preprocess wrote (its digest differs); run it again")
-    for name, digest in description["files"].items():
-        path = folder / name
+    for name in description["files"]:
         if Path(name).name != name:
             raise ValueError(f"{name!r} is no name of a file beside dataset.json")
-        if not path.is_file():
+        if not (folder / name).is_file():
             raise UserError(f"the dataset lacks {name}, which its dataset.json lists; run preprocess again")
-        if hash_file(path) != digest:
-            raise UserError(f"the dataset's {name} is not what preprocess wrote (sha256 differs); run it again")
+    unread = tuple(f"{split}-" for split in SPLITS if split not in splits)
+    checked = {name: digest for name, digest in description["files"].items() if not name.startswith(unread)}
+    with ThreadPoolExecutor(count_cores()) as pool:
+        for name, found in zip(checked, pool.map(hash_file, [folder / name for name in checked]), strict=True):
+            if found != checked[name]:
+                raise UserError(f"the dataset's {name} is not what preprocess wrote (sha256 differs); run it again")
     class_names = tuple(description["class_names"])
     return Dataset(
         class_names=class_names,
@@ -97,7 +106,7 @@ def _load_checked(folder: Path) -> Dataset:
         source=description["source"],
         counts=description["counts"],
         decoding=read_decoding(description),
-        splits=_read_splits(folder, description["image_size"], class_names, set(description["files"])),
+        splits=_read_splits(folder, description["image_size"], class_names, set(checked), splits),
     )
 
 
@@ -127,23 +136,34 @@ def _read_description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def _read_splits(folder: Path, side: int, class_names: tuple[str, ...], files: set[str]) -> dict[str, Split]:
-    rows: dict[str, list[dict[str, str]]] = defaultdict(list)
+def _read_splits(
+    folder: Path, side: int, class_names: tuple[str, ...], files: set[str], wanted: Collection[str]
+) -> dict[str, Split]:
+    # By column: a dict for each of a million photos would take a gigabyte.
+    columns: dict[str, dict[str, list[str]]] = {}
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            rows[row["split"]].append(row)
+        reader = csv.reader(file)
+        header = next(reader)
+        place = header.index("split")
+        for row in reader:
+            if row[place] in wanted:
+                lists = columns.setdefault(row[place], {name: [] for name in header})
+                for cells, cell in zip(lists.values(), row, strict=True):
+                    cells.append(cell)
     number = {name: i for i, name in enumerate(class_names)}
     splits = {}
-    for name, photos in rows.items():
-        shards = list(dict.fromkeys(row["shard"] for row in photos))
+    for name, photos in columns.items():
+        shards = list(dict.fromkeys(photos["shard"]))
         if unlisted := set(shards) - files:
             raise ValueError(f"index.csv names {unlisted}, which dataset.json does not list")
         splits[name] = Split(
             images=ShardedImages([folder / shard for shard in shards], side),
-            labels=np.array([number[row["label"]] for row in photos], np.int64),
-            members=tuple(row["member"] for row in photos),
-            columns={name: tuple(row[name] for row in photos) for name in photos[0] if name not in COLUMNS},
+            labels=np.array([number[label] for label in photos["label"]], np.int64),
+            members=tuple(photos["member"]),
+            columns={column: tuple(cells) for column, cells in photos.items() if column not in COLUMNS},
         )
-        if len(splits[name].images) != len(photos):
-            raise ValueError(f"the shards of {name} hold {len(splits[name].images)} photos, index.csv {len(photos)}")
+        if len(splits[name].images) != len(splits[name]):
+            raise ValueError(
+                f"the shards of {name} hold {len(splits[name].images)} photos, index.csv {len(splits[name])}"
+            )
     return splits

@@ -83,7 +83,7 @@ def select_photos(
 
     rows: dict[str, int] = {}
     unreadable = {left.member: left for left in damaged}
-    near = NearDuplicates(lambda member: pixels.read(rows[member]))
+    near = NearDuplicates(pixels.read)
     while True:
         readable = [c for c in candidates if c.member not in unreadable]
         treatment = treat_near_duplicates(readable, near, near_duplicates)
@@ -109,7 +109,7 @@ def select_photos(
                 square, descriptor, edge = result
                 rows[member] = pixels.append(square)
                 if near_duplicates != "off":
-                    near.add(member, descriptor, edge)
+                    near.add(member, descriptor, edge, place=rows[member])
         _check_unreadable(unreadable, tried=len(rows) + len(unreadable))
         near.search()
 

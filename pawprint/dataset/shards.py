@@ -7,7 +7,7 @@ no cost.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,19 @@ class PixelFile:
 
     def __init__(self, path: Path, side: int) -> None:
         """Open an empty file at `path` for squares of `side` pixels."""
+        self._path = path
         self._shape = (side, side, 3)
         self._row_bytes = side * side * 3
         self._file = path.open("w+b")
         self._rows = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to read what is written so far."""
+        self._file.flush()
+        return {name: value for name, value in self.__dict__.items() if name != "_file"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _file=state["_path"].open("rb"))
 
     def append(self, pixels: npt.NDArray[np.uint8]) -> int:
         """Write one square and return its row."""

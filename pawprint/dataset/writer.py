@@ -22,7 +22,7 @@ from pawprint.dataset.duplicates import drop_duplicates
 from pawprint.dataset.exif import Taken, read_taken
 from pawprint.dataset.index import write_quarantine, write_shards_and_index
 from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplicates
-from pawprint.dataset.preview import write_preview
+from pawprint.dataset.preview import MAX_CLASSES, write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
 from pawprint.dataset.selection import map_in_order, select_photos
 from pawprint.dataset.series import suggest_group
@@ -126,7 +126,7 @@ def write_dataset(
                 write_preview,
                 folder / "preview.png",
                 {
-                    split: [(c.label, pixels.read(rows[c.member])) for c in _few_a_class(chosen[split])]
+                    split: [(c.label, pixels.read(rows[c.member])) for c in _choose_preview(chosen[split])]
                     for split in SPLITS
                     if chosen[split]
                 },
@@ -280,11 +280,13 @@ def _count_unused(
     return Counter(c.label for c in kept if c.member not in members)
 
 
-def _few_a_class(photos: Sequence[Candidate], number: int = 10) -> list[Candidate]:
-    taken: dict[str, int] = {}
+def _choose_preview(photos: Sequence[Candidate], number: int = 10) -> list[Candidate]:
+    """Return the photos of a split that its preview shows: a few of the first classes."""
+    shown = set(sorted({photo.label for photo in photos})[:MAX_CLASSES])
+    taken: Counter[str] = Counter()
     few = []
     for photo in photos:
-        taken[photo.label] = taken.get(photo.label, 0) + 1
-        if taken[photo.label] <= number:
+        if photo.label in shown and taken[photo.label] < number:
+            taken[photo.label] += 1
             few.append(photo)
     return few

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from pawprint.evaluation.rankings import averaged_classes, find_influences, is_many, rank
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 CALIBRATION_BINS = 15
 TOP, FEWEST_CLASSES_FOR_TOP = 5, 10
 """Places among which the true class is sought, and the number of classes from which on that says something."""
+TOP_BLOCK = 1024
 # float32's machine epsilon: networks answer in float32, and a single confident zero must not make the loss infinite.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 # Weights in memory at the same time: 64 MiB of float64, whatever the number of photos.
@@ -32,6 +35,9 @@ def resample_metrics(labels: Integers, probabilities: Floats, *, resamples: int,
     photos and is never predicted. A class that has photos but is never predicted has a precision of 0. If no value is
     left (the ROC AUC of a draw from one class), the result is NaN.
 
+    With `MANY` probabilities, the ROC AUC of a resample is its linear approximation (see `find_influences`): to rank
+    all photos for each class and resample would take hours.
+
     Args:
         labels: [n] class numbers.
         probabilities: [n, k] probabilities that sum to 1 in each row.
@@ -41,8 +47,13 @@ def resample_metrics(labels: Integers, probabilities: Floats, *, resamples: int,
     Returns:
         The values of each metric ("accuracy", …), [resamples] float64.
     """
+    areas = None
+    if is_many(probabilities):
+        ranked = [rank(labels, probabilities, number) for number in averaged_classes(probabilities.shape[1])]
+        area = float(np.mean([each.auc for each in ranked if each])) if any(ranked) else float("nan")
+        areas = area, find_influences(labels, probabilities)
     blocks = [
-        weighted_metrics(labels, probabilities, weights)
+        weighted_metrics(labels, probabilities, weights, areas=areas)
         for weights in draw_weights(len(labels), resamples=resamples, seed=seed)
     ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
@@ -64,15 +75,23 @@ def draw_weights(num_photos: int, *, resamples: int, seed: int) -> Iterator[Floa
         yield np.ascontiguousarray(weights.T)
 
 
-def weighted_metrics(labels: Integers, probabilities: Floats, weights: Floats) -> dict[str, Floats]:
-    """Compute the metrics under each column of `weights` ([n, r]); each value is [r] float64."""
+def weighted_metrics(
+    labels: Integers, probabilities: Floats, weights: Floats, *, areas: tuple[float, Floats] | None = None
+) -> dict[str, Floats]:
+    """Compute the metrics under each column of `weights` ([n, r]); each value is [r] float64.
+
+    Args:
+        labels: [n] class numbers.
+        probabilities: [n, k].
+        weights: [n, r], whole numbers.
+        areas: the mean ROC AUC at equal weights and the photos' influences on it, to approximate it.
+    """
     num_classes = probabilities.shape[1]
     predictions = probabilities.argmax(axis=1)
-    is_label = np.eye(num_classes)[labels].T
-    is_prediction = np.eye(num_classes)[predictions].T
-    support = is_label @ weights
-    predicted = is_prediction @ weights
-    hits = (is_label * is_prediction) @ weights
+    right = predictions == labels
+    support = sum_by_class(labels, weights, num_classes)
+    predicted = sum_by_class(predictions, weights, num_classes)
+    hits = sum_by_class(labels[right], weights[right], num_classes)
 
     present = np.where(support > 0, 1.0, np.nan)
     seen = np.where(support + predicted > 0, 1.0, np.nan)
@@ -88,16 +107,28 @@ def weighted_metrics(labels: Integers, probabilities: Floats, weights: Floats) -
         "f1": mean_of_defined(f1[averaged]),
         "precision": mean_of_defined(precision[averaged]),
         "recall": mean_of_defined(recall[averaged]),
-        "roc_auc": mean_of_defined(
-            np.stack(
-                [auc(labels == number, probabilities[:, number], weights) for number in range(num_classes)[averaged]]
-            )
-        ),
+        "roc_auc": mean_auc(labels, probabilities, weights) if areas is None else areas[0] + areas[1] @ (weights - 1),
         "log_loss": (photo_losses(labels, probabilities) @ weights) / total,
         "ece": np.abs(calibration_gaps(labels, probabilities) @ weights).sum(axis=0) / total,
         **selective_metrics(labels, probabilities, weights),
         **top_accuracy(labels, probabilities, weights),
     }
+
+
+def sum_by_class(classes: Integers, weights: Floats, num_classes: int) -> Floats:
+    """Add up the rows of `weights` ([n, r]) by class ([n]): [num_classes, r]; exact, because they are whole numbers."""
+    sums = np.zeros((num_classes, weights.shape[1]))
+    if len(classes):
+        order = np.argsort(classes, kind="stable")
+        present, starts = np.unique(classes[order], return_index=True)
+        sums[present] = np.add.reduceat(weights[order], starts, axis=0)
+    return sums
+
+
+def mean_auc(labels: Integers, probabilities: Floats, weights: Floats) -> Floats:
+    """Compute the mean ROC AUC of the classes against the rest under each column of weights, [r]."""
+    numbers = averaged_classes(probabilities.shape[1])
+    return mean_of_defined(np.stack([auc(labels == each, probabilities[:, each], weights) for each in numbers]))
 
 
 def selective_metrics(labels: Integers, probabilities: Floats, weights: Floats) -> dict[str, Floats]:
@@ -145,8 +176,12 @@ def top_accuracy(labels: Integers, probabilities: Floats, weights: Floats) -> di
     """
     if probabilities.shape[1] < FEWEST_CLASSES_FOR_TOP:
         return {}
-    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
-    found = (likeliest == labels[:, np.newaxis]).any(axis=1)
+    found = np.empty(len(labels), bool)
+    for start in range(0, len(labels), TOP_BLOCK):  # sorting all would take three times the memory of all
+        values, own = probabilities[start : start + TOP_BLOCK], labels[start : start + TOP_BLOCK, np.newaxis]
+        of_label = np.take_along_axis(values, own, axis=1)
+        before = (values > of_label) | ((values == of_label) & (np.arange(values.shape[1]) < own))
+        found[start : start + TOP_BLOCK] = before.sum(axis=1) < TOP
     return {f"top{TOP}_accuracy": (found @ weights) / weights.sum(axis=0)}
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sklearn_metrics
 
 from pawprint.evaluation.bootstrap import Floats, Integers
+from pawprint.evaluation.rankings import is_many, rank
 from pawprint.evaluation.style import BLUE, DASHES, INK, LINES, SOFT, draw_figure, shorten
 
 # If there are more curves than this, they are drawn faintly, and only the worst are named.
@@ -31,6 +32,9 @@ def write_roc(labels: Integers, probabilities: Floats, class_names: Sequence[str
     curves = []
     for number, positive in drawable_classes(labels, len(class_names)):
         scores = probabilities[:, number]
+        if is_many(probabilities) and (ranking := rank(labels, probabilities, number)):
+            curves.append((ranking.auc, class_names[number], *ranking.roc()))
+            continue
         false_positives, true_positives, _ = sklearn_metrics.roc_curve(positive, scores)
         area = float(sklearn_metrics.roc_auc_score(positive, scores))
         curves.append((area, class_names[number], false_positives, true_positives))
@@ -58,6 +62,9 @@ def write_precision_recall(labels: Integers, probabilities: Floats, class_names:
     curves = []
     for number, positive in drawable_classes(labels, len(class_names)):
         scores = probabilities[:, number]
+        if is_many(probabilities) and (ranking := rank(labels, probabilities, number)):
+            curves.append((ranking.average_precision, class_names[number], *ranking.precision_recall()))
+            continue
         precision, recall, _ = sklearn_metrics.precision_recall_curve(positive, scores)
         area = float(sklearn_metrics.average_precision_score(positive, scores))
         curves.append((area, class_names[number], recall, precision))

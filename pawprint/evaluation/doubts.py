@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pawprint.evaluation.bootstrap import Floats, Integers
 
 COLUMNS = ("member", "split", "label", "suggestion", "probability", "self_confidence", "normalized_margin")
+
+_BLOCK = 4096
+"""Photos that are looked at together: a copy of all would double the memory."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Predictions:
     """[n] names of the photos in the archive."""
     labels: Integers
     """[n] class numbers."""
-    probabilities: Floats
+    probabilities: NDArray[np.floating]
     """[n, k]."""
 
 
@@ -63,15 +67,10 @@ def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) 
     doubts: list[Doubt] = []
     if not predictions:
         return doubts
-    sure_from = _class_thresholds(
-        np.concatenate([each.labels for each in predictions]),
-        np.concatenate([each.probabilities for each in predictions]),
-    )
+    sure_from = _class_thresholds(predictions)
     for each in predictions:
-        sure = np.where(each.probabilities >= sure_from, each.probabilities, -1.0)
-        suggestions = sure.argmax(axis=1)
-        doubted = (sure.max(axis=1) >= 0) & (suggestions != each.labels)
-        for photo in np.flatnonzero(doubted):
+        suggestions = _suggest(each.probabilities, sure_from)
+        for photo in np.flatnonzero((suggestions >= 0) & (suggestions != each.labels)):
             row, label, suggestion = each.probabilities[photo], int(each.labels[photo]), int(suggestions[photo])
             others = np.delete(row, label)
             doubts.append(
@@ -100,22 +99,46 @@ def format_doubts(doubts: Iterable[Doubt]) -> str:
 
 
 def read_predictions(path: Path, split: str, class_names: Sequence[str]) -> Predictions:
-    """Read the predictions of a split that evaluate wrote: predictions.csv or validation_predictions.csv."""
+    """Read the predictions of a split that evaluate wrote: predictions.csv or validation_predictions.csv.
+
+    If there are many, their probabilities are read from the Parquet file beside it.
+    """
+    number = {name: place for place, name in enumerate(class_names)}
+    if (columnar := path.with_suffix(".parquet")).is_file():
+        from pyarrow import parquet
+
+        table = parquet.read_table(columnar)
+        probabilities = np.empty((len(table), len(class_names)), np.float32)
+        for name, place in number.items():
+            probabilities[:, place] = table[f"probability_{name}"]
+        labels = np.array([number[label] for label in table["label"].to_pylist()], np.int64)
+        return Predictions(split, tuple(table["member"].to_pylist()), labels, probabilities)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    number = {name: place for place, name in enumerate(class_names)}
-    probabilities = [[float(row[f"probability_{name}"]) for name in class_names] for row in rows]
+    figures = [[float(row[f"probability_{name}"]) for name in class_names] for row in rows]
     return Predictions(
         split,
         tuple(row["member"] for row in rows),
         np.array([number[row["label"]] for row in rows], np.int64),
-        np.array(probabilities, np.float64).reshape(len(rows), len(class_names)),
+        np.array(figures, np.float64).reshape(len(rows), len(class_names)),
     )
 
 
-def _class_thresholds(labels: Integers, probabilities: Floats) -> Floats:
+def _suggest(probabilities: NDArray[np.floating], sure_from: Floats) -> Integers:
+    """Return the class that the model is most sure of for each photo, [n]; -1 if it is sure of none."""
+    suggestions = np.empty(len(probabilities), np.int64)
+    for start in range(0, len(probabilities), _BLOCK):
+        block = probabilities[start : start + _BLOCK]
+        sure = np.where(block >= sure_from, block, -1.0)
+        suggestions[start : start + _BLOCK] = np.where(sure.max(axis=1) >= 0, sure.argmax(axis=1), -1)
+    return suggestions
+
+
+def _class_thresholds(predictions: Sequence[Predictions]) -> Floats:
     """Return the mean probability of each class over the photos with that label, [k]; infinite if there are none."""
-    thresholds = np.full(probabilities.shape[1], np.inf)
+    labels = np.concatenate([each.labels for each in predictions])
+    of_label = np.concatenate([each.probabilities[np.arange(len(each.labels)), each.labels] for each in predictions])
+    thresholds = np.full(predictions[0].probabilities.shape[1], np.inf)
     for number in np.unique(labels):
-        thresholds[number] = probabilities[labels == number, number].mean()
+        thresholds[number] = of_label[labels == number].mean()
     return thresholds

@@ -33,7 +33,7 @@ _SMALLEST = 1e-7
 Photos = npt.NDArray[np.uint8]
 
 
-def choose_explained(labels: Integers, probabilities: Floats) -> list[int]:
+def choose_explained(labels: Integers, probabilities: npt.NDArray[np.floating]) -> list[int]:
     """Choose the photos the model was most sure of: up to four right and four wrong ones for each class (two with four
     or more classes), class by class, the right ones first.
 

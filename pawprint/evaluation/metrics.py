@@ -24,6 +24,7 @@ from pawprint.evaluation.bootstrap import (
     selective_metrics,
     top_accuracy,
 )
+from pawprint.evaluation.rankings import averaged_classes, is_many, rank
 
 SCHEMA_VERSION = 1
 
@@ -98,10 +99,12 @@ def defined_metrics(document: Mapping[str, Any]) -> dict[str, float]:
 def check_predictions(labels: ArrayLike, probabilities: ArrayLike, num_classes: int) -> tuple[Integers, Floats]:
     """Return labels as int64 [n] and probabilities as float64 [n, k] whose rows sum to exactly 1.
 
-    A float32 softmax sums to 1 only to about six digits, and scikit-learn would warn about that.
+    A float32 softmax sums to 1 only to about six digits, and scikit-learn would warn about that. `MANY` probabilities
+    are returned as they are: a copy in float64 takes a gigabyte, and scikit-learn does not see them.
     """
     label_numbers = np.asarray(labels, dtype=np.int64)
-    values = np.asarray(probabilities, dtype=np.float64)
+    many = is_many(np.asarray(probabilities))
+    values = np.asarray(probabilities) if many else np.asarray(probabilities, dtype=np.float64)
     if not len(label_numbers):
         raise UserError("there are no test photos to evaluate on; preprocess again with test_images of at least 1")
     if num_classes < 2 or values.shape != (len(label_numbers), num_classes):
@@ -116,7 +119,7 @@ def check_predictions(labels: ArrayLike, probabilities: ArrayLike, num_classes: 
     sums = values.sum(axis=1, keepdims=True)
     if values.min() < 0 or np.abs(sums - 1).max() > 1e-3:
         raise ValueError("each row of probabilities must be non-negative and sum to 1")
-    return label_numbers, values / sums
+    return label_numbers, values if many else values / sums
 
 
 def point_metrics(labels: Integers, probabilities: Floats) -> dict[str, float]:
@@ -130,7 +133,7 @@ def point_metrics(labels: Integers, probabilities: Floats) -> dict[str, float]:
     predictions = probabilities.argmax(axis=1)
     present = np.unique(labels)
     seen = np.union1d(labels, predictions)
-    averaged = [1] if num_classes == 2 else list(range(num_classes))
+    averaged = averaged_classes(num_classes)
 
     def average(score: Any, among: Integers) -> float:
         # By label numbers instead of average="binary": so the rule for a missing class (see resample_metrics) is the
@@ -185,6 +188,9 @@ def class_figures(labels: Integers, probabilities: Floats, class_names: Sequence
 
 def class_auc(labels: Integers, probabilities: Floats, number: int) -> float:
     """Compute the ROC AUC of one class against the rest; NaN if all photos are of the class, or none."""
+    if is_many(probabilities):
+        ranking = rank(labels, probabilities, number)
+        return ranking.auc if ranking else float("nan")
     positive = labels == number
     if positive.all() or not positive.any():
         return float("nan")

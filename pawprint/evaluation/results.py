@@ -3,7 +3,8 @@
 Reads the test photos' labels and pixels and the model's probabilities, and those of the validation photos. Writes
 metrics.json, predictions.csv, classes.csv, confused_pairs.csv, confusion_matrix.png, roc.png, precision_recall.png,
 calibration.png, coverage.png, mistakes.png, suspicious_labels.csv, prediction_sets.csv if the model has any, and, if
-there are validation photos, validation_predictions.csv.
+there are validation photos, validation_predictions.csv. With many photos of many classes the probabilities are in
+predictions.parquet and validation_predictions.parquet, not in the CSV files.
 """
 
 import csv
@@ -11,12 +12,14 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pawprint.base.files import write_json
 from pawprint.dataset.shards import Images
+from pawprint.evaluation.bootstrap import Integers
 from pawprint.evaluation.calibration import write_calibration
 from pawprint.evaluation.class_tables import find_confused_pairs, tabulate_classes, write_classes, write_pairs
 from pawprint.evaluation.confusion import write_confusion_matrix
@@ -30,6 +33,12 @@ from pawprint.evaluation.selective import check_decision, selection_metrics
 from pawprint.evaluation.set_coverage import write_set_coverage
 from pawprint.models.decision import Decision, choose_decision
 from pawprint.models.prediction_sets import PredictionSets
+
+MOST_IN_CSV, FEW_CLASSES = 1_000_000, 25
+"""Probabilities that a CSV holds, if there are more than a few classes: ten megabytes. More are written as Parquet."""
+MOST_IN_MATRIX = 100
+"""Classes whose confusion matrix metrics.json holds; of more, confused_pairs.csv has what is not 0."""
+_ROW_GROUP = 4096
 
 
 def evaluate_predictions(
@@ -97,11 +106,14 @@ def evaluate_predictions(
             # As predict does, and not the checked values: rounded otherwise, they can fall below a threshold.
             raw = np.asarray(probabilities)
             document["metrics"] |= write_set_coverage(numbers, raw, class_names, sets, draft / "prediction_sets.csv")
+        confusion = document["confusion_matrix"]
+        if len(class_names) > MOST_IN_MATRIX:
+            document["confusion_matrix"] = None
         write_json(document, draft / "metrics.json", allow_nan=False)
         write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv")
-        write_classes(tabulate_classes(document["confusion_matrix"], class_names), draft / "classes.csv")
-        write_pairs(find_confused_pairs(document["confusion_matrix"], class_names), draft / "confused_pairs.csv")
-        write_confusion_matrix(document["confusion_matrix"], class_names, draft / "confusion_matrix.png")
+        write_classes(tabulate_classes(confusion, class_names), draft / "classes.csv")
+        write_pairs(find_confused_pairs(confusion, class_names), draft / "confused_pairs.csv")
+        write_confusion_matrix(confusion, class_names, draft / "confusion_matrix.png")
         write_roc(numbers, values, class_names, draft / "roc.png")
         write_precision_recall(numbers, values, class_names, draft / "precision_recall.png")
         write_calibration(numbers, values, draft / "calibration.png")
@@ -129,7 +141,8 @@ def write_predictions(
 ) -> None:
     """Write one row for each photo: member, label, prediction, correct (1 or 0) and each class's probability.
 
-    Probabilities are written with nine significant digits, enough to restore a float32 exactly.
+    Probabilities are written with nine significant digits, enough to restore a float32 exactly. If there are more than
+    `MOST_IN_CSV`, they are written beside it as Parquet, and the CSV has only that of the prediction.
 
     Args:
         labels: [n] class numbers.
@@ -140,17 +153,32 @@ def write_predictions(
     """
     numbers = np.asarray(labels)
     values = np.asarray(probabilities)
+    apart = values.size > MOST_IN_CSV and len(class_names) > FEW_CLASSES
+    named = [f"probability_{name}" for name in class_names]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["member", "label", "prediction", "correct", *(f"probability_{name}" for name in class_names)])
+        writer.writerow(["member", "label", "prediction", "correct", *(["probability"] if apart else named)])
         for member, label, row in zip(members, numbers, values, strict=True):
             prediction = int(row.argmax())
-            writer.writerow(
-                [
-                    member,
-                    class_names[label],
-                    class_names[prediction],
-                    int(prediction == label),
-                    *(f"{value:.9g}" for value in row),
-                ]
-            )
+            written = row[prediction : prediction + 1] if apart else row
+            cells = (f"{value:.9g}" for value in written)
+            writer.writerow([member, class_names[label], class_names[prediction], int(prediction == label), *cells])
+    if apart:
+        _write_parquet(numbers, values, class_names, members, path.with_suffix(".parquet"))
+
+
+def _write_parquet(
+    labels: Integers, values: NDArray[Any], class_names: Sequence[str], members: Sequence[str], path: Path
+) -> None:
+    """Write member, label, and each class's probability, float32, some thousand photos at a time."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    names = ["member", "label", *(f"probability_{name}" for name in class_names)]
+    schema = pa.schema([(name, pa.string() if place < 2 else pa.float32()) for place, name in enumerate(names)])
+    with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=["label"]) as writer:
+        for start in range(0, len(labels), _ROW_GROUP):
+            some = slice(start, start + _ROW_GROUP)
+            columns = np.ascontiguousarray(values[some].T, np.float32)
+            of_photos = [list(members[some]), [class_names[label] for label in labels[some]]]
+            writer.write_table(pa.table([*of_photos, *columns], schema=schema))

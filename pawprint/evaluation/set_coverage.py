@@ -19,6 +19,9 @@ from pawprint.models.prediction_sets import SHOWN, PredictionSets
 
 _COLUMNS = ("level", "threshold", "class", "photos", "covered", "coverage", "low", "high", "mean_size")
 
+_BLOCK = 4096
+"""Photos whose sets are in memory together."""
+
 
 def write_set_coverage(
     labels: Integers, probabilities: NDArray[Any], class_names: Sequence[str], sets: PredictionSets, path: Path
@@ -41,10 +44,15 @@ def write_set_coverage(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for level, threshold in sets.thresholds.items():
-            chosen = sets.choose(probabilities, level)
-            if chosen is None:
+            if threshold is None:
                 continue
-            covered, sizes = chosen[np.arange(len(labels)), labels], chosen.sum(axis=1)
+            covered, sizes = np.empty(len(labels), bool), np.empty(len(labels), np.int64)
+            for start in range(0, len(labels), _BLOCK):
+                some = slice(start, start + _BLOCK)
+                chosen = sets.choose(probabilities[some], level)
+                assert chosen is not None  # noqa: S101 - for mypy: it has a threshold
+                covered[some] = np.take_along_axis(chosen, labels[some, np.newaxis], axis=1)[:, 0]
+                sizes[some] = chosen.sum(axis=1)
             metrics |= {f"test_coverage_{level}": covered.mean(), f"test_set_size_{level}": sizes.mean()}
             groups = [("", np.ones(len(labels), bool)), *((name, labels == n) for n, name in enumerate(class_names))]
             for name, of_group in groups:

@@ -83,7 +83,7 @@ def write_weaknesses(
     draw_robustness(measured, folder / "robustness.png")
 
     findings = [describe_worst(slices), describe_robustness(measured)]
-    chosen = np.array(choose_explained(test.labels, probabilities.astype(np.float64)), np.int64)
+    chosen = np.array(choose_explained(test.labels, probabilities), np.int64)
     photos = resize_photos(test.images[chosen], image_size)
     evidence = _explain(network, answer, photos, predictions[chosen])
     if evidence is None:

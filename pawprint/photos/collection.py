@@ -47,6 +47,7 @@ class PhotoCollection:
         self.photos = photos
         self.columns = columns
         self._paths = paths
+        self._folders = {path for path in paths if path.is_dir()}
         self._digests = digests  # of photos in folders kept by reference, by path
         self._open: dict[tuple[int, int], zipfile.ZipFile] = {}
         self._opening = threading.Lock()  # otherwise two threads could open an archive twice and lose one of them
@@ -69,7 +70,7 @@ class PhotoCollection:
             UserError: The photo is kept by reference, and is missing or has changed.
         """
         path = self._paths[photo.archive]
-        if path.is_dir():
+        if path in self._folders:
             return self._read_file(path / photo.member)
         key = (os.getpid(), photo.archive)
         with self._opening:
