@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
+from pawprint.base.tables import read_dicts
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
-from pawprint.dataset.index import COLUMNS
+from pawprint.dataset.index import COLUMNS, ORIGINAL
 from pawprint.dataset.shards import ShardedImages
 
 SCHEMA_VERSION = 1
@@ -130,7 +131,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
 def _read_splits(folder: Path, side: int, class_names: tuple[str, ...], files: set[str]) -> dict[str, Split]:
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+        for row in read_dicts(file):
             rows[row["split"]].append(row)
     number = {name: i for i, name in enumerate(class_names)}
     splits = {}
@@ -142,7 +143,9 @@ def _read_splits(folder: Path, side: int, class_names: tuple[str, ...], files: s
             images=ShardedImages([folder / shard for shard in shards], side),
             labels=np.array([number[row["label"]] for row in photos], np.int64),
             members=tuple(row["member"] for row in photos),
-            columns={name: tuple(row[name] for row in photos) for name in photos[0] if name not in COLUMNS},
+            columns={
+                name: tuple(row[name] for row in photos) for name in photos[0] if name not in {*COLUMNS, ORIGINAL}
+            },
         )
         if len(splits[name].images) != len(photos):
             raise ValueError(f"the shards of {name} hold {len(splits[name].images)} photos, index.csv {len(photos)}")

@@ -6,7 +6,6 @@ the photos labelled with it. A photo is doubted if the class the model is most s
 class the model is never sure of nor a model with low confidence everywhere leads to doubts.
 """
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pawprint.base.tables import TableWriter, read_dicts
 from pawprint.evaluation.bootstrap import Floats, Integers
 
 COLUMNS = ("member", "split", "label", "suggestion", "probability", "self_confidence", "normalized_margin")
@@ -91,7 +91,7 @@ def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) 
 def format_doubts(doubts: Iterable[Doubt]) -> str:
     """Return the content of suspicious_labels.csv."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = TableWriter(text)
     writer.writerow(COLUMNS)
     for doubt in doubts:
         figures = (doubt.probability, doubt.self_confidence, doubt.normalized_margin)
@@ -102,7 +102,7 @@ def format_doubts(doubts: Iterable[Doubt]) -> str:
 def read_predictions(path: Path, split: str, class_names: Sequence[str]) -> Predictions:
     """Read the predictions of a split that evaluate wrote: predictions.csv or validation_predictions.csv."""
     with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = list(read_dicts(file))
     number = {name: place for place, name in enumerate(class_names)}
     probabilities = [[float(row[f"probability_{name}"]) for name in class_names] for row in rows]
     return Predictions(

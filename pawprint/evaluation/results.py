@@ -6,7 +6,6 @@ calibration.png, coverage.png, mistakes.png, suspicious_labels.csv, prediction_s
 there are validation photos, validation_predictions.csv.
 """
 
-import csv
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pawprint.base.files import write_json
+from pawprint.base.tables import TableWriter
 from pawprint.dataset.shards import Images
 from pawprint.evaluation.calibration import write_calibration
 from pawprint.evaluation.class_tables import find_confused_pairs, tabulate_classes, write_classes, write_pairs
@@ -135,7 +135,7 @@ def write_predictions(
     numbers = np.asarray(labels)
     values = np.asarray(probabilities)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(["member", "label", "prediction", "correct", *(f"probability_{name}" for name in class_names)])
         for member, label, row in zip(members, numbers, values, strict=True):
             prediction = int(row.argmax())

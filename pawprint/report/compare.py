@@ -1,6 +1,5 @@
 """Compare two main runs: parameters, code, environment, photos, metrics, and whether these differ significantly."""
 
-import csv
 import io
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
+from pawprint.base.tables import read_dicts
 from pawprint.evaluation.comparison import compare_answers
 from pawprint.pipeline.registry import read_answers
 from pawprint.report.graph import Lineage, Training
@@ -111,8 +111,7 @@ def _read_index(run: Run) -> dict[str, tuple[str, str, str]]:
     with open_artifact(uri, expected="runs:/<run id of preprocess>/dataset") as folder:
         text = (folder / "index.csv").read_text(encoding="utf-8")
     return {
-        row["sha256"]: (row["split"], row["label"], row["member"])
-        for row in csv.DictReader(io.StringIO(text, newline=""))
+        row["sha256"]: (row["split"], row["label"], row["member"]) for row in read_dicts(io.StringIO(text, newline=""))
     }
 
 

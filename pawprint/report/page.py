@@ -1,7 +1,6 @@
 """Build `report.html`: one self-contained page about a main run, to send to others."""
 
 import base64
-import csv
 import io
 import json
 import statistics
@@ -18,6 +17,7 @@ from mlflow.entities import Run
 from PIL import Image
 
 from pawprint.base.errors import UserError
+from pawprint.base.tables import read_dicts
 from pawprint.dataset.decode import MAX_PIXELS
 from pawprint.evaluation.class_tables import choose_worst, read_classes, read_pairs
 from pawprint.evaluation.costs import describe_costs
@@ -73,7 +73,7 @@ def build_report(
     evaluated = training.evaluations[-1]
     with _open(evaluated, "evaluation") as folder:
         metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-        predictions = list(csv.DictReader(io.StringIO((folder / "predictions.csv").read_text("utf-8"), newline="")))
+        predictions = list(read_dicts(io.StringIO((folder / "predictions.csv").read_text("utf-8"), newline="")))
         plots = [(_embed(folder / name), text) for name, text in PLOTS.items() if (folder / name).is_file()]
         mistakes = _embed_photos(folder / "mistakes.png")
         confusion = _embed(folder / "confusion_matrix.png")
@@ -217,7 +217,7 @@ def _read_photos(lineage: Lineage) -> dict[str, Any]:
     with _open(lineage.preprocess, "dataset") as folder:
         description = json.loads((folder / "dataset.json").read_text("utf-8"))
         with (folder / "quarantine.csv").open(newline="", encoding="utf-8") as file:
-            reasons = Counter(row["reason"].partition(":")[0].partition(" of ")[0] for row in csv.DictReader(file))
+            reasons = Counter(row["reason"].partition(":")[0].partition(" of ")[0] for row in read_dicts(file))
         preview = _embed_photos(folder / "preview.png")
         near = _embed_photos(path) if (path := folder / "near_duplicates.png").is_file() else None
     source = str(description["source"])
