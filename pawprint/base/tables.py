@@ -37,10 +37,14 @@ class TableWriter:
 
     def __init__(self, file: io.TextIOBase | io.StringIO) -> None:
         self._writer = csv.writer(file, lineterminator="\n")
+        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
     def writerow(self, row: Iterable[object]) -> None:
         """Write a row."""
-        self._writer.writerow([disarm(cell) for cell in row])
+        cells = [disarm(cell) for cell in row]
+        # Python quotes a carriage return only where it ends lines, but reads it as an end anyway.
+        broken = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (self._quoting if broken else self._writer).writerow(cells)
 
     def writerows(self, rows: Iterable[Iterable[object]]) -> None:
         """Write rows."""

@@ -9,13 +9,15 @@ training photos, if nothing of theirs is in the test or in validation.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from pawprint.base.errors import UserError
 from pawprint.dataset.copies import drop_conflicts, treat_near_duplicates
-from pawprint.dataset.corrections import KEEP, LEAVE_OUT, Correction, group_by_photo, name_people
+from pawprint.dataset.corrections import KEEP, LEAVE_OUT, Correction, group_by_photo, name_people, write_corrections
 from pawprint.dataset.division import Division
 from pawprint.dataset.duplicates import drop_duplicates
+from pawprint.dataset.index import write_quarantine
 from pawprint.dataset.near_duplicates import NearDuplicates
 from pawprint.dataset.selection import Decoder, Selection
 from pawprint.dataset.splits import (
@@ -63,49 +65,48 @@ class Corrected:
         """The rows that changed something."""
         return [row for row, outcome in self.outcomes if outcome in {RELABELLED, LEFT_OUT}]
 
-    def drop_returned(self, left_out: Iterable[LeftOut]) -> list[LeftOut]:
-        """Return those that are left out after all."""
+    def write(self, folder: Path, left_out: Iterable[LeftOut]) -> None:
+        """Write quarantine.csv, with other photos that are left out, and corrections.csv, if there are any."""
         used = {c.member for photos in self.chosen.values() for c in photos}
-        return [left for left in left_out if left.member not in used]
+        still = [left for left in (*self.left_out, *left_out) if left.member not in used]
+        write_quarantine(folder / "quarantine.csv", still)
+        write_corrections(self.outcomes, folder / "corrections.csv")
 
     def describe(self) -> dict[str, Any]:
-        """Return the facts for dataset.json; empty without corrections."""
-        if not self.outcomes:
-            return {}
-        times = sorted(row.time for row in self.applied if row.time)
+        """Return the facts for dataset.json; the run whose page was used last is the last of `runs`."""
         photos: dict[str, set[str]] = defaultdict(set)
         for row, outcome in self.outcomes:
             photos[outcome].add(row.digest)
+        in_order = sorted(self.applied, key=lambda row: row.time)
         return {
+            "summary": self.summary,
             "outcomes": {outcome: len(digests) for outcome, digests in sorted(photos.items())},
-            "by": dict(Counter(row.reviewer for row in self.applied)),
-            "from": times[0] if times else "",
-            "to": times[-1] if times else "",
-            "runs": sorted({row.run for row in self.applied if row.run}),
+            "by": dict(Counter(row.reviewer for row in in_order)),
+            "runs": list(dict.fromkeys(row.run for row in reversed(in_order) if row.run))[::-1],
             "test_photos": self.test_photos,
             "returned": self.returned,
         }
 
+    @property
+    def summary(self) -> str:
+        """How many labels were corrected, by whom, when, and in the page of which run."""
+        rows, photos = self.applied, {row.digest: outcome for row, outcome in self.outcomes}
+        if not rows:
+            return "no label was corrected"
+        said = {RELABELLED: "{} label{s} corrected", LEFT_OUT: "{} photo{s} left out"}
+        counts = Counter(photos.values())
+        done = [text.format(n, s="s" * (n > 1)) for kind, text in said.items() if (n := counts[kind])]
+        days = sorted({row.time[:10] for row in rows if row.time})
+        when = f", {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else ""
+        runs = sorted({row.run for row in rows if row.run})
+        page = f", in the review page of run{'s' * (len(runs) > 1)} {' and '.join(runs[:3])}" if runs else ""
+        return f"{' and '.join(done)} by {', '.join(name_people(rows))}{when}{page}"
+
     def explain(self) -> list[str]:
-        """Return sentences on what was corrected, by whom and when, and on what could not be."""
-        notes, rows = [], self.applied
-        if rows:
-            facts = self.describe()
-            counts = facts["outcomes"]
-            days = facts["outcomes"], sorted({facts[end][:10] for end in ("from", "to")} - {""})
-            done = [
-                f"{number} label{'s are' if number > 1 else ' is'} corrected"
-                if kind == RELABELLED
-                else f"{number} left out"
-                for kind in (RELABELLED, LEFT_OUT)
-                if (number := counts.get(kind))
-            ]
-            when = f", {' to '.join(days)}" if days else ""
-            page = f", from the review page of run {' and '.join(facts['runs'][-2:])}" if facts["runs"] else ""
-            notes.append(
-                f"{' and '.join(done)} by {', '.join(name_people(rows))}{when}{page}; index.csv keeps the original "
-                "labels, and no other photo changes sides"
-            )
+        """Return sentences on what was corrected, and on what could not be."""
+        notes = []
+        if self.applied:
+            notes.append(f"{self.summary}; no other photo changes sides, and index.csv keeps the original labels")
         if self.returned:
             notes.append(f"{self.returned} photos are used again, for training, now that their label is settled")
         if self.test_photos:

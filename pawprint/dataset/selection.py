@@ -111,12 +111,13 @@ def select_photos(
         UserError: more than 5 % of the photos tried are unreadable.
     """
     unreadable = {left.member: left for left in damaged}
-    near = NearDuplicates(decoder.pixels_of)
+    pixels, rows = decoder.pixels, decoder.rows
+    near = NearDuplicates(lambda member: pixels.read(rows[member]))  # not the decoder, which keeps archives open
     while True:
         readable = [c for c in candidates if c.member not in unreadable]
         treatment = treat_near_duplicates(readable, near, near_duplicates)
         chosen = assign(treatment.usable, treatment.groups)
-        pending = sorted(c.member for split in chosen.values() for c in split if c.member not in decoder.rows)
+        pending = sorted(c.member for split in chosen.values() for c in split if c.member not in rows)
         if not pending:
             # Groups and choice agree: every chosen photo has been compared with every other.
             return Selection(
@@ -131,7 +132,7 @@ def select_photos(
             )
         compared = None if near_duplicates == "off" else near
         unreadable |= {left.member: left for left in decoder.decode(pending, compared)}
-        _check_unreadable(unreadable, tried=len(decoder.rows) + len(unreadable))
+        _check_unreadable(unreadable, tried=len(rows) + len(unreadable))
         near.search()
 
 

@@ -18,11 +18,11 @@ from pawprint.base.machine import count_cores
 from pawprint.dataset.belongings import find_belongings, needs_exif
 from pawprint.dataset.brightness import may_be_deep
 from pawprint.dataset.correcting import apply_corrections
-from pawprint.dataset.corrections import Correction, write_corrections
+from pawprint.dataset.corrections import Correction
 from pawprint.dataset.division import Division, describe_lost_classes, describe_sides, find_lost_classes
 from pawprint.dataset.duplicates import drop_duplicates
 from pawprint.dataset.exif import Taken, read_taken
-from pawprint.dataset.index import write_quarantine, write_shards_and_index
+from pawprint.dataset.index import write_shards_and_index
 from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplicates
 from pawprint.dataset.preview import write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
@@ -115,15 +115,14 @@ def write_dataset(
             selection = select_photos(
                 kept, decoder=decoder, assign=division.divide, damaged=damaged, near_duplicates=near_duplicates
             )
-            divided = selection.chosen
             unusable = [*left_out, *selection.unreadable, *selection.near_left_out]
-            lost = find_lost_classes(by_member, divided, unusable)
-            notes = describe_lost_classes(lost, len({c.label for c in divided["train"]}))
-            division.check_validation(divided)
+            lost = find_lost_classes(by_member, selection.chosen, unusable)
+            notes = describe_lost_classes(lost, len({c.label for c in selection.chosen["train"]}))
+            division.check_validation(selection.chosen)
             corrected = apply_corrections(
                 corrections, candidates, selection, decoder, division, near_duplicates, lost, correct_test=correct_test
             )
-            chosen = corrected.chosen
+            divided, chosen = selection.chosen, corrected.chosen
             class_names = sorted({c.label for c in chosen["train"]})
             # Compressing the picture takes as long as writing all shards, so both run at the same time.
             drawn = pool.submit(
@@ -154,10 +153,7 @@ def write_dataset(
     of_lost = [
         LeftOut(c.member, f"class {c.label!r} is left out: it has {lost[c.label]}") for c in kept if c.label in lost
     ]
-    write_quarantine(
-        folder / "quarantine.csv", corrected.drop_returned([*corrected.left_out, *unusable, *of_lost, *apart])
-    )
-    write_corrections(corrected.outcomes, folder / "corrections.csv")
+    corrected.write(folder, [*unusable, *of_lost, *apart])
     counts = count_classes({split: chosen[split] for split in SPLITS if chosen[split]})
     content = {
         "schema_version": SCHEMA_VERSION,
