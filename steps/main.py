@@ -159,6 +159,7 @@ def _publish(
     from pawprint.report.openlineage import write_events
     from pawprint.report.page import build_report
     from pawprint.report.picture import draw_lineage
+    from pawprint.report.review import build_review
     from pawprint.report.suspicions import find_suspicions
     from pawprint.tracking.active import active_run
     from pawprint.tracking.descriptions import code, describe_run, format_steps
@@ -181,6 +182,7 @@ def _publish(
     log_files(
         {
             "report.html": build_report(lineage, done, notes, doubts),
+            "review.html": build_review(lineage),
             "model_card.md": card,
             "suspicious_labels.csv": format_doubts(doubts),
             "lineage.svg": draw_lineage(lineage),

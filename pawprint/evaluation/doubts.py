@@ -30,6 +30,8 @@ class Predictions:
     """[n] class numbers."""
     probabilities: Floats
     """[n, k]."""
+    unlikeness: Floats | None = None
+    """[n], above 1 for photos unlike anything that the model learned from; None if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Doubt:
 def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) -> list[Doubt]:
     """Find the photos whose label a model doubts.
 
+    What the training photos are judged by is another model, with thresholds of its own.
+
     Args:
         predictions: predictions for splits the model was not trained on; a photo from the training, label included,
             would hardly be doubted.
@@ -60,6 +64,15 @@ def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) 
     Returns:
         The strongest doubt first: sorted by normalized margin, then by name.
     """
+    found = [one for own in (True, False) for one in _find_doubts(_of_training(predictions, own), class_names)]
+    return sorted(found, key=lambda doubt: (doubt.normalized_margin, doubt.member))
+
+
+def _of_training(predictions: Sequence[Predictions], wanted: bool) -> list[Predictions]:
+    return [each for each in predictions if (each.split == "train") is wanted]
+
+
+def _find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) -> list[Doubt]:
     doubts: list[Doubt] = []
     if not predictions:
         return doubts
@@ -85,7 +98,7 @@ def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) 
                     normalized_margin=float(row[label] - others.max()),
                 )
             )
-    return sorted(doubts, key=lambda doubt: (doubt.normalized_margin, doubt.member))
+    return doubts
 
 
 def format_doubts(doubts: Iterable[Doubt]) -> str:
@@ -99,8 +112,13 @@ def format_doubts(doubts: Iterable[Doubt]) -> str:
     return text.getvalue()
 
 
+def name_predictions(split: str) -> str:
+    """Return the name of the file with the predictions of a split."""
+    return "predictions.csv" if split == "test" else f"{split}_predictions.csv"
+
+
 def read_predictions(path: Path, split: str, class_names: Sequence[str]) -> Predictions:
-    """Read the predictions of a split that evaluate wrote: predictions.csv or validation_predictions.csv."""
+    """Read the predictions of a split that evaluate wrote: predictions.csv, or those of the other splits."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(read_dicts(file))
     number = {name: place for place, name in enumerate(class_names)}
@@ -110,6 +128,7 @@ def read_predictions(path: Path, split: str, class_names: Sequence[str]) -> Pred
         tuple(row["member"] for row in rows),
         np.array([number[row["label"]] for row in rows], np.int64),
         np.array(probabilities, np.float64).reshape(len(rows), len(class_names)),
+        np.array([float(row["unlikeness"]) for row in rows]) if rows and "unlikeness" in rows[0] else None,
     )
 
 

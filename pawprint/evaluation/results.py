@@ -3,7 +3,7 @@
 Reads the test photos' labels and pixels and the model's probabilities, and those of the validation photos. Writes
 metrics.json, predictions.csv, classes.csv, confused_pairs.csv, confusion_matrix.png, roc.png, precision_recall.png,
 calibration.png, coverage.png, mistakes.png, suspicious_labels.csv, prediction_sets.csv if the model has any, and, if
-there are validation photos, validation_predictions.csv.
+there are photos of these sides, validation_predictions.csv and train_predictions.csv.
 """
 
 import tempfile
@@ -23,7 +23,7 @@ from pawprint.evaluation.confusion import write_confusion_matrix
 from pawprint.evaluation.costs import count_costs
 from pawprint.evaluation.coverage import write_coverage
 from pawprint.evaluation.curves import write_precision_recall, write_roc
-from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts
+from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts, name_predictions
 from pawprint.evaluation.metrics import check_predictions, compute_metrics, defined_metrics
 from pawprint.evaluation.mistakes import write_mistakes
 from pawprint.evaluation.selective import select_answers, selection_metrics
@@ -40,6 +40,7 @@ def evaluate_predictions(
     images: Images,
     folder: Path,
     validation: Predictions | None = None,
+    training: Predictions | None = None,
     sets: PredictionSets | None = None,
     cost: str = "",
     unlikeness: ArrayLike | None = None,
@@ -58,6 +59,8 @@ def evaluate_predictions(
         validation: the network's predictions for the validation photos, which chose the epoch but did not train it.
             They count in no metric, but they choose the confidence from which on the model answers by itself, and
             their labels can look wrong as well.
+        training: another model's predictions for the training photos, whose labels it has not learned (see
+            `second_opinion`).
         sets: the model's prediction sets; None or without thresholds if it has none.
         cost: what mistakes cost (see `parse_costs`); "" if all cost the same.
         unlikeness: [n] the network's second output; None if it has none.
@@ -92,7 +95,7 @@ def evaluate_predictions(
             raw = np.asarray(probabilities)
             document["metrics"] |= write_set_coverage(numbers, raw, class_names, sets, draft / "prediction_sets.csv")
         write_json(document, draft / "metrics.json", allow_nan=False)
-        write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv")
+        write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv", unlikeness)
         write_classes(tabulate_classes(document["confusion_matrix"], class_names), draft / "classes.csv")
         write_pairs(find_confused_pairs(document["confusion_matrix"], class_names), draft / "confused_pairs.csv")
         write_confusion_matrix(document["confusion_matrix"], class_names, draft / "confusion_matrix.png")
@@ -103,9 +106,12 @@ def evaluate_predictions(
         write_mistakes(numbers, values, class_names, members, images, draft / "mistakes.png")
         unlearned = [Predictions("test", tuple(members), numbers, values)]
         if validation is not None:
-            answers = (validation.labels, validation.probabilities)
-            write_predictions(*answers, class_names, validation.members, draft / "validation_predictions.csv")
             unlearned.append(Predictions(validation.split, validation.members, *checked))
+        if training is not None:
+            unlearned.append(training)
+        for each in filter(None, (validation, training)):
+            answers = (each.labels, each.probabilities, class_names, each.members)
+            write_predictions(*answers, draft / name_predictions(each.split), each.unlikeness)
         doubts = format_doubts(find_doubts(unlearned, class_names))
         (draft / "suspicious_labels.csv").write_text(doubts, encoding="utf-8", newline="")
         if folder.exists():
@@ -120,8 +126,11 @@ def write_predictions(
     class_names: Sequence[str],
     members: Sequence[str],
     path: Path,
+    unlikeness: ArrayLike | None = None,
 ) -> None:
     """Write one row for each photo: member, label, prediction, correct (1 or 0) and each class's probability.
+
+    If it was measured, the last column is the unlikeness.
 
     Probabilities are written with nine significant digits, enough to restore a float32 exactly.
 
@@ -131,13 +140,18 @@ def write_predictions(
         class_names: the k classes; their columns are named `probability_<class>`, as in the served model's output.
         members: [n] the photos' names in their archive.
         path: the CSV file, UTF-8.
+        unlikeness: [n] the network's second output, or None.
     """
     numbers = np.asarray(labels)
     values = np.asarray(probabilities)
+    more: list[list[str]] = [[] for _ in numbers]
+    if unlikeness is not None:
+        more = [[f"{value:.6g}"] for value in np.asarray(unlikeness)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = TableWriter(file)
-        writer.writerow(["member", "label", "prediction", "correct", *(f"probability_{name}" for name in class_names)])
-        for member, label, row in zip(members, numbers, values, strict=True):
+        columns = [f"probability_{name}" for name in class_names] + ["unlikeness"] * (unlikeness is not None)
+        writer.writerow(["member", "label", "prediction", "correct", *columns])
+        for member, label, row, last in zip(members, numbers, values, more, strict=True):
             prediction = int(row.argmax())
             writer.writerow(
                 [
@@ -146,5 +160,6 @@ def write_predictions(
                     class_names[prediction],
                     int(prediction == label),
                     *(f"{value:.9g}" for value in row),
+                    *last,
                 ]
             )
