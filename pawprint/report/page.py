@@ -83,7 +83,7 @@ def build_report(
     photos = _read_photos(lineage)
     classes: list[str] = metrics["class_names"]
     histories = [_read_history(one) for one in lineage.trainings]
-    template = _environment().get_template("report.html.j2")
+    template = build_environment().get_template("report.html.j2")
     return template.render(
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         main=lineage.main,
@@ -165,7 +165,8 @@ def describe_calibration(trained: Run, metrics: Mapping[str, float]) -> str:
     return " ".join(f"{sentence}." for sentence in (fitted, describe_set_coverage(metrics)) if sentence)
 
 
-def _environment() -> Environment:
+def build_environment() -> Environment:
+    """Return Jinja's environment for pages, which escapes all text."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,  # class names, file names and sources are untrusted text
