@@ -128,7 +128,8 @@ def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Compiled", data: "Data
         return None
     outputs = collect_outputs(answer.outputs, held_out.images, photo_model.image_size)
     probabilities = outputs[PROBABILITIES].astype(np.float64)
-    return Predictions("validation", held_out.members, held_out.labels, probabilities, outputs.get(UNLIKENESS))
+    unlikeness = outputs[UNLIKENESS].astype(np.float64) if UNLIKENESS in outputs else None
+    return Predictions("validation", held_out.members, held_out.labels, probabilities, unlikeness)
 
 
 def _judge_training(photo_model: "OpenPhotoModel", data: "Dataset") -> "Predictions | None":

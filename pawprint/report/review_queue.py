@@ -10,6 +10,7 @@ import numpy as np
 from pawprint.base.tables import read_dicts
 from pawprint.dataset.corrections import Correction, read_corrections
 from pawprint.dataset.reader import Dataset
+from pawprint.evaluation.bootstrap import Floats
 from pawprint.evaluation.doubts import Predictions, find_doubts
 from pawprint.evaluation.slices import Slice, find_worst, measure_traits
 
@@ -116,7 +117,7 @@ def _explain_doubt(suggestion: str, probability: float) -> str:
     return f"Its label is doubted: {suggestion}, says a model that has not learned it, with {100 * probability:.0f} %"
 
 
-def _name_answers(row: np.ndarray | None, class_names: Sequence[str]) -> list[tuple[str, float]]:  # type: ignore[type-arg]
+def _name_answers(row: Floats | None, class_names: Sequence[str]) -> list[tuple[str, float]]:
     if row is None:
         return []
     return [(class_names[place], round(float(row[place]), 4)) for place in np.argsort(-row, kind="stable")[:SHOWN]]
