@@ -27,12 +27,14 @@ from pawprint.evaluation.selective import WITHOUT, explain_selection, read_selec
 from pawprint.evaluation.set_coverage import describe_set_coverage
 from pawprint.evaluation.slices import describe_worst, read_slices
 from pawprint.pipeline.results import Repeat, choose_best
+from pawprint.report.effect import find_effect
 from pawprint.report.graph import Lineage, Training, find_learning
 from pawprint.report.picture import draw_curves, draw_lineage, run_url
+from pawprint.report.pictures import embed_jpeg
 from pawprint.report.replay import format_command
 from pawprint.report.tree import format_facts
 from pawprint.tracking.artifacts import open_artifact
-from pawprint.tracking.tags import get_tag
+from pawprint.tracking.tags import get_group, get_tag
 from pawprint.training.history import read_history
 
 NOTEBOOK_ACCURACY = 0.6225
@@ -115,6 +117,8 @@ def build_report(
         mistakes=mistakes,
         wrong=sum(row["correct"] == "0" for row in predictions),
         doubts=doubts[:_MOST_DOUBTS],
+        corrected=get_group(lineage.main, "corrections"),
+        effect=find_effect(lineage),
         **weaknesses,
         num_doubts=len(doubts),
         slider=_slider(predictions, classes),
@@ -195,9 +199,7 @@ def _embed_photos(path: Path) -> str:
             raise UserError(f"{path.name} is {picture.width}×{picture.height}, and none of our pictures is that large")
         small = picture.convert("RGB")
         small.thumbnail(_LARGEST, Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=82, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return embed_jpeg(small)
 
 
 def _read_weaknesses(folder: Path) -> dict[str, Any]:

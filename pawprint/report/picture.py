@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from pawprint.evaluation.style import shorten
 from pawprint.report.graph import Lineage, Training
 from pawprint.tracking.server import describe_server
-from pawprint.tracking.tags import get_tag
+from pawprint.tracking.tags import get_group, get_tag
 
 LOCAL_SERVER = "http://127.0.0.1:5000"
 """Default address of `mlflow server`, for links if the store is not a server."""
@@ -110,6 +110,8 @@ def _front_boxes(lineage: Lineage) -> list[_Box]:
     dataset = [f"digest {str(get_tag(preprocess, 'dataset_digest'))[:12]}…"] if preprocess else ["not known"]
     if preprocess and "image_size" in preprocess.data.params:
         dataset.insert(0, f"squares of {preprocess.data.params['image_size']} px")
+    if preprocess and (corrected := get_group(preprocess, "corrections")):
+        dataset.append(corrected["summary"])
     return [
         _Box("source", (source,)),
         _Box("photos", (*photos, _name_run(download)), download),

@@ -17,7 +17,7 @@ from pawprint.base.files import hash_file
 from pawprint.report.graph import entry_point, find_lineage
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.runs import DIFF
-from pawprint.tracking.tags import PARENT_TAG, get_tag
+from pawprint.tracking.tags import PARENT_TAG, get_group, get_tag
 from pawprint.tracking.uncommitted import MAX_DIFF
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
@@ -37,7 +37,7 @@ def format_command(main: Run) -> str:
     words = " ".join(
         # MLflow logs the values quoted for a shell.
         f"-P {name}={value}"
-        for name, value in main.data.params.items()
+        for name, value in _parameters(main).items()
         if name not in _LEFT_OUT and value not in {"", "''"}
     )
     manager = "--env-manager uv"
@@ -54,6 +54,12 @@ def format_command(main: Run) -> str:
             lines.append(f"# This diff is not whole, so the same need not come out: it lacks {left_out}")
         lines.append(f"mlflow artifacts download -u {uri} -d . && git -C again apply ../{DIFF}")
     return "\n".join([*lines, f"mlflow run again {manager} {words}"])
+
+
+def _parameters(main: Run) -> dict[str, str]:
+    """Return the parameters as MLflow logged them, the corrections as the run kept them: their files may be gone."""
+    kept = get_group(main, "corrections").get("uri")
+    return {**main.data.params, **({"corrections": kept} if kept else {})}
 
 
 def find_main(target: str) -> Run:
@@ -105,7 +111,7 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
             ) from error
         if get_tag(main, "git_dirty") == "true":
             _apply_diff(main, clone)
-        parameters = {name: _unquote(value) for name, value in main.data.params.items() if name not in _LEFT_OUT}
+        parameters = {name: _unquote(value) for name, value in _parameters(main).items() if name not in _LEFT_OUT}
         words = [word for name, value in parameters.items() for word in ("-P", f"{name}={value}")]
         name = f"replay of {main.info.run_id}"
         command = [sys.executable, "-m", "mlflow", "run", str(clone), "--env-manager", env_manager]

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import io
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from pawprint.evaluation.slices import read_slices
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.report.graph import Lineage
 from pawprint.report.page import build_environment
+from pawprint.report.pictures import embed_jpeg
 from pawprint.report.review_queue import Suspect, build_queue, read_earlier
 from pawprint.report.suspicions import read_opinions
 from pawprint.tracking.artifacts import open_artifact
@@ -99,7 +99,7 @@ def render_review(
         try:
             content = collection.read(photos[suspect.member])
             digest = suspect.digest or hashlib.sha256(content).hexdigest()
-            return replace(suspect, digest=digest), _encode(decode_photo(content, SIDE, _whole(data.decoding)))
+            return replace(suspect, digest=digest), _embed(decode_photo(content, SIDE, _whole(data.decoding)))
         except (UnreadableMemberError, UnreadablePhoto, UserError, KeyError):
             return suspect, _show_square(data, suspect)
 
@@ -158,10 +158,8 @@ def _show_square(data: Dataset, suspect: Suspect) -> str:
     split = data.split(suspect.split)
     if split is None or suspect.member not in split.members:
         return ""
-    return _encode(split.images[np.array([split.members.index(suspect.member)])][0])
+    return _embed(split.images[np.array([split.members.index(suspect.member)])][0])
 
 
-def _encode(pixels: Any) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def _embed(pixels: Any) -> str:
+    return embed_jpeg(Image.fromarray(pixels), QUALITY)
