@@ -23,7 +23,7 @@ LEVEL = 0.05
 """p-value below which a difference counts as more than chance."""
 MOST_SHOWN, SIDE = 24, 160
 """Most photos with another answer that are shown, and their side in pixels."""
-_WITHOUT_EFFECT = {
+_NOT_COMPARED = {
     "corrections",
     "correct_test",
     "cache",
@@ -77,8 +77,8 @@ class Effect:
         judged = " (both judged by the corrected labels)" if self.test_photos else ""
         text = (
             f"On the same {found.photos} test photos{judged} run {self.run_id}, which the corrections came from, was "
-            f"right on {percent(self.before)}, this run is on {percent(self.after)}. Only the earlier model is right on "
-            f"{found.only_first} of them, only this one on {found.only_second}; McNemar's exact p is "
+            f"right on {percent(self.before)}, this run is on {percent(self.after)}. Only the earlier model is right "
+            f"on {found.only_first} of them, only this one on {found.only_second}; McNemar's exact p is "
             f"{found.p_value:.2g}: "
         )
         if found.p_value >= LEVEL:
@@ -152,7 +152,7 @@ def _read_table(run: Run, path: str) -> list[dict[str, str]]:
 
 def _find_differing(one: Run, other: Run) -> list[str]:
     before, after = one.data.params, other.data.params
-    names = [name for name in sorted({*before, *after} - _WITHOUT_EFFECT) if before.get(name) != after.get(name)]
+    names = [name for name in sorted({*before, *after} - _NOT_COMPARED) if before.get(name) != after.get(name)]
     differing = [f"{name} {before.get(name, 'none')} -> {after.get(name, 'none')}" for name in names]
     if one.data.tags.get("mlflow.source.git.commit") != other.data.tags.get("mlflow.source.git.commit"):
         differing.append("the code")
