@@ -21,6 +21,7 @@ from pawprint.dataset.corrections import COLUMNS
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.dataset.decoding import Decoding
 from pawprint.dataset.reader import Dataset, load_dataset
+from pawprint.dataset.survey import look_at
 from pawprint.evaluation.doubts import Predictions
 from pawprint.evaluation.slices import read_slices
 from pawprint.photos.collection import PhotoCollection, load_photos
@@ -99,7 +100,7 @@ def render_review(
         try:
             content = collection.read(photos[suspect.member])
             digest = suspect.digest or hashlib.sha256(content).hexdigest()
-            return replace(suspect, digest=digest), _embed(decode_photo(content, SIDE, _whole(data.decoding)))
+            return replace(suspect, digest=digest), _embed(_decode_whole(content, data.decoding))
         except (UnreadableMemberError, UnreadablePhoto, UserError, KeyError):
             return suspect, _show_square(data, suspect)
 
@@ -149,9 +150,13 @@ def _describe(suspect: Suspect) -> dict[str, Any]:
     }
 
 
-def _whole(decoding: Decoding) -> Decoding:
-    """Return a decoding that shows all of a photo."""
-    return replace(decoding, fit="pad")
+def _decode_whole(content: bytes, decoding: Decoding) -> Any:
+    """Return all of a photo, its longer side `SIDE` pixels, uint8 [height, width, 3]."""
+    square = decode_photo(content, SIDE, replace(decoding, fit="pad"))
+    width, height = look_at(content).shape
+    rows, columns = (max(1, round(SIDE * side / max(width, height))) for side in (height, width))
+    top, left = (SIDE - rows) // 2, (SIDE - columns) // 2
+    return square[top : top + rows, left : left + columns]
 
 
 def _show_square(data: Dataset, suspect: Suspect) -> str:
