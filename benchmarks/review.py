@@ -5,8 +5,8 @@
 Flips the labels of 5 % of the training photos (validation included; seeded) in a copy of the photos, runs `mlflow run .
 --env-manager local` on it, and lets the true labels answer for a reviewer who looks at the first 150 photos of
 review.html. Test photos keep their labels. Then it runs again with the corrections that this reviewer saves, and prints
-a row of markdown: flips in all, flips among the photos looked at, accuracy before and after on the same test photos with
-McNemar's exact p, and what is reached with no label flipped. Run it in the project's own environment (`make test` builds
+a row of markdown: flips in all, flips among the photos looked at, accuracy before and after on the same test photos,
+McNemar's exact p, and the accuracy with no label flipped. Run it in the project's own environment (`make test` builds
 .venv).
 """
 
