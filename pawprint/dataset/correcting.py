@@ -37,7 +37,7 @@ UNKNOWN, DISAGREE = "no photo has this digest", "reviewers disagree"
 OTHER_LABEL, TEST = "the old label is not what is there", "a test photo, which only correct_test=true corrects"
 UNUSED = "the photo is not among those used"
 _TO_SAY = (UNKNOWN, OTHER_LABEL, DISAGREE, TEST, UNUSED)
-_MOST_NAMED = 3
+_MOST_NAMED, _MOST_LISTED = 3, 50
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ class Corrected:
         """Return the facts for dataset.json; the run whose page was used last is the last of `runs`."""
         photos: dict[str, set[str]] = defaultdict(set)
         for row, outcome in self.outcomes:
-            photos[outcome].add(row.digest)
+            photos[outcome.partition(" (")[0].partition(":")[0]].add(row.digest)
         in_order = sorted(self.applied, key=lambda row: row.time)
         return {
             "summary": self.summary,
             "outcomes": {outcome: len(digests) for outcome, digests in sorted(photos.items())},
-            "by": dict(Counter(row.reviewer for row in in_order)),
-            "runs": list(dict.fromkeys(row.run for row in reversed(in_order) if row.run))[::-1],
+            "by": dict(Counter(row.reviewer for row in in_order).most_common(_MOST_LISTED)),
+            "runs": list(dict.fromkeys(row.run for row in reversed(in_order) if row.run))[:_MOST_LISTED][::-1],
             "test_photos": self.test_photos,
             "returned": self.returned,
         }
@@ -170,9 +170,9 @@ def apply_corrections(
 
     kept, _ = drop_duplicates(relabelled)
     usable, conflicts = drop_conflicts(kept, near.copies_of_one_hand()) if near else (kept, [])
-    conflicting = {left.member for left in conflicts}
+    conflicting = {left.member: left for left in conflicts}
     for split in ("train", "validation"):
-        left_out += [left for left in conflicts if left.member in {c.member for c in after[split]}]
+        left_out += [conflicting[c.member] for c in after[split] if c.member in conflicting]
         after[split] = [c for c in after[split] if c.member not in conflicting]
 
     kept_out = _find_kept_out(candidates, near, lost, decisions)

@@ -20,6 +20,7 @@ NEEDED = ("digest", "action", "old_label", "new_label")
 LABEL, LEAVE_OUT, KEEP = "label", "leave_out", "keep"
 """The actions: another label, no use of the photo, and the label confirmed."""
 MOST_BYTES, MOST_ROWS = 200 * 2**20, 500_000
+_MOST_PEOPLE = 5
 LONGEST = 200
 """Longest label in characters."""
 WINS, AND = ">", ","
@@ -149,8 +150,12 @@ def write_corrections(rows: Iterable[tuple[Correction, str]], path: Path) -> Non
 def _read_row(row: dict[str, str], source: str, line: int) -> Correction:
     if missing := set(NEEDED) - set(row):
         raise _missing(source, missing)
-    values = {name: row.get(name, "").strip()[:10_000] for name in COLUMNS}
+    values = {name: row.get(name, "").strip()[: 5 * LONGEST] for name in COLUMNS}
     values["digest"] = values["digest"].lower()
+    # These are shown in many places, and rest on nobody's word: what looks like none is dropped.
+    values["reviewer"] = values["reviewer"][:LONGEST]
+    for name, pattern in (("time", r"\d{4}-\d\d-\d\d[\dTZ:.+ -]{0,30}"), ("run", r"[0-9a-f]{32}")):
+        values[name] = values[name] if re.fullmatch(pattern, values[name]) else ""
     problem = ""
     if not re.fullmatch(r"[0-9a-f]{64}", values["digest"]):
         problem = f"{values['digest'][:80]!r} is no sha256 of a photo"
@@ -179,5 +184,7 @@ def name_people(rows: Iterable[Correction]) -> Iterator[str]:
     counts: dict[str, int] = defaultdict(int)
     for row in rows:
         counts[row.reviewer or "somebody unnamed"] += 1
-    for name, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        yield f"{name} ({number})"
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    yield from (f"{name} ({number})" for name, number in ordered[:_MOST_PEOPLE])
+    if len(ordered) > _MOST_PEOPLE:
+        yield f"{len(ordered) - _MOST_PEOPLE} more"

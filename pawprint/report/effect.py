@@ -73,7 +73,10 @@ class Effect:
         """Return the answer in sentences; no claim is made of what chance explains."""
         found = self.comparison
         if found is None:
-            return f"Whether the corrections helped is not known: run {self.run_id}, which they came from, is gone"
+            return (
+                f"Whether the corrections helped is not known: run {self.run_id}, which they came from, is gone, or had "
+                "other photos"
+            )
         judged = " (both judged by the corrected labels)" if self.test_photos else ""
         text = (
             f"On the same {found.photos} test photos{judged} run {self.run_id}, which the corrections came from, was "

@@ -37,6 +37,8 @@ SIDE, QUALITY = 384, 80
 """Side in pixels, and JPEG quality, of the photos in the page."""
 MOST_PHOTOS, MOST_CHARACTERS = 500, 20_000_000
 """Most photos that are shown, and most characters of these: the page has at most 25 MB. The rest is named."""
+MOST_EARLIER = 20_000
+"""Most earlier corrections that the page saves again; with more, it saves only what is new."""
 MOST_NAMED = 2000
 """Most further photos that are named."""
 
@@ -117,6 +119,7 @@ def render_review(
                 shown[suspect.digest] = _describe(suspect) | {"photo": picture}
     rest = [[suspect.member, suspect.label, suspect.why[0]] for suspect in queue[looked:]]
     earlier, _ = read_earlier(folder)
+    earlier = earlier if len(earlier) <= MOST_EARLIER else []
     script = (Path(__file__).parent / "templates" / "review.js").read_text("utf-8")
     content = {
         "run": run_id,

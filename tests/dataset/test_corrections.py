@@ -32,7 +32,7 @@ from tests.conftest import draw_tiny_photo
 
 TinyPhotos = Callable[..., Path]
 DIGEST = "0" * 64
-ROW = Correction(DIGEST, "cats/1.jpg", "label", "cats", "dogs", "doubted", "Anna", "2026-01-02T03:04:05Z", "0123")
+ROW = Correction(DIGEST, "cats/1.jpg", "label", "cats", "dogs", "doubted", "Anna", "2026-01-02T03:04:05Z", "0a" * 16)
 
 
 def make(folder: Path, source: Path, rows: Iterable[Correction] = (), **changes: Any) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def test_dataset_json_says_who_corrected_what_and_when(tiny_photos: TinyPhotos, 
     make(tmp_path / "after", source, rows)
     facts = json.loads((tmp_path / "after" / "dataset.json").read_text())["corrections"]
     assert facts["outcomes"] == {"relabelled": 1, "left out": 1}
-    assert facts["by"] == {"Ben": 1, "Anna": 1}
+    assert facts["by"] == {"Anna": 1, "Ben": 1}
     assert facts["runs"] == ["a" * 32, "b" * 32]
     assert facts["summary"].startswith(
         "1 label corrected and 1 photo left out by Anna (1), Ben (1), 2026-01-01 to 2026-01"
