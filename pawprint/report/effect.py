@@ -74,8 +74,8 @@ class Effect:
         found = self.comparison
         if found is None:
             return (
-                f"Whether the corrections helped is not known: run {self.run_id}, which they came from, is gone, or had "
-                "other photos"
+                f"Whether the corrections helped is not known: run {self.run_id}, which they came from, is gone, or "
+                "had other photos"
             )
         judged = " (both judged by the corrected labels)" if self.test_photos else ""
         text = (
