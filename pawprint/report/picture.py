@@ -147,10 +147,11 @@ def _draw_box(box: _Box, column: int, y: float) -> str:
         f'<rect class="{"end" if box.end else "box"}" x="{x}" y="{top:.1f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" '
         f'rx="8"/>{text}'
     )
+    # The text in the box is shortened; the title shows all of it.
+    title = f"<title>{escape(', '.join(filter(None, box.lines)))}</title>"
     if box.run is None:
-        # The text in the box is shortened; the title shows all of it.
-        return f"<g><title>{escape(' '.join(box.lines))}</title>{shape}</g>"
-    return f'<a href={quoteattr(run_url(box.run))} target="_blank">{shape}</a>'
+        return f"<g>{title}{shape}</g>"
+    return f'<a href={quoteattr(run_url(box.run))} target="_blank">{title}{shape}</a>'
 
 
 def _css(name: str) -> str:
