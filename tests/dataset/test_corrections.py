@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from pawprint.base.errors import UserError
 from pawprint.base.tables import TableWriter, disarm, read_rows, rearm
@@ -26,6 +28,7 @@ from pawprint.dataset.corrections import (
 )
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
+from pawprint.drawn.drawings import Drawing, draw_photo
 from pawprint.photos.collection import load_photos
 from pawprint.photos.sources import fetch_photos
 from tests.conftest import draw_tiny_photo
@@ -279,3 +282,28 @@ def test_dataset_json_says_who_corrected_what_and_when(tiny_photos: TinyPhotos, 
     assert facts["summary"].startswith(
         "1 label corrected and 1 photo left out by Anna (1), Ben (1), 2026-01-01 to 2026-01"
     )
+
+
+@pytest.mark.parametrize("way", ["group", "drop"])
+def test_copies_under_two_labels_come_back_once_their_labels_agree(
+    tiny_photos: TinyPhotos, tmp_path: Path, way: str
+) -> None:
+    source = tiny_photos(photos=10)
+    scene = draw_photo(Drawing(0, "cat", 1))
+    (source / "cats" / "scene.jpg").write_bytes(scene)
+    with Image.open(io.BytesIO(scene)) as picture:
+        picture.save(source / "dogs" / "scene.jpg", quality=60)
+    sizes = {"image_size": 64, "near_duplicates": way}
+    make(tmp_path / "before", source, **sizes)
+    before = index_of(tmp_path / "before")
+    assert not {"cats/scene.jpg", "dogs/scene.jpg"} & set(before)
+    wrong = hashlib.sha256((source / "dogs" / "scene.jpg").read_bytes()).hexdigest()
+    make(tmp_path / "after", source, [Correction(wrong, "scene", "label", "dogs", "cats")], **sizes)
+    now = index_of(tmp_path / "after")
+    back = set(now) - set(before)
+    assert back == {"cats/scene.jpg", "dogs/scene.jpg"}
+    assert {(now[name]["split"], now[name]["label"]) for name in back} == {("train", "cats")}
+    assert {m: row["split"] for m, row in before.items()} == {m: now[m]["split"] for m in before}
+    # Where one copy is left out, the other is no longer at odds with it.
+    make(tmp_path / "odds", source, [Correction(wrong, "scene", "leave_out", "dogs", "")], **sizes)
+    assert set(index_of(tmp_path / "odds")) - set(before) == {"cats/scene.jpg"}
