@@ -23,6 +23,8 @@ BORROWED = "efficientnet_lite0"
 """The pretrained network that speaks for architectures without one; its weights are part of this project."""
 SIDE = 128
 """Side in pixels at which it sees the photos."""
+MOST_PHOTOS = 20_000
+"""Most photos that it is asked about: it sees a hundred or two a second on a few cores."""
 FOLDS = 5
 _DIMENSIONS, _C, _ITERATIONS = 128, 0.03, 300
 """Principal components of the features, and the regression's inverse regularisation: weak models that a few wrong
@@ -31,8 +33,10 @@ labels can't bend."""
 
 def judge_training(
     photos: Split, *, num_classes: int, architecture: str, image_size: int, features: FeatureStore
-) -> Predictions:
+) -> Predictions | None:
     """Return, for each training photo, the probabilities of a model that learned from other photos.
+
+    It is None for more than `MOST_PHOTOS` photos of an architecture that is not pretrained.
 
     Args:
         photos: the training photos.
@@ -41,6 +45,8 @@ def judge_training(
         image_size: side of the photos in pixels.
         features: store of the photos' features.
     """
+    if len(photos) > MOST_PHOTOS and not recipe_for(architecture).frozen:
+        return None
     backbone = _build_backbone(architecture, num_classes=num_classes, image_size=image_size)
     views = features.load(backbone, photos, name="train").mean(axis=1)
     probabilities = cross_validate(views, photos.labels, num_classes)
@@ -62,7 +68,7 @@ def cross_validate(features: npt.NDArray[Any], labels: Integers, num_classes: in
         members = np.flatnonzero(labels == number)
         fold[members] = np.arange(len(members)) % FOLDS
     values = features.astype(np.float64)
-    values = PCA(min(_DIMENSIONS, *values.shape), svd_solver="full").fit_transform(values)
+    values = PCA(min(_DIMENSIONS, *values.shape), svd_solver="covariance_eigh").fit_transform(values)
     values *= 10 / max(float(np.sqrt((values**2).sum(axis=1).mean())), 1e-9)
     probabilities = np.zeros((len(labels), num_classes))
     for number in range(FOLDS):
