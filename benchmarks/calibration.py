@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.trainings import learn, prepare, split_of
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.metrics import point_metrics
 from pawprint.models.prediction_sets import LEVELS, find_sets
@@ -47,62 +48,22 @@ def main() -> None:
     given = parser.parse_args()
     found = {}
     for source in given.sources:
-        answers = [learn(source, given.architecture, seed=seed, epochs=given.epochs) for seed in range(given.seeds)]
+        answers = [answer(source, given.architecture, seed=seed, epochs=given.epochs) for seed in range(given.seeds)]
         found[Path(source).stem] = [judge(one) for one in answers]
     print(f"\n`{given.architecture}`, {given.seeds} seeds, {os.cpu_count()} cores, {platform.platform()}\n")
     print(*tabulate(found), sep="\n")
 
 
-def learn(source: str, architecture: str, *, seed: int, epochs: int) -> Answers:
-    """Train on photos as a main run with this seed does."""
-    from pawprint.dataset.reader import load_dataset
-    from pawprint.dataset.writer import write_dataset
-    from pawprint.models.architectures import recipe_for
+def answer(source: str, architecture: str, *, seed: int, epochs: int) -> Answers:
+    """Train on photos as a main run with this seed does, and return the answers of the network."""
     from pawprint.models.prediction import predict_probabilities
-    from pawprint.photos.collection import load_photos
-    from pawprint.photos.sources import fetch_photos
-    from pawprint.training.features import FeatureStore
-    from pawprint.training.head import train_pretrained
-    from pawprint.training.loop import train_network
-    from pawprint.training.task import TrainingTask
 
-    recipe = recipe_for(architecture)
-    with tempfile.TemporaryDirectory(prefix="pawprint-") as name:
-        folder = Path(name)
-        fetch_photos(source, folder / "photos", keep_photos="reference", resolve_uri=Path)
-        write_dataset(
-            load_photos(folder / "photos"),
-            folder / "dataset",
-            image_size=recipe.image_size,
-            train_images=1500,
-            test_images=500,
-            validation_fraction=recipe.validation_fraction,
-            seed=seed,
-        )
-        data = load_dataset(folder / "dataset")
-        photos, validation, test = (data.splits[name] for name in ("train", "validation", "test"))
-        task = TrainingTask(
-            architecture=architecture,
-            recipe=recipe,
-            train=photos,
-            validation=validation,
-            class_names=data.class_names,
-            image_size=data.image_size,
-            epochs=epochs,
-            batch_size=recipe.batch_size,
-            learning_rate=recipe.learning_rate,
-            patience=recipe.patience,
-            seed=seed,
-        )
-        if recipe.frozen:
-            store = FeatureStore(folder / "features", data.digest)
-            training = train_pretrained(task, features=store, on_epoch=lambda *_, **__: None)
-        else:
-            training = train_network(task, on_epoch=lambda *_, **__: None)
-        answers = [
-            predict_probabilities(training.network, split.images, data.image_size) for split in (validation, test)
-        ]
-    return Answers(validation.labels, answers[0].astype(np.float64), test.labels, answers[1].astype(np.float64))
+    with tempfile.TemporaryDirectory(prefix="pawprint-") as folder:
+        data = prepare(source, Path(folder), architecture=architecture, seed=seed)
+        network = learn(data, architecture, epochs=epochs, seed=seed)[1].network
+        judged = [split_of(data, name) for name in ("validation", "test")]
+        found = [predict_probabilities(network, split.images, data.image_size).astype(np.float64) for split in judged]
+    return Answers(judged[0].labels, found[0], judged[1].labels, found[1])
 
 
 def judge(answers: Answers) -> dict[str, float]:

@@ -23,12 +23,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.metrics import roc_auc_score
 
-from pawprint.dataset.reader import Dataset, Split, load_dataset
-from pawprint.dataset.writer import write_dataset
+from benchmarks.trainings import learn, prepare, split_of
+from pawprint.dataset.reader import Dataset
 from pawprint.models.architectures import recipe_for
 from pawprint.models.network_file import UNLIKENESS
-from pawprint.photos.collection import load_photos
-from pawprint.photos.sources import fetch_photos
 
 if TYPE_CHECKING:
     import keras
@@ -48,79 +46,29 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, help="default: the architecture's")
     parser.add_argument("--train-images", type=int, default=1500)
     given = parser.parse_args()
+    from pawprint.training.unlikeness import learn_unlikeness
+
     side = given.image_size or recipe_for(given.architecture).image_size
     print(f"{given.architecture}, {given.epochs} epochs, {side} px, {os.cpu_count()} cores, {platform.platform()}\n")
     print("| photos | strangers | AUROC | FPR95 | called unlike |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         sets = {
-            name: prepare(source, Path(scratch, name), side, given.train_images)
+            name: prepare(
+                source,
+                Path(scratch, name),
+                architecture=given.architecture,
+                side=side,
+                train_images=given.train_images,
+                seed=SEED,
+            )
             for name, source in [*((Path(source).stem, source) for source in given.sets), ("drawn", DRAWN)]
         }
         tests = {name: choose(data) for name, data in sets.items()}
         tests |= {"noise": draw_noise(side), "text": draw_text(side), "black": draw_black(side)}
         for source in given.sets:
             name = Path(source).stem
-            network = learn(sets[name], given.architecture, given.epochs)
-            examine(name, network, tests)
-
-
-def prepare(source: str, folder: Path, side: int, train_images: int) -> Dataset:
-    """Fetch a set's photos and divide them as preprocess does."""
-    fetch_photos(source, folder / "photos", keep_photos="copy", resolve_uri=Path)
-    fraction = recipe_for("efficientnet_lite0").validation_fraction
-    write_dataset(
-        load_photos(folder / "photos"),
-        folder / "dataset",
-        image_size=side,
-        train_images=train_images,
-        test_images=500,
-        validation_fraction=fraction,
-        seed=SEED,
-    )
-    return load_dataset(folder / "dataset")
-
-
-def learn(data: Dataset, architecture: str, epochs: int) -> "keras.Model":
-    """Train a network on a set, and return it with its unlikeness."""
-    from pawprint.training.features import FeatureStore
-    from pawprint.training.head import train_pretrained
-    from pawprint.training.loop import train_network
-    from pawprint.training.task import TrainingTask
-    from pawprint.training.unlikeness import learn_unlikeness
-
-    recipe = recipe_for(architecture)
-    task = TrainingTask(
-        architecture=architecture,
-        recipe=recipe,
-        train=split_of(data, "train"),
-        validation=data.split("validation"),
-        class_names=data.class_names,
-        image_size=data.image_size,
-        epochs=epochs,
-        batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
-        patience=recipe.patience,
-        seed=SEED,
-    )
-    with tempfile.TemporaryDirectory(prefix="pawprint-") as folder:
-        training = (
-            train_pretrained(task, features=FeatureStore(Path(folder), data.digest), on_epoch=ignore)
-            if recipe.frozen
-            else train_network(task, on_epoch=ignore)
-        )
-    return learn_unlikeness(training.network, task)
-
-
-def ignore(*_: object, **__: object) -> None:
-    """Say nothing about an epoch."""
-
-
-def split_of(data: Dataset, name: str) -> Split:
-    """Return a split that the set must have."""
-    split = data.split(name)
-    if split is None:
-        raise SystemExit(f"{data.source} has no {name} photos")
-    return split
+            task, training = learn(sets[name], given.architecture, epochs=given.epochs, seed=SEED)
+            examine(name, learn_unlikeness(training.network, task)[0], tests)
 
 
 def choose(data: Dataset) -> Pixels:

@@ -1,15 +1,17 @@
-"""Compare what a pretrained network reaches by its last layer alone, fine-tuned, and a network from scratch.
+"""Compare what a pretrained network reaches by its last layer alone, fine-tuned, a network from scratch, and `auto`.
 
     python -m benchmarks.transfer --seeds 3 sign-digits.zip magnetic-tiles.zip
 
-Runs `mlflow run . --env-manager local` once for each set and way, in a temporary folder, with `repeats` seeds, and
-prints a row of markdown each: test accuracy and macro F1 (mean over the seeds, and the lowest and highest end of their
-95 % intervals), validation loss of the taken epoch, minutes of a training (the first, which computes features, and the
-mean), and in how many trainings fine-tuning was taken. Each set has its photos by `train_images`, balanced. Run it in
-the project's own environment (`make test` builds .venv) on a machine that does nothing else.
+Runs `mlflow run . --env-manager local` for each set and way, in a temporary folder, with `repeats` seeds, and prints a
+row of markdown each: test accuracy and macro F1 (mean over the seeds, and the lowest and highest end of their 95 %
+intervals), minutes of training (for the first seed, and the mean), and the architecture of the model, with the number
+of trainings in which fine-tuning was taken. `auto` finds the trainings of the ways before it, which are the same, and
+its minutes are what these took. Each set has its photos by `train_images`, balanced. Run it in the project's own
+environment (`make test` builds .venv) on a machine that does nothing else.
 """
 
 import argparse
+import math
 import os
 import platform
 import statistics
@@ -22,13 +24,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmarks.processes import run_project, store_of
+from pawprint.report.graph import entry_point, find_children
+from pawprint.tracking.tags import get_tag
 
 WAYS: dict[str, dict[str, object]] = {
     "last layer alone": {"architecture": "efficientnet_lite0", "finetune": 0},
     "fine-tuned (`auto`)": {"architecture": "efficientnet_lite0", "finetune": "auto"},
     "`cnn` from scratch": {"architecture": "cnn"},
+    "`auto`": {"architecture": "auto"},
 }
-HEADER = "| photos | way | accuracy | 95 % intervals within | macro F1 | minutes, first | minutes, mean | tuned taken |"
+HEADER = "| photos | way | accuracy | 95 % intervals within | macro F1 | minutes, first | minutes, mean | model |"
 
 
 def main() -> None:
@@ -42,29 +47,39 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, {platform.platform()}, {given.seeds} seeds\n")
     print(HEADER, "|" + " --- |" * (HEADER.count("|") - 1), sep="\n", flush=True)
     for source in given.sources:
-        for way in given.ways:
-            values = {"source": source, "repeats": given.seeds, "train_images": given.train_images, **WAYS[way]}
-            print(measure(way, values), flush=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            for number, way in enumerate(given.ways):
+                values = {"source": source, "repeats": given.seeds, "train_images": given.train_images, **WAYS[way]}
+                # Each way computes its own features, so that its minutes are its own.
+                run_project(Path(scratch), values, PAWPRINT_CACHE=str(Path(scratch, f"cache {number}")))
+                print(measure(Path(source).stem, way, Path(scratch), seeds=given.seeds), flush=True)
 
 
-def measure(way: str, values: dict[str, object]) -> str:
-    """Run the project and return the row of one way on one set."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        run_project(folder, values, PAWPRINT_CACHE=str(folder / "cache"))
-        mlflow.set_tracking_uri(store_of(folder))
-        runs = MlflowClient().search_runs(["0"], order_by=["attributes.start_time ASC"])
-        trainings = [run for run in runs if run.data.tags["mlflow.project.entryPoint"] == "train"]
-        tests = [run.data.metrics for run in runs if run.data.tags["mlflow.project.entryPoint"] == "evaluate"]
-        f1 = [macro_f1(run) for run in runs if run.data.tags["mlflow.project.entryPoint"] == "evaluate"]
-    minutes = [(run.info.end_time - run.info.start_time) / 60_000 for run in trainings]
-    tuned = sum(run.data.metrics["best_epoch"] > int(run.data.params["epochs"]) for run in trainings)
+def measure(photos: str, way: str, folder: Path, *, seeds: int) -> str:
+    """Return the row of the newest main run in a folder's store."""
+    mlflow.set_tracking_uri(store_of(folder))
+    client = MlflowClient()
+    runs = client.search_runs(["0"], order_by=["attributes.start_time DESC"])
+    main = next(run for run in runs if run.data.tags["mlflow.project.entryPoint"] == "main")
+    steps = find_children(client, main)
+    trainings = [run for run in steps if entry_point(run) == "train"]
+    evaluations = [run for run in steps if entry_point(run) == "evaluate"]
+    tests, f1 = [run.data.metrics for run in evaluations], [macro_f1(run) for run in evaluations]
+    first = sum(minutes_of(run) for run in trainings if run.data.params["seed"] == "0")
+    mean = sum(minutes_of(run) for run in trainings) / seeds
+    chosen = get_tag(main, "used.architecture")
+    tuned = sum(run.data.metrics["best_epoch"] >= run.data.metrics.get("finetuned_from", math.inf) for run in trainings)
     lowest, highest = min(one["test_accuracy_low"] for one in tests), max(one["test_accuracy_high"] for one in tests)
     return (
-        f"| {Path(str(values['source'])).stem} | {way} | {statistics.mean(one['test_accuracy'] for one in tests):.3f} "
-        f"| {lowest:.3f} to {highest:.3f} "
-        f"| {statistics.mean(f1):.3f} | {minutes[0]:.1f} | {statistics.mean(minutes):.1f} | {tuned} of {len(minutes)} |"
+        f"| {photos} | {way} | {statistics.mean(one['test_accuracy'] for one in tests):.3f} "
+        f"| {lowest:.3f} to {highest:.3f} | {statistics.mean(f1):.3f} | {first:.1f} | {mean:.1f} "
+        f"| `{chosen}`, {tuned} of {len(trainings)} fine-tuned |"
     )
+
+
+def minutes_of(run: Run) -> float:
+    """Return how long a run took."""
+    return float(run.info.end_time - run.info.start_time) / 60_000
 
 
 def macro_f1(evaluation: Run) -> float:

@@ -36,11 +36,12 @@ def evaluate(given: EvaluateParameters) -> None:
     import_tensorflow_quietly()
 
     from pawprint.dataset.reader import load_dataset
-    from pawprint.evaluation.costs import build_cost_matrix, describe_costs
+    from pawprint.evaluation.costs import describe_costs
     from pawprint.evaluation.results import evaluate_predictions
     from pawprint.evaluation.selective import describe_selection
     from pawprint.evaluation.set_coverage import describe_set_coverage
     from pawprint.evaluation.weaknesses import write_weaknesses
+    from pawprint.models.costs import build_cost_matrix
     from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
     from pawprint.models.prediction import collect_outputs, compile_network
     from pawprint.tracking.artifacts import open_artifact
@@ -75,6 +76,7 @@ def evaluate(given: EvaluateParameters) -> None:
             validation=_ask_held_out(photo_model, answer, data),
             training=_judge_training(photo_model, data),
             sets=photo_model.sets,
+            decision=photo_model.decision,
             cost=given.cost,
             unlikeness=outputs.get(UNLIKENESS),
         )

@@ -8,6 +8,7 @@ Run it  mlflow run . --env-manager uv -P epochs=30
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -17,23 +18,25 @@ from pawprint.console.console import run_command
 from pawprint.console.parameters import MainParameters, by_name, resolve
 from pawprint.console.step import step
 from pawprint.models.adjustment import check_finetune, resolve_adjustments
-from pawprint.models.architectures import recipe_for
+from pawprint.models.architectures import AUTO, CANDIDATES, recipe_for
 
 if TYPE_CHECKING:
-    from pawprint.pipeline.chain import Chain
+    from pawprint.pipeline.chain import Chain, Outcome
     from pawprint.pipeline.preparation import PreparedDataset
     from pawprint.pipeline.results import Repeat
+    from pawprint.pipeline.weights import Weights
 
 
 @step(MainParameters)
 def main(given: MainParameters) -> None:
     """Turn photos into a judged model: download, preprocess, train, evaluate."""
-    from pawprint.evaluation.costs import build_cost_matrix
+    from pawprint.models.costs import build_cost_matrix
     from pawprint.photos.sources import check_source, summarize_source
     from pawprint.pipeline.chain import Chain
-    from pawprint.pipeline.preparation import prepare_dataset, read_class_names
+    from pawprint.pipeline.preparation import read_description
     from pawprint.pipeline.registry import check_gate
     from pawprint.pipeline.results import choose_best, log_summary
+    from pawprint.pipeline.weights import describe_weights, find_weights
     from pawprint.report.openlineage import send_events
     from pawprint.tracking.datasets import log_dataset_of
     from pawprint.tracking.runs import start_step
@@ -41,29 +44,29 @@ def main(given: MainParameters) -> None:
 
     # Errors that can be found without downloads are raised before any run starts.
     understood = summarize_source(given.download.source, labels=given.download.labels)
-    used = _resolve_auto(given)
+    unusable = _rule_out(given)
     if given.cost and (reading := check_source(given.download.source, labels=given.download.labels)):
         build_cost_matrix(given.cost, sorted({photo.label for photo in reading.photos}))
 
     with ExitStack() as when_ended, start_step() as run:
-        set_tags(used=used)
         chain = Chain(cache=given.cache, plan=given.plan)
-        dataset = prepare_dataset(
-            chain,
-            **by_name(given.download),
-            parameters={**resolve(given.preprocessing, used), "seed": given.seed},
-        )
-        if given.cost and (class_names := read_class_names(dataset)):
-            build_cost_matrix(given.cost, class_names)  # before the training, if the source could not tell its classes
-        repeats = [_train_and_judge(chain, dataset, given, used, number) for number in range(given.repeats)]
+        notes: list[str] = []
+        if given.learning.architecture == AUTO:
+            given, notes = _choose(chain, given, unusable)
+        weights = find_weights(given.weights, architecture=given.learning.architecture)
+        set_tags(**describe_weights(weights))
+        dataset = _prepare(chain, given)
+        if given.cost and (description := read_description(dataset)):
+            # Before the training, if the source could not tell its classes.
+            build_cost_matrix(given.cost, description["class_names"])
+        repeats = [_train_and_judge(chain, dataset, given, weights, number) for number in range(given.repeats)]
         if given.plan:
-            _show_plan(chain, understood)
+            _show_plan(chain, [*understood, *notes])
             return
 
         done = [repeat for repeat in repeats if repeat]
         log_dataset_of(str(dataset.uri))
         log_summary(done)
-        notes = []
         failure = check_gate(done, minimum_accuracy=given.minimum_accuracy, minimum_f1=given.minimum_f1)
         if failure:
             notes.append(f"Below the bar, so nothing was registered: {failure}.")
@@ -90,27 +93,85 @@ def _resolve_auto(given: MainParameters) -> dict[str, float | None]:
     return {**used, **resolve_adjustments(learning.architecture, recipe, **by_name(learning.adjustments))}
 
 
-def _train_and_judge(
+def _with_architecture(given: MainParameters, architecture: str, minutes: float) -> MainParameters:
+    return replace(given, learning=replace(given.learning, architecture=architecture, minutes=minutes))
+
+
+def _rule_out(given: MainParameters) -> dict[str, str]:
+    """Check the parameters with the architecture, or return the candidates of `auto` that they are not for, and why."""
+    if given.learning.architecture != AUTO:
+        _resolve_auto(given)
+        return {}
+    if given.weights:
+        raise UserError(f"weights={given.weights} belong to one architecture; name it in place of {AUTO}")
+    unusable = {}
+    for name in CANDIDATES:
+        try:
+            _resolve_auto(_with_architecture(given, name, 0))
+        except UserError as error:
+            unusable[name] = str(error)
+    return unusable
+
+
+def _choose(chain: "Chain", given: MainParameters, unusable: Mapping[str, str]) -> tuple[MainParameters, list[str]]:
+    """Return the parameters with the architecture that the validation photos choose, and notes about the choice."""
+    from pawprint.pipeline.choice import choose_architecture
+    from pawprint.pipeline.preparation import read_description
+
+    def train_within(architecture: str, minutes: float) -> "tuple[Outcome, int]":
+        tried = _with_architecture(given, architecture, minutes)
+        dataset = _prepare(chain, tried)
+        outcome = _train(chain, dataset, tried, None, seed=given.seed, run_name=f"train {architecture}")
+        description = read_description(dataset)
+        return outcome, sum(description["counts"].get("validation", {}).values()) if description else 0
+
+    choice = choose_architecture(chain, unusable, train_within, minutes=given.learning.minutes)
+    return _with_architecture(given, choice.architecture, choice.minutes), choice.notes
+
+
+def _prepare(chain: "Chain", given: MainParameters) -> "PreparedDataset":
+    """Run download and preprocess, and tag the run with the values used for `auto`."""
+    from pawprint.pipeline.preparation import prepare_dataset
+    from pawprint.tracking.tags import set_tags
+
+    used = _resolve_auto(given)
+    set_tags(used={**used, "architecture": given.learning.architecture})
+    parameters = {**resolve(given.preprocessing, used), "seed": given.seed}
+    return prepare_dataset(chain, **by_name(given.download), parameters=parameters)
+
+
+def _train(
     chain: "Chain",
     dataset: "PreparedDataset",
     given: MainParameters,
-    used: Mapping[str, float | None],
-    number: int,
+    weights: "Weights | None",
+    *,
+    seed: int,
+    run_name: str,
+) -> "Outcome":
+    return chain.run_step(
+        "train",
+        {**resolve(given.learning, _resolve_auto(given)), "seed": seed, "cost": given.cost, "export": given.export},
+        given={"dataset": dataset.uri, "weights": weights.uri if weights else ""},
+        inputs={"dataset": dataset.digest} | ({"weights": weights.digest} if weights else {}),
+        run_name=run_name,
+    )
+
+
+def _train_and_judge(
+    chain: "Chain", dataset: "PreparedDataset", given: MainParameters, weights: "Weights | None", number: int
 ) -> "Repeat | None":
     """Run train and evaluate once, and return their results; None in a plan."""
     from pawprint.pipeline.preparation import judge_model
     from pawprint.pipeline.results import read_repeat
     from pawprint.tracking.artifacts import find_model
+    from pawprint.tracking.tags import get_group, set_tags
 
     seed = given.seed + number
     suffix = f" {number + 1}" if given.repeats > 1 else ""
-    trained = chain.run_step(
-        "train",
-        {**resolve(given.learning, used), "seed": seed, "export": given.export},
-        given={"dataset": dataset.uri},
-        inputs={"dataset": dataset.digest},
-        run_name=f"train{suffix}",
-    )
+    trained = _train(chain, dataset, given, weights, seed=seed, run_name=f"train{suffix}")
+    if trained.run and (fitted := get_group(trained.run, "used")):  # by a clock
+        set_tags(used={**_resolve_auto(given), "architecture": given.learning.architecture, **fitted})
     model = find_model(trained.run) if trained.run else None
     evaluated = judge_model(chain, model, dataset, run_name=f"evaluate{suffix}", cost=given.cost)
     if chain.plan or model is None:

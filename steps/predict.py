@@ -69,6 +69,7 @@ def predict_source(source: str, model: str) -> None:
         unreadable = f"{outcome.num_unreadable} can't be read" if outcome.num_unreadable else ""
         unlike = outcome.unlike.total()
         strange = f"{unlike} {'is' if unlike == 1 else 'are'} unlike anything the model learned from" if unlike else ""
+        asked = f"{outcome.num_asked} of {len(collection.photos)} are left to a person" if outcome.num_asked else ""
         _log_predictions(
             photo_model,
             collection,
@@ -77,11 +78,13 @@ def predict_source(source: str, model: str) -> None:
                 "num_photos": len(collection.photos),
                 "num_unreadable": outcome.num_unreadable,
                 "num_unlike": unlike,
+                "num_asked": outcome.num_asked,
                 "num_left_out": left_out.total(),
                 "images_per_second": rate,
             },
             notes=(
                 format_count_table({"predicted": counts}),
+                asked,
                 strange,
                 unreadable,
                 *(f"not labelled: {code(line)}" for line in lost),
@@ -93,6 +96,8 @@ def predict_source(source: str, model: str) -> None:
                 f"{run.info.run_id} says why, one by one"
             )
     click.echo("\n".join(format_counts({"predicted": counts})))
+    if asked:
+        click.echo(f"{asked}: decision in predictions.csv")
     if strange:
         click.echo(f"{strange}: unlike_training in predictions.csv")
     if unreadable:
@@ -138,6 +143,7 @@ def _label_photos(
         folder=folder,
         decoding=photo_model.decoding,
         sets=photo_model.sets,
+        decision=photo_model.decision,
     )
     rate = len(collection.photos) / (time.perf_counter() - started)
     write_contact_sheet(
@@ -199,6 +205,7 @@ def show_answers(model: str, paths: tuple[Path, ...]) -> None:
     import numpy as np
 
     from pawprint.dataset.decode import UnreadablePhoto, decode_photo
+    from pawprint.models.decision import ASK
     from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
     from pawprint.models.prediction import compile_network
     from pawprint.tracking.models import open_photo_model
@@ -219,6 +226,8 @@ def show_answers(model: str, paths: tuple[Path, ...]) -> None:
             best = [f"{photo_model.class_names[at]} {probabilities[at]:.3f}" for at in np.argsort(-probabilities)[:3]]
             if UNLIKENESS in outputs and (unlikeness := outputs[UNLIKENESS][0]) > 1:
                 best.append(f"but unlike anything it learned from (unlikeness {unlikeness:.2f}, above 1)")
+            if photo_model.decision and not photo_model.decision.gives(probabilities[None], outputs.get(UNLIKENESS))[0]:
+                best.append(ASK)
             click.echo(f"{path!s:<{width}}  {'  '.join(best)}")
     if not num_answered:
         raise UserError("no photo could be read")

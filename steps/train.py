@@ -7,7 +7,7 @@ Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and
 Run it  mlflow run . --env-manager uv -e train -P dataset=runs:/<run id>/dataset
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from pawprint.base.errors import UserError
 from pawprint.console.console import import_tensorflow_quietly, run_command
 from pawprint.console.parameters import Learning, TrainParameters, by_name
 from pawprint.console.step import step
-from pawprint.models.adjustment import adjust_recipe, check_finetune, resolve_adjustments
+from pawprint.models.adjustment import adjust_recipe, check_finetune, resolve_adjustments, without_mirroring
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Recipe
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pawprint.dataset.reader import Dataset, Split
     from pawprint.pipeline.resuming import Start
+    from pawprint.pipeline.weights import OpenWeights
     from pawprint.tracking.metrics import MetricSender
     from pawprint.tracking.models import LoggedPhotoModel
     from pawprint.training.calibration import Calibrated
@@ -50,12 +51,18 @@ class Lesson:
         finetuning: how the later layers of a pretrained network are trained afterwards, if they are.
         parameters: parameters of train that affect the network, by name, without those that the architecture does not
             use.
+        mirroring: why photos are not mirrored; "" if they are, or if the user said so.
+        fitted: whether the epochs were chosen by a clock, so that only their number can be repeated.
+        begun: a sentence about the weights that it begins with; "" if none are given.
     """
 
     data: "Dataset"
     task: "TrainingTask"
     finetuning: "Finetuning | None"
     parameters: dict[str, Any]
+    mirroring: str = ""
+    fitted: bool = False
+    begun: str = ""
 
     def count_epochs(self, epoch: int) -> int:
         """Return the number of epochs that is known at an epoch: fine-tuning is decided on after the last layer."""
@@ -85,7 +92,9 @@ def train(given: TrainParameters) -> None:
 
     from pawprint.base.space import check_space
     from pawprint.dataset.reader import load_dataset
+    from pawprint.models.costs import build_cost_matrix
     from pawprint.pipeline.resuming import find_start
+    from pawprint.pipeline.weights import describe_weights, open_weights
     from pawprint.tracking.artifacts import open_artifact
     from pawprint.tracking.datasets import find_photos, log_splits
     from pawprint.tracking.deliveries import open_results, send_metrics, settle
@@ -100,6 +109,7 @@ def train(given: TrainParameters) -> None:
         open_results() as results,
         send_metrics(run.info.run_id, checkpoints) as sender,
         open_artifact(given.dataset, expected="runs:/<run id of preprocess>/dataset") as dataset_folder,
+        open_weights(given.weights, architecture=given.learning.architecture) as weights,
     ):
         check_space("a training", dict.fromkeys((results, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder)
@@ -117,11 +127,16 @@ def train(given: TrainParameters) -> None:
         )
         # The link needs the server, which may be unreachable after the training.
         dataset_link = link(given.dataset)
-        lesson = _plan_lesson(given, data, photos, recipe, adjusted)
-        start = find_start(run, lesson.parameters, data.digest, export=given.export)
-        learned = _take_or_learn(lesson, start, sender, checkpoints, results)
+        lesson = _plan_lesson(given, data, photos, recipe, adjusted, weights, results)
+        if given.learning.minutes:
+            lesson = _fit_to_minutes(lesson, given.learning.minutes)
+        digest = weights.about.digest if weights else None
+        start = find_start(run, lesson.parameters, data.digest, export=given.export, weights_digest=digest)
+        costs = build_cost_matrix(given.cost, data.class_names).tolist() if given.cost else None
+        learned = _take_or_learn(lesson, start, sender, checkpoints, results, costs)
         exported = _write_exports(lesson, learned, results, given.export)
-        model = _log_training(lesson, learned, run, sender, results, start.key, notes=(dataset_link, exported))
+        tags = {"training_key": start.key, **describe_weights(weights.about if weights else None)}
+        model = _log_training(lesson, learned, run, sender, results, tags, notes=(dataset_link, exported))
     click.echo(f"model: {model.uri} (epoch {learned.training.best_epoch} of {len(learned.training.history)})")
 
 
@@ -137,13 +152,21 @@ def _adjust(learning: Learning) -> tuple[Recipe, dict[str, Any]]:
 
 
 def _plan_lesson(
-    given: TrainParameters, data: "Dataset", photos: "Split", recipe: Recipe, adjusted: dict[str, Any]
+    given: TrainParameters,
+    data: "Dataset",
+    photos: "Split",
+    recipe: Recipe,
+    adjusted: dict[str, Any],
+    weights: "OpenWeights | None",
+    results: Path,
 ) -> Lesson:
     """Return what is trained and how, with the recipe's values for `auto`."""
     from pawprint.training.finetuning import plan_finetuning
     from pawprint.training.task import TrainingTask
+    from pawprint.training.weights import begin_with
 
     validation = data.split("validation")
+    recipe, mirroring = _decide_mirroring(given.learning.mirror, recipe, photos)
     used = _resolve_auto(given, recipe, validation)
     task = TrainingTask(
         recipe=recipe,
@@ -153,7 +176,28 @@ def _plan_lesson(
         image_size=data.image_size,
         **used,
     )
-    return Lesson(data, task, plan_finetuning(task, given.learning.finetune), {**used, **adjusted})
+    begun = ""
+    if weights:
+        target, classes = results / "start.weights.h5", weights.class_names
+        task, begun = begin_with(task, weights.path, target, name=weights.about.uri, class_names=classes)
+        click.echo(begun)
+    parameters = {**used, **adjusted, "mirror": given.learning.mirror}
+    finetuning = plan_finetuning(task, given.learning.finetune)
+    return Lesson(data, task, finetuning, parameters, mirroring=mirroring, begun=begun)
+
+
+def _decide_mirroring(mirror: str, recipe: Recipe, photos: "Split") -> tuple[Recipe, str]:
+    """Return the recipe, with or without mirrored photos, and a sentence if the photos decided against them."""
+    from pawprint.training.mirroring import find_misled
+
+    misled = find_misled(photos) if mirror == "auto" else 0.0
+    if not misled and mirror != "off":
+        return recipe, ""
+    if not misled:
+        return without_mirroring(recipe), ""
+    said = f"Photos are not mirrored: mirror images of other classes would mislead {misled:.0%} of them."
+    click.echo(said)
+    return without_mirroring(recipe), said
 
 
 def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:
@@ -170,6 +214,31 @@ def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | N
     return {"architecture": learning.architecture, "epochs": learning.epochs, "seed": given.seed, **resolved}
 
 
+def _fit_to_minutes(lesson: Lesson, minutes: float) -> Lesson:
+    """Return the lesson with as many epochs as fit into the minutes, and say how many these are."""
+    from pawprint.base.cache import cache_folder
+    from pawprint.pipeline.resuming import training_key
+    from pawprint.training.budget import fit_to_minutes
+
+    asked = lesson.parameters | {"within": minutes}
+    asked.pop("seed")  # repeats learn alike
+    kept = cache_folder() / "timings" / f"{training_key(asked, lesson.data.digest)}.json"
+    task, finetuning = lesson.task, lesson.finetuning
+    fit = fit_to_minutes(task, finetuning, minutes=minutes, kept=kept)
+    click.echo(fit.describe(task, finetuning, minutes=minutes))
+    if finetuning:
+        tuned = replace(finetuning, task=replace(finetuning.task, epochs=fit.finetuning))
+        finetuning = tuned if fit.finetuning else None
+    fitted = {"epochs": fit.epochs} | ({"finetuning": fit.finetuning} if lesson.finetuning else {})
+    return replace(
+        lesson,
+        task=replace(task, epochs=fit.epochs),
+        finetuning=finetuning,
+        parameters=lesson.parameters | fitted,
+        fitted=True,
+    )
+
+
 def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
     """Print warnings about an unused GPU and too few photos."""
     from pawprint.training.devices import unused_gpu
@@ -180,15 +249,23 @@ def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
 
 
 def _take_or_learn(
-    lesson: Lesson, start: "Start", sender: "MetricSender", checkpoints: "Checkpoints", results: Path
+    lesson: Lesson,
+    start: "Start",
+    sender: "MetricSender",
+    checkpoints: "Checkpoints",
+    results: Path,
+    costs: list[list[float]] | None,
 ) -> Learned:
     """Copy the training of an earlier run with the same key, or train; write the files to the folder of results."""
     from pawprint.base.cache import cache_folder
+    from pawprint.models.decision import read_decision
     from pawprint.models.prediction import load_network
     from pawprint.pipeline.earlier_training import take_training
     from pawprint.tracking.deliveries import FILES, MODEL
-    from pawprint.training.calibration import calibrate
+    from pawprint.tracking.model_files import read_model_files, write_decision
+    from pawprint.training.calibration import calibrate, decide_anew
     from pawprint.training.epochs import Training
+    from pawprint.training.summary import describe_finetuning, summarize
     from pawprint.training.unlikeness import learn_unlikeness
 
     files, model_files = results / FILES, results / MODEL
@@ -197,19 +274,24 @@ def _take_or_learn(
     earlier = start.learned and take_training(start.learned, sender, files=files, model=model_files)
     if earlier:
         click.echo(f"run {earlier.run_id} has learned the same: its model is taken, and nothing is trained again")
-        network = load_network(model_files / "network.keras")
-        return Learned(Training(network, earlier.history, earlier.best_epoch), earlier.model_digest, earlier.run_id)
+        network, digest = load_network(model_files / "network.keras"), earlier.model_digest
+        decision = read_decision(read_model_files(model_files, uri=str(model_files)))
+        if decision and lesson.task.validation and decision.costs != costs:
+            decided = decide_anew(network, lesson.task.validation, image_size=lesson.task.image_size, costs=costs)
+            digest = write_decision(model_files, decided)
+        training = Training(network, earlier.history, earlier.best_epoch, earlier=earlier.earlier)
+        return Learned(training, digest, earlier.run_id)
     if start.learned:
         checkpoints.open(cache_folder() / "checkpoints", start.key)
     training = _learn(lesson, sender, checkpoints)
-    if said := _describe_finetuning(lesson, training):
+    if said := describe_finetuning(lesson.task, lesson.finetuning, training):
         click.echo(said)
     # First what needs the network as it was built, then what takes it as it is.
-    network = learn_unlikeness(training.network, lesson.task)
-    calibrated = calibrate(network, lesson.task.validation, image_size=lesson.task.image_size)
+    network, answers = learn_unlikeness(training.network, lesson.task)
+    calibrated = calibrate(network, lesson.task.validation, answers, costs=costs)
     training = replace(training, network=calibrated.network)
     model_digest = _write_training(lesson, training, calibrated, files, model_files)
-    sender.log({**_summarize(training), "temperature": calibrated.temperature})
+    sender.log({**summarize(training), "temperature": calibrated.temperature})
     return Learned(training, model_digest)
 
 
@@ -219,10 +301,11 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
     from pawprint.training.features import FeatureStore
     from pawprint.training.head import train_pretrained
     from pawprint.training.loop import train_network
+    from pawprint.training.summary import format_metrics
 
     def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
         sender.log_epoch(metrics, timestamp_ms)
-        click.echo(f"epoch {epoch:>3}/{lesson.count_epochs(epoch)}  {_format_metrics(metrics)}")
+        click.echo(f"epoch {epoch:>3}/{lesson.count_epochs(epoch)}  {format_metrics(metrics)}")
 
     learn: Callable[..., Training] = train_network
     if lesson.task.recipe.frozen:
@@ -230,34 +313,6 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
         features = FeatureStore(cache_folder() / "features", lesson.data.digest)
         learn = partial(train_pretrained, features=features, finetuning=lesson.finetuning)
     return learn(lesson.task, checkpoints=checkpoints, on_epoch=report_epoch)
-
-
-def _format_metrics(metrics: Mapping[str, float]) -> str:
-    return "  ".join(
-        f"{name} {value:.4f}" for name, value in metrics.items() if name.startswith(("train_", "validation_"))
-    )
-
-
-def _describe_finetuning(lesson: Lesson, training: "Training") -> str:
-    """Return in a sentence whether fine-tuning helped, or why there was none; "" if nothing can be said of it."""
-    from pawprint.training.finetuning import AUTO_EPOCHS, count_mistakes
-
-    if lesson.finetuning is None or lesson.task.validation is None:
-        return ""
-    alone, tuned = training.history[: lesson.task.epochs], training.history[lesson.task.epochs :]
-    if not tuned:
-        mistakes = count_mistakes(training.history[training.best_epoch - 1], lesson.task)
-        photos = len(lesson.task.validation.labels)
-        return (
-            f"Only the last layer learned: it gets {mistakes} of {photos} validation photos wrong, too few to tell "
-            f"whether fine-tuning would help; finetune={AUTO_EPOCHS} fine-tunes all the same."
-        )
-    losses = [min(entry["validation_loss"] for entry in phase) for phase in (alone, tuned)]
-    taken = "the fine-tuned network" if training.best_epoch > lesson.task.epochs else "the last layer alone"
-    return (
-        f"On the validation photos the last layer alone reached a loss of {losses[0]:.4f}, fine-tuning "
-        f"{losses[1]:.4f}: {taken} was taken."
-    )
 
 
 def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrated", files: Path, model: Path) -> str:
@@ -279,19 +334,8 @@ def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrate
         decoding=data.decoding,
         temperature=calibrated.temperature,
         sets=calibrated.sets,
+        decision=calibrated.decision,
     )
-
-
-def _summarize(training: "Training") -> dict[str, float]:
-    """Return the metrics of the whole training, without speeds that could not be measured."""
-    from pawprint.training.devices import matrix_product_rate
-
-    metrics: dict[str, float] = {"best_epoch": training.best_epoch}
-    if training.images_per_second:
-        metrics["images_per_second"] = training.images_per_second
-    if training.flops_per_second:
-        metrics["flops_utilization"] = training.flops_per_second / matrix_product_rate()
-    return metrics
 
 
 def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str) -> str:
@@ -327,7 +371,7 @@ def _log_training(
     run: "Run",
     sender: "MetricSender",
     results: Path,
-    key: str | None,
+    tags: dict[str, str | None],
     *,
     notes: tuple[str, str],
 ) -> "LoggedPhotoModel":
@@ -339,11 +383,12 @@ def _log_training(
         run: run of this step.
         sender: sender of the run's metrics.
         results: folder with the files.
-        key: key of the training; None if no other run may copy it.
+        tags: more tags; without a `training_key` no other run may copy the training.
         notes: link to the dataset, and summary of the exports.
     """
     from pawprint.tracking.deliveries import MODEL, FinishedTraining, log_training
     from pawprint.tracking.descriptions import code
+    from pawprint.training.summary import describe_finetuning
 
     data, training, earlier = lesson.data, learned.training, learned.learned_in
     dataset_link, exported = notes
@@ -355,22 +400,33 @@ def _log_training(
             "model_digest": learned.model_digest,
             "dataset_digest": data.digest,
             "photos_sha256": data.photos_sha256,
-            "training_key": key,
+            **tags,
             "precision": training.precision,
             "learned_in": earlier,
+            "used": _count_used(lesson, training) if lesson.fitted else None,
         },
         description=(
             f"Not trained again: run {code(earlier)} had learned the same." if earlier else "",
             f"{code(lesson.task.architecture)} learned {dataset_link} ({len(lesson.task.train.labels)} photos of "
             f"{code(data.source)}).",
-            _describe_finetuning(lesson, training),
+            lesson.begun,
+            describe_finetuning(lesson.task, lesson.finetuning, training),
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
+            lesson.mirroring,
             _describe_calibration(results / MODEL),
             exported,
         ),
     )
     return log_training(sender, results, finished)
+
+
+def _count_used(lesson: Lesson, training: "Training") -> dict[str, int]:
+    """Return the epochs with which the same is learned again, whatever the clock says then."""
+    used = {"epochs": lesson.task.epochs}
+    if lesson.task.recipe.finetuning:
+        used["finetune"] = lesson.finetuning.task.epochs if lesson.finetuning and training.earlier else 0
+    return used
 
 
 def _describe_calibration(model: Path) -> str:

@@ -108,6 +108,8 @@ def _resolve_auto(given: TuneParameters) -> tuple[dict[str, object], dict[str, o
         "patience": used["patience"],
         "seed": given.seed,
         # The search is for what the last layer of a pretrained network learns with.
+        "minutes": 0,
+        "mirror": "auto",
         "finetune": "auto" if recipe.finetuning is None else 0,
         # Each trial sets the varied ones; `auto` remains for those that the architecture does not use.
         **dict.fromkeys(measured_adjustments(recipe), "auto"),

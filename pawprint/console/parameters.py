@@ -17,8 +17,9 @@ import click
 from pawprint.console.kinds import AutoOr, Between, Checked, UnlessPaths, check_model_name
 from pawprint.dataset.corrections import check_corrections
 from pawprint.dataset.decoding import FITS
-from pawprint.evaluation.costs import parse_costs
-from pawprint.models.architectures import check_architecture
+from pawprint.models.architectures import check_choice
+from pawprint.models.costs import parse_costs
+from pawprint.models.weights_source import check_weights
 from pawprint.photos.registered import REGISTERED
 from pawprint.photos.sources import check_labels, check_source
 from pawprint.serving.formats import check_formats
@@ -81,12 +82,20 @@ Export = Annotated[
         "most a point of accuracy, or as litert-int8:keep. Empty: none.",
     ),
 ]
+Weights = Annotated[
+    str,
+    Option(
+        Checked("weights", check_weights),
+        "What the network begins with: a file or address of .keras, .weights.h5 or .safetensors, or a model of yours "
+        "(models:/…, runs:/…). Empty: as usual.",
+    ),
+]
 Cost = Annotated[
     str,
     Option(
         Checked("costs", parse_costs),
-        "What mistakes cost: cats>dogs:5 is a true cat called a dog; several with commas, any other 1. Evaluate says "
-        "what answers of least expected cost save. Empty: all cost 1.",
+        "What mistakes cost: cats>dogs:5 is a true cat called a dog; several with commas, any other 1. It decides "
+        "what the model answers, and evaluate says what that saves. Empty: all cost 1.",
     ),
 ]
 Cache = Annotated[
@@ -219,8 +228,9 @@ class Network:
     architecture: Annotated[
         str,
         Option(
-            Checked("architecture", check_architecture),
-            "The network: cnn, cct, crnn, baseline (the notebook's), or, pretrained, efficientnet_lite0, keras:<name>.",
+            Checked("architecture", check_choice),
+            "The network: cnn, cct, crnn, baseline (the notebook's), or, pretrained, efficientnet_lite0, keras:<name>. "
+            "auto (main): tries a pretrained one and cnn, and the validation photos choose.",
         ),
     ]
     epochs: Annotated[int, Option(_AT_LEAST_1, "Passes over the training photos.")]
@@ -268,6 +278,22 @@ class Learning(Network):
             "auto: some, and the validation photos decide whether they helped.",
         ),
     ]
+    minutes: Annotated[
+        float,
+        Option(
+            Between(0, 100_000),
+            "Time that training may take: a short timing first says how many of the epochs fit, and the schedule is "
+            "made for these. 0: no bound.",
+        ),
+    ]
+    mirror: Annotated[
+        str,
+        Option(
+            click.Choice(["auto", "on", "off"]),
+            "Whether photos are also shown mirrored. auto: unless classes are mirror images of one another, as letters "
+            "and arrows are.",
+        ),
+    ]
     adjustments: Adjustments
 
 
@@ -286,7 +312,9 @@ class TrainParameters:
 
     dataset: Dataset
     learning: Learning
+    weights: Weights
     seed: Seed
+    cost: Cost
     export: Export
 
 
@@ -341,6 +369,7 @@ class MainParameters:
     download: DownloadParameters
     preprocessing: Preprocessing
     learning: Learning
+    weights: Weights
     repeats: Annotated[
         int, Option(_AT_LEAST_1, "Independent trainings, with seeds seed, seed+1, …; results as mean ± std.")
     ]
@@ -366,10 +395,12 @@ class MainParameters:
 def by_name(group: Any) -> dict[str, Any]:
     """Return the values of a group and of the groups in it, by the names of the parameters.
 
-    >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, Adjustments(0.5, 1, 2))
-    >>> by_name(TrainParameters("runs:/…", learning, seed=0, export=""))
+    >>> learning = Learning("cnn", 9, 32, 0.1, 3, None, 0, "auto", Adjustments(0.5, 1, 2))
+    >>> by_name(TrainParameters("runs:/…", learning, weights="", seed=0, cost="", export=""))
     {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
-'finetune': None, 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'seed': 0, 'export': ''}
+'finetune': None, 'minutes': 0, 'mirror': 'auto', 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'weights': '', \
+'seed': 0, 'cost': '', \
+'export': ''}
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(group):

@@ -26,8 +26,9 @@ from pawprint.evaluation.curves import write_precision_recall, write_roc
 from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts, name_predictions
 from pawprint.evaluation.metrics import check_predictions, compute_metrics, defined_metrics
 from pawprint.evaluation.mistakes import write_mistakes
-from pawprint.evaluation.selective import select_answers, selection_metrics
+from pawprint.evaluation.selective import check_decision, selection_metrics
 from pawprint.evaluation.set_coverage import write_set_coverage
+from pawprint.models.decision import Decision, choose_decision
 from pawprint.models.prediction_sets import PredictionSets
 
 
@@ -42,6 +43,7 @@ def evaluate_predictions(
     validation: Predictions | None = None,
     training: Predictions | None = None,
     sets: PredictionSets | None = None,
+    decision: Decision | None = None,
     cost: str = "",
     unlikeness: ArrayLike | None = None,
 ) -> dict[str, float]:
@@ -57,11 +59,12 @@ def evaluate_predictions(
         images: the photos: an int array [m] as index gives uint8 [m, side, side, 3]; read only for mistakes.png.
         folder: the folder to write; its parent must exist, and the folder must be missing or empty.
         validation: the network's predictions for the validation photos, which chose the epoch but did not train it.
-            They count in no metric, but they choose the confidence from which on the model answers by itself, and
-            their labels can look wrong as well.
+            They count in no metric, but their labels can look wrong as well.
         training: another model's predictions for the training photos, whose labels it has not learned (see
             `second_opinion`).
         sets: the model's prediction sets; None or without thresholds if it has none.
+        decision: what the model leaves to a person; None for one of an earlier version, for which the validation photos
+            now choose it.
         cost: what mistakes cost (see `parse_costs`); "" if all cost the same.
         unlikeness: [n] the network's second output; None if it has none.
 
@@ -81,7 +84,10 @@ def evaluate_predictions(
     selection = costs = None
     if validation is not None:
         checked = check_predictions(validation.labels, validation.probabilities, len(class_names))
-        selection = select_answers(checked, (numbers, values))
+        decision = decision or choose_decision(*checked)
+    if decision is not None:
+        scores = None if unlikeness is None else np.asarray(unlikeness)
+        selection = check_decision(decision, numbers, values, scores)
         document["metrics"] |= selection_metrics(selection)
     if cost:
         costs = count_costs(cost, class_names, numbers, values)

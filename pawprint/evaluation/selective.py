@@ -1,35 +1,20 @@
-"""Choose which answers to leave to a person: those of which the model is less sure than a confidence.
+"""Check on the test photos which answers a model gives by itself and which it leaves to a person, and say it in words.
 
-This is selective prediction (El-Yaniv and Wiener, *On the Foundations of Noise-free Selective Classification*, 2010;
-Geifman and El-Yaniv, *Selective Classification for Deep Neural Networks*, 2017). The confidence is chosen on the
-validation photos; the test photos only check it.
+The validation photos choose what is left to a person, at the end of the training (`pawprint/models/decision.py`); the
+test photos only check it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.slices import wilson_interval
 from pawprint.evaluation.style import percent
+from pawprint.models.decision import GOOD_ENOUGH, Answered, Decision
 
-GOOD_ENOUGH = 0.01
-"""Share of wrong answers that is aimed at; where a model is far from it, half of its share is."""
 FEW = 100
 """Validation photos below which a single one is more than 1 %."""
-
-
-@dataclass(frozen=True)
-class Answered:
-    """How many of some photos a model answers by itself, and how many of these answers are wrong."""
-
-    photos: int
-    answered: int
-    wrong: int
-    wrong_of_all: int
-    """Wrong answers if it answers all."""
 
 
 @dataclass(frozen=True)
@@ -41,47 +26,29 @@ class Selection:
         confidence: the lowest probability of an answer that is given; 0 if all are, None if the aim is out of reach.
         validation: the photos that it was chosen on.
         test: the photos that it was checked on.
+        by_cost: whether mistakes have costs, so that `aim` is a mean cost, and `confidence` no probability.
     """
 
     aim: float
     confidence: float | None
     validation: Answered
     test: Answered
+    by_cost: bool = False
 
 
-def select_answers(validation: tuple[Integers, Floats], test: tuple[Integers, Floats]) -> Selection:
-    """Choose the confidence on the validation photos, and check it on the test photos.
-
-    Of all confidences at which at most `GOOD_ENOUGH` of the given answers are wrong, or at most half the share of all
-    answers if that is more, the one that answers the most photos. On average over many validation sets it reaches on
-    other photos what it aims at; a single one can miss it.
+def check_decision(
+    decision: Decision, labels: Integers, probabilities: Floats, unlikeness: Floats | None = None
+) -> Selection:
+    """Count what a decision comes to on the test photos.
 
     Args:
-        validation: labels [n] and probabilities [n, k].
-        test: the same of the test photos.
+        decision: the decision.
+        labels: [n] class numbers of the test photos.
+        probabilities: [n, k] the network's answers to them.
+        unlikeness: [n] its second output; None if it has none.
     """
-    wrong, confidences = _judge(*validation)
-    aim = max(GOOD_ENOUGH, float(wrong.mean()) / 2)
-    order = np.argsort(-confidences, kind="stable")
-    lowest = confidences[order]
-    risks = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
-    # A group of equal confidences is answered as a whole or not at all.
-    ends = np.append(lowest[1:] != lowest[:-1], True)
-    reached = np.flatnonzero(ends & (risks <= aim))
-    confidence: float | None = None
-    if len(reached):
-        confidence = 0.0 if reached[-1] == len(order) - 1 else float(lowest[reached[-1]])
-    return Selection(aim, confidence, _count(wrong, confidences, confidence), _count(*_judge(*test), confidence))
-
-
-def _judge(labels: Integers, probabilities: Floats) -> tuple[Any, Floats]:
-    """Return whether each answer is wrong, and its probability."""
-    return probabilities.argmax(axis=1) != labels, probabilities.max(axis=1)
-
-
-def _count(wrong: Any, confidences: Floats, confidence: float | None) -> Answered:
-    given = confidences >= (np.inf if confidence is None else confidence)
-    return Answered(len(wrong), int(given.sum()), int(wrong[given].sum()), int(wrong.sum()))
+    test = decision.count(labels, probabilities, unlikeness)
+    return Selection(decision.aim, decision.confidence, decision.chosen_on, test, decision.costs is not None)
 
 
 def read_selection(document: Mapping[str, Any]) -> Selection | None:
@@ -89,7 +56,8 @@ def read_selection(document: Mapping[str, Any]) -> Selection | None:
     stored = document.get("selection")
     if stored is None:
         return None
-    return Selection(stored["aim"], stored["confidence"], Answered(**stored["validation"]), Answered(**stored["test"]))
+    validation, test = (Answered(**stored[name]) for name in ("validation", "test"))
+    return Selection(stored["aim"], stored["confidence"], validation, test, stored.get("by_cost", False))
 
 
 def selection_metrics(selection: Selection) -> dict[str, float]:
@@ -130,13 +98,22 @@ def explain_selection(selection: Selection) -> str:
     test, chosen = selection.test, selection.validation
     held_out = _photos(chosen.photos, "validation")
     aim = "keep wrong answers within 1 %" if selection.aim == GOOD_ENOUGH else "halve the share of wrong answers"
+    where = f"where it is sure to {percent(selection.confidence or 0)} or more,"
+    if selection.by_cost:
+        aim = f"keep the mean cost of an answer within {selection.aim:.2g}"
+        where = "what costs least, where that is to be expected to cost little,"
     if selection.confidence is None:
         return f"On the {held_out} no confidence would {aim}."
-    if selection.confidence == 0:
+    if selection.confidence == 0 and chosen.answered == chosen.photos:
         how = f"On the {held_out} it answers all, {chosen.wrong:,} wrongly, so none needs to be left to a person"
+    elif selection.confidence == 0:
+        how = (
+            f"It leaves to a person only what is unlike anything it learned from: on the {held_out} it answers "
+            f"{chosen.answered:,}, {chosen.wrong:,} wrongly"
+        )
     else:
         how = (
-            f"It answers where it is sure to {percent(selection.confidence)} or more, and leaves the rest to a person. "
+            f"It answers {where} and leaves the rest, and what is unlike anything it learned from, to a person. "
             f"That was chosen to {aim} on the {held_out} ({chosen.answered:,} answered, {chosen.wrong:,} wrongly)"
         )
     if chosen.photos < FEW:
@@ -148,7 +125,7 @@ def explain_selection(selection: Selection) -> str:
         counted += f", {test.wrong:,} of them wrongly ({share}, 95 % interval {low} to {high})"
     if test.answered < test.photos:
         counted += f"; if it answered all, {test.wrong_of_all:,} would be wrong"
-    if test.answered and wilson_interval(test.wrong, test.answered)[0] > selection.aim:
+    if test.answered and not selection.by_cost and wilson_interval(test.wrong, test.answered)[0] > selection.aim:
         counted += f". That is clearly more than the {percent(selection.aim)} that the validation photos promised"
     return f"{how}. {counted}."
 

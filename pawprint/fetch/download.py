@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from tqdm import tqdm
@@ -32,7 +33,12 @@ def gdrive_url(file_id: str) -> str:
 
 
 def fetch_url(
-    url: str, *, sha256: str | None = None, wait_seconds: float = WAIT_SECONDS, busy_seconds: float = BUSY_SECONDS
+    url: str,
+    *,
+    sha256: str | None = None,
+    wait_seconds: float = WAIT_SECONDS,
+    busy_seconds: float = BUSY_SECONDS,
+    check: Callable[[Path], None] = check_whole,
 ) -> Download:
     """Return an archive from the cache, or download it into the cache first.
 
@@ -41,13 +47,14 @@ def fetch_url(
     downloaded again.
 
     A broken transfer continues where it stopped, in this process or the next, if the sender supports that and its file
-    has not changed; else it starts again. Only a complete zip or tar enters the cache.
+    has not changed; else it starts again. Only a complete zip or tar enters the cache, or what `check` accepts instead.
 
     Args:
         url: An http(s) address, or an object in a bucket.
         sha256: The digest the archive must have, if known.
         wait_seconds: Longest wait for the first bytes.
         busy_seconds: Longest wait for a sender that answers that it is busy.
+        check: Raises a UserError if the file is not what it should be, or is incomplete.
 
     Raises:
         UnreachableError: The archive cannot be downloaded, or the file is not an archive.
@@ -71,7 +78,7 @@ def fetch_url(
         partial = Partial(path)
         try:
             found = keep_trying(
-                lambda: _attempt(url, partial, ask, sha256),
+                lambda: _attempt(url, partial, ask, sha256, check),
                 reached=lambda: partial.furthest,
                 busy_seconds=busy_seconds,
             )
@@ -135,7 +142,13 @@ def _open(url: str, resume: Resume | None) -> Stream:
     return open_bucket(url, resume)
 
 
-def _attempt(url: str, partial: Partial, ask: Callable[[Resume | None], Stream], sha256: str | None) -> str:
+def _attempt(
+    url: str,
+    partial: Partial,
+    ask: Callable[[Resume | None], Stream],
+    sha256: str | None,
+    check: Callable[[Path], None],
+) -> str:
     """Complete a download from where it stopped, check it, and return its sha256.
 
     Raises:
@@ -151,7 +164,7 @@ def _attempt(url: str, partial: Partial, ask: Callable[[Resume | None], Stream],
     if partial.num_bytes is not None and partial.size < partial.num_bytes:
         raise BrokeOffError(f"{url} broke off after {partial.size} of {partial.num_bytes} bytes")
     try:
-        return _check(partial, url, stream.head if stream.start == 0 else b"", sha256)
+        return _check(partial, url, stream.head if stream.start == 0 else b"", sha256, check)
     except UserError:
         partial.discard()
         raise
@@ -189,7 +202,7 @@ def _receive(stream: Stream, partial: Partial, url: str) -> None:
             raise BrokeOffError(words if url in words else f"{url}: {words}") from error
 
 
-def _check(partial: Partial, url: str, head: bytes, sha256: str | None) -> str:
+def _check(partial: Partial, url: str, head: bytes, sha256: str | None, check: Callable[[Path], None]) -> str:
     """Check that the received file is the archive that was sent, and return its sha256."""
     if partial.digest is not None and not matches(partial.path, partial.digest):
         raise BrokeOffError(f"{url} does not match the {partial.digest[0]} that its server gives")
@@ -199,7 +212,7 @@ def _check(partial: Partial, url: str, head: bytes, sha256: str | None) -> str:
             raise BrokeOffError(f"{url} sent a rest that does not fit the part downloaded before")
         raise UserError(f"{url} no longer gives the photos it gave (sha256 differs); download again")
     try:
-        check_whole(partial.path)
+        check(partial.path)
         if partial.resumed and sha256 is None and partial.digest is None:
             check_members(partial.path)
     except UserError as error:

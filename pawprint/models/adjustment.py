@@ -84,6 +84,22 @@ def adjust_recipe(
     )
 
 
+def without_mirroring(recipe: Recipe) -> Recipe:
+    """Return a recipe whose photos are never mirrored, in training or in answers.
+
+    >>> from pawprint.models.efficientnet_lite0 import RECIPE
+    >>> still = without_mirroring(RECIPE)
+    >>> still.flip_average, still.augmentation.flip_horizontal, still.finetuning.augmentation.flip_horizontal
+    (False, False, False)
+    """
+    return dataclasses.replace(
+        recipe,
+        augmentation=dataclasses.replace(recipe.augmentation, flip_horizontal=False),
+        flip_average=False,
+        finetuning=recipe.finetuning and without_mirroring(recipe.finetuning),
+    )
+
+
 def scale_augmentation(augmentation: Augmentation, factor: float) -> Augmentation:
     """Return a weaker or stronger augmentation.
 

@@ -22,12 +22,31 @@ ARCHITECTURES = MappingProxyType[str, ModuleType](
 )
 
 
+AUTO = "auto"
+"""In place of a name, it has main choose one of `CANDIDATES`."""
+CANDIDATES = ("efficientnet_lite0", "cnn")
+"""Architectures that `AUTO` tries, in order of promise: pretrained first, which is the best on most photos and the
+fastest to say so (docs/experiments.md)."""
+
+
+def check_choice(name: str) -> None:
+    """Check a name as `check_architecture` does, or `AUTO`.
+
+    Raises:
+        UserError: the name is unknown.
+    """
+    if name != AUTO:
+        check_architecture(name)
+
+
 def check_architecture(name: str) -> None:
     """Check a name: it must be in `ARCHITECTURES`, or be `keras:` and a network of keras.applications.
 
     Raises:
         UserError: the name is unknown; the message lists the known ones and suggests the most similar.
     """
+    if name == AUTO:
+        raise UserError(f"architecture={AUTO} is main's, which tries {' and '.join(CANDIDATES)}; name one of them here")
     applications = [f"{keras_applications.PREFIX}{application}" for application in keras_applications.NAMES]
     if name in ARCHITECTURES or name in applications:
         return
@@ -48,7 +67,9 @@ def recipe_for(name: str) -> Recipe:
     return recipe
 
 
-def build_model(name: str, *, num_classes: int, image_size: int, seed: int, width: float = 1.0) -> "keras.Model":
+def build_model(
+    name: str, *, num_classes: int, image_size: int, seed: int, width: float = 1.0, pretrained: bool = True
+) -> "keras.Model":
     """Build a network; everything that is not pretrained gets new weights.
 
     Args:
@@ -58,6 +79,7 @@ def build_model(name: str, *, num_classes: int, image_size: int, seed: int, widt
         seed: sets the global seeds of Python, NumPy and TensorFlow, because Keras draws initial weights and dropout
             from them.
         width: factor for the widths of the layers; a pretrained network accepts only 1.
+        pretrained: whether pretrained weights are downloaded; those that lie here are always there.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
@@ -80,4 +102,7 @@ def build_model(name: str, *, num_classes: int, image_size: int, seed: int, widt
         model: keras.Model = ARCHITECTURES[name].build(num_classes=num_classes, image_size=image_size, **adjustable)
         return model
     application = name.removeprefix(keras_applications.PREFIX)
-    return keras_applications.build(application=application, num_classes=num_classes, image_size=image_size)
+    weights = keras_applications.WEIGHTS if pretrained else None
+    return keras_applications.build(
+        application=application, num_classes=num_classes, image_size=image_size, weights=weights
+    )

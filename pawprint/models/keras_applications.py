@@ -35,8 +35,8 @@ NAMES = (
 WEIGHTS = "imagenet"
 
 
-def build(*, application: str, num_classes: int, image_size: int) -> "keras.Model":
-    """Build an application with its pretrained weights; its last layer, as wide as there are classes, is new.
+def build(*, application: str, num_classes: int, image_size: int, weights: str | None) -> "keras.Model":
+    """Build an application; its last layer, as wide as there are classes, is new.
 
     What the application wants done to its pixels becomes part of the network.
 
@@ -44,6 +44,7 @@ def build(*, application: str, num_classes: int, image_size: int) -> "keras.Mode
         application: one of `NAMES`.
         num_classes: 2 or more.
         image_size: side of the pictures.
+        weights: `WEIGHTS`, or None for new ones, without a download.
 
     Returns:
         A network from pixels 0 to 255, float32 [n, image_size, image_size, 3], to logits [n, num_classes].
@@ -56,7 +57,7 @@ def build(*, application: str, num_classes: int, image_size: int) -> "keras.Mode
     prepare = importlib.import_module(factory.__module__).preprocess_input
     shape = (image_size, image_size, 3)
     try:
-        body = factory(include_top=False, weights=WEIGHTS, input_shape=shape, pooling="avg")
+        body = factory(include_top=False, weights=weights, input_shape=shape, pooling="avg")
     except Exception as error:  # Keras raises no narrower class if a download fails
         reason = one_line(error)
         raise UserError(f"keras:{application} cannot be loaded at image_size={image_size}: {reason}") from error

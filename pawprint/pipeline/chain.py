@@ -55,6 +55,7 @@ class Chain:
     plan: bool = False
     runs: list[Run] = field(default_factory=list)
     plan_lines: list[str] = field(default_factory=list)
+    _outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     def run_step(
         self,
@@ -67,6 +68,8 @@ class Chain:
     ) -> Outcome:
         """Run a step under the active run, or reuse or plan it, and return its result.
 
+        The same step with the same parameters and inputs is done once.
+
         Args:
             entry_point: name in MLproject.
             parameters: all parameters but the URIs of the inputs.
@@ -77,22 +80,40 @@ class Chain:
         Raises:
             UserError: the step failed.
         """
-        known = {name: value for name, value in inputs.items() if value is not None}
+        asked = repr((entry_point, sorted(parameters.items()), sorted(given.items())))
+        if outcome := self._outcomes.get(asked):
+            return outcome
+        outcome = self._run_step(entry_point, parameters, given=given, inputs=inputs, name=run_name)
+        if outcome.run:
+            self._outcomes[asked] = outcome
+        return outcome
+
+    def _run_step(
+        self,
+        entry_point: str,
+        parameters: Mapping[str, object],
+        *,
+        given: Mapping[str, str | None],
+        inputs: Mapping[str, str | None],
+        name: str,
+    ) -> Outcome:
+        known = {kind: value for kind, value in inputs.items() if value is not None}
         key = build_key(entry_point, parameters, known) if len(known) == len(inputs) else None
         found = find_reusable(key, self._experiment()) if key and self.cache == "on" else None
         if self.plan:
             line = self._explain(entry_point, key, found, missing=set(inputs) - set(known))
-            if entry_point == "train" and key and not found and self.cache == "on":
-                line += self._explain_training(training_key(parameters, known["dataset"]))
-            self.plan_lines.append(f"{run_name}: {line}")
+            # With minutes, it trains as many epochs as a clock says.
+            if entry_point == "train" and key and not found and self.cache == "on" and not parameters.get("minutes"):
+                line += self._explain_training(training_key(parameters, known["dataset"], known.get("weights")))
+            self.plan_lines.append(f"{name}: {line}")
             return Outcome(found)
-        words = {**{name: str(value) for name, value in given.items()}, **parameters}
+        words = {**{kind: str(value) for kind, value in given.items()}, **parameters}
         if found is not None:
-            click.echo(f"{run_name}: reused from run {found.info.run_id}")
-            self.runs.append(log_reuse(found, words, run_name=run_name))
+            click.echo(f"{name}: reused from run {found.info.run_id}")
+            self.runs.append(log_reuse(found, words, run_name=name))
             return Outcome(found)
         tags = key_tags(key, cache=self.cache)
-        self.runs.append(run_child(entry_point, words, run_name=run_name, tags=tags))
+        self.runs.append(run_child(entry_point, words, run_name=name, tags=tags))
         return Outcome(self.runs[-1])
 
     def _explain(self, entry_point: str, key: CacheKey | None, found: Run | None, *, missing: set[str]) -> str:

@@ -29,12 +29,14 @@ class EarlierTraining:
         model_digest: digest of the model's files.
         history: an entry for each epoch, as in `pawprint.training.epochs.Training`.
         best_epoch: epoch whose weights the model has, from 1.
+        earlier: number of epochs before fine-tuning began; 0 if it did not.
     """
 
     run_id: str
     model_digest: str
     history: list[dict[str, float]]
     best_epoch: int
+    earlier: int
 
 
 def take_training(learned: Run, sender: MetricSender, *, files: Path, model: Path) -> EarlierTraining | None:
@@ -68,6 +70,7 @@ def take_training(learned: Run, sender: MetricSender, *, files: Path, model: Pat
         model_digest=model_digest,
         history=read_history(files / "history.csv"),
         best_epoch=int(learned.data.metrics["best_epoch"]),
+        earlier=int(learned.data.metrics.get("finetuned_from", 1)) - 1,
     )
 
 

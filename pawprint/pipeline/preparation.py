@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pawprint.base.cache import cache_folder
 from pawprint.photos.identity import identify_source
@@ -78,12 +79,12 @@ def prepare_dataset(
     return dataset
 
 
-def read_class_names(dataset: PreparedDataset) -> list[str] | None:
-    """Return the classes of a dataset, or None if a plan does not know it."""
+def read_description(dataset: PreparedDataset) -> dict[str, Any] | None:
+    """Return the content of dataset.json, or None if a plan does not know the dataset."""
     if dataset.uri is None:
         return None
     with open_artifact(f"{dataset.uri}/dataset.json", expected="runs:/<run id of preprocess>/dataset") as path:
-        return list(json.loads(path.read_text("utf-8"))["class_names"])
+        return dict(json.loads(path.read_text("utf-8")))
 
 
 def judge_model(chain: Chain, model: str | None, dataset: PreparedDataset, *, run_name: str, cost: str = "") -> Outcome:

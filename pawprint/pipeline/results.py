@@ -31,14 +31,23 @@ class Repeat:
 
 def read_repeat(*, seed: int, model: str, trained: Run, evaluated: Run) -> Repeat:
     """Return a repeat from its two finished runs."""
-    best_epoch = int(trained.data.metrics["best_epoch"])
-    losses = MlflowClient().get_metric_history(trained.info.run_id, "validation_loss")
     return Repeat(
         seed=seed,
         model=model,
-        validation_loss=next((loss.value for loss in losses if loss.step == best_epoch), None),
+        validation_loss=read_validation(trained)[0],
         metrics={n: v for n, v in evaluated.data.metrics.items() if n.startswith("test_")},
     )
+
+
+def read_validation(trained: Run) -> tuple[float | None, float | None]:
+    """Return validation loss and accuracy of the epoch whose weights are used; None without validation photos."""
+    best_epoch = int(trained.data.metrics["best_epoch"])
+
+    def read(name: str) -> float | None:
+        history = MlflowClient().get_metric_history(trained.info.run_id, name)
+        return next((metric.value for metric in history if metric.step == best_epoch), None)
+
+    return read("validation_loss"), read("validation_accuracy")
 
 
 def choose_best(repeats: Sequence[Repeat]) -> Repeat:

@@ -10,6 +10,9 @@ from pawprint.pipeline.cache_keys import build_key
 from pawprint.pipeline.reuse import CACHE_TAG, KEY_TAG, TRAINING_TAG, find_whole_run
 from pawprint.tracking.tags import PARENT_TAG
 
+AFTERWARDS = ("export", "cost", "minutes")
+"""Parameters of train that do not change the network; what `minutes` decides is in the epochs."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -26,16 +29,18 @@ class Start:
     learned: Run | None = None
 
 
-def training_key(parameters: Mapping[str, object], dataset_digest: str) -> str:
-    """Return the key of a training: the cache key of train without `export`.
+def training_key(parameters: Mapping[str, object], dataset_digest: str, weights_digest: str | None = None) -> str:
+    """Return the key of a training: the cache key of train without `export`, `cost` and `minutes`.
 
     Args:
         parameters: parameters of train without the URIs of the inputs, resolved; `auto` remains only for parameters
             that the architecture does not use.
         dataset_digest: digest of the dataset.
+        weights_digest: digest of the weights that it begins with, if they are given.
     """
-    learned = {name: value for name, value in parameters.items() if name != "export" and value != "auto"}
-    return build_key("train", learned, {"dataset": dataset_digest}).digest
+    inputs = {"dataset": dataset_digest} | ({"weights": weights_digest} if weights_digest else {})
+    learned = {name: value for name, value in parameters.items() if name not in AFTERWARDS and value != "auto"}
+    return build_key("train", learned, inputs).digest
 
 
 def find_learned(key: str, experiment_id: str) -> Run | None:
@@ -43,7 +48,9 @@ def find_learned(key: str, experiment_id: str) -> Run | None:
     return find_whole_run(TRAINING_TAG, key, experiment_id)
 
 
-def find_start(run: Run, parameters: Mapping[str, object], dataset_digest: str, *, export: str) -> Start:
+def find_start(
+    run: Run, parameters: Mapping[str, object], dataset_digest: str, *, export: str, weights_digest: str | None = None
+) -> Start:
     """Return where a training starts.
 
     Args:
@@ -51,6 +58,7 @@ def find_start(run: Run, parameters: Mapping[str, object], dataset_digest: str, 
         parameters: all parameters but the URIs of the inputs and `export`, with `auto` resolved.
         dataset_digest: digest of the dataset.
         export: requested export formats.
+        weights_digest: digest of the weights that it begins with, if they are given.
 
     Returns:
         If main starts the training, it depends on `cache`. `on` uses checkpoints and finished trainings. `off`, which
@@ -64,7 +72,7 @@ def find_start(run: Run, parameters: Mapping[str, object], dataset_digest: str, 
     keyed = KEY_TAG in tags
     if not keyed and PARENT_TAG in tags:
         return Start(None)
-    key = training_key(parameters, dataset_digest)
+    key = training_key(parameters, dataset_digest, weights_digest)
     if tags.get(CACHE_TAG) == "refresh":
         return Start(key, anew=True)
     return Start(key, learned=find_learned(key, run.info.experiment_id) if keyed or export else None)

@@ -16,6 +16,7 @@ from pawprint.evaluation.comparison import Comparison, compare_answers
 from pawprint.evaluation.style import percent
 from pawprint.report.graph import Lineage, Training, find_lineage
 from pawprint.report.pictures import embed_jpeg
+from pawprint.report.replay import read_parameters
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.tags import get_group, get_tag
 
@@ -23,16 +24,7 @@ LEVEL = 0.05
 """p-value below which a difference counts as more than chance."""
 MOST_SHOWN, SIDE = 24, 160
 """Most photos with another answer that are shown, and their side in pixels."""
-_NOT_COMPARED = {
-    "corrections",
-    "correct_test",
-    "cache",
-    "plan",
-    "register",
-    "minimum_accuracy",
-    "minimum_f1",
-    "export",
-}
+_NOT_COMPARED = {"corrections", "correct_test", "export"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +146,7 @@ def _read_table(run: Run, path: str) -> list[dict[str, str]]:
 
 
 def _find_differing(one: Run, other: Run) -> list[str]:
-    before, after = one.data.params, other.data.params
+    before, after = read_parameters(one), read_parameters(other)
     names = [name for name in sorted({*before, *after} - _NOT_COMPARED) if before.get(name) != after.get(name)]
     differing = [f"{name} {before.get(name, 'none')} -> {after.get(name, 'none')}" for name in names]
     if one.data.tags.get("mlflow.source.git.commit") != other.data.tags.get("mlflow.source.git.commit"):

@@ -127,16 +127,20 @@ def _from_run(client: MlflowClient, run: Run) -> Lineage:
 def _from_main(client: MlflowClient, run: Run) -> Lineage:
     shown = list_children(client, run)
     steps = [_original(client, child) for child in shown]
+    evaluations = [one for one in steps if entry_point(one) == "evaluate"]
+    # `architecture=auto` also trains architectures that are not chosen, each on a dataset of its size.
+    chosen = get_tag(run, "used.architecture")
     trainings = [
-        _training_of(client, one, [other for other in steps if entry_point(other) == "evaluate"])
+        _training_of(client, one, evaluations)
         for one in steps
-        if entry_point(one) == "train"
+        if entry_point(one) == "train" and chosen in {None, one.data.params["architecture"]}
     ]
     found = {entry_point(one): one for one in steps}
+    learned = trainings and _run_behind(client, trainings[0].run.data.params.get("dataset"))
     return Lineage(
         main=run,
         trainings=trainings,
-        preprocess=found.get("preprocess"),
+        preprocess=learned or found.get("preprocess"),
         download=found.get("download"),
         reused=frozenset(child.data.tags[FROM_TAG] for child in shown if FROM_TAG in child.data.tags),
     )

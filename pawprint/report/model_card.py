@@ -62,6 +62,7 @@ class Facts:
         slices: slices of its evaluation; empty if an older version evaluated it.
         measured: robustness of its evaluation; empty if an older version evaluated it.
         temperature: the network's temperature; None if an older version trained it.
+        weights: what its training began with; None if no weights were given.
     """
 
     architecture: str
@@ -88,10 +89,13 @@ class Facts:
     slices: Sequence[Slice] = field(default_factory=tuple)
     measured: Sequence[Corrupted] = field(default_factory=tuple)
     temperature: float | None = None
+    weights: str | None = None
 
     @property
     def origin(self) -> str:
         """How the network came to its weights."""
+        if self.weights:
+            return f"trained on from the weights of {_code(self.weights)}"
         if not self.frozen:
             return "trained from scratch"
         if self.best_epoch > int(self.parameters["epochs"]):
@@ -253,6 +257,7 @@ def _read_facts(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: int) ->
         slices=slices,
         measured=measured,
         temperature=trained.data.metrics.get("temperature"),
+        weights=get_tag(trained, "weights"),
     )
 
 

@@ -121,7 +121,8 @@ def _datasets(run: Run, lineage: Lineage) -> tuple[list[Dataset], list[Dataset]]
     if step == "preprocess":
         return [photos, *_corrections(run)], [dataset]
     if step == "train":
-        return [dataset], [model]
+        begun = get_tag(run, "weights")
+        return [dataset, *([_dataset(begun, get_tag(run, "weights_digest"))] if begun else [])], [model]
     if step == "evaluate":
         return [dataset, model], [_dataset(f"runs:/{run.info.run_id}/evaluation", None)]
     return [], []

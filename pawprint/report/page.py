@@ -104,7 +104,7 @@ def build_report(
             Markup(draw_curves(histories, name, title=f"{name} over the epochs"))  # noqa: S704 - drawn here
             for name in ("loss", "accuracy")
         ],
-        variation=describe_variation(lineage.main, num_epochs=max(map(len, histories))),
+        variation=describe_variation(lineage.main, training.run),
         confusion=metrics["confusion_matrix"] if len(classes) <= _MOST_CLASSES else None,
         confusion_picture=confusion,
         class_rows=choose_worst(class_rows, _MOST_CLASS_ROWS),
@@ -141,23 +141,22 @@ def describe_decisions(document: dict[str, Any]) -> dict[str, Any]:
     return {"left_to_it": left_to_it, "rests_on": rests_on, "costs": describe_costs(document)}
 
 
-def describe_variation(main: Run, *, num_epochs: int) -> str:
+def describe_variation(main: Run, training: Run) -> str:
     """Return a sentence about the augmentation, which explains the curves.
 
     Args:
         main: run of main.
-        num_epochs: number of epochs in the history of a training.
+        training: one of its trainings.
     """
     # The last layer of a pretrained network learns without augmentation, and the run has no such tag.
     if float(get_tag(main, "used.augmentation") or 0):
         varied = "Training photos are varied each time they are shown, validation photos are not"
         return f"{varied}: so training can look worse."
     as_they_are = "training photos are shown as they are, like the validation photos"
-    alone = int(main.data.params["epochs"])
-    if num_epochs > alone:
+    if begun := training.data.metrics.get("finetuned_from"):
         return (
-            f"Up to epoch {alone} the last layer learns alone, and {as_they_are}. Then the later layers learn too, and "
-            "training photos are varied each time: so training can look worse."
+            f"Up to epoch {begun - 1:g} the last layer learns alone, and {as_they_are}. "
+            "Then the later layers learn too, and training photos are varied each time: so training can look worse."
         )
     return f"{as_they_are.capitalize()}."
 

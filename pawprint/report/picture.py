@@ -122,12 +122,14 @@ def _front_boxes(lineage: Lineage) -> list[_Box]:
 def _row_boxes(training: Training) -> list[_Box]:
     run = training.run
     name = (training.model.tags.get("pawprint.architecture") if training.model else None) or "model"
-    boxes = [_Box("model", (f"{name}, seed {run.data.params.get('seed', '?')}", _name_run(run)), run)]
+    begun = get_tag(run, "weights")
+    lines = (f"{name}, seed {run.data.params.get('seed', '?')}", f"from {begun}" if begun else "", _name_run(run))
+    boxes = [_Box("model", lines, run)]
     if training.evaluations:
         scored = training.evaluations[-1]
         metrics = scored.data.metrics
-        lines = [f"{n.removeprefix('test_')} {metrics[n]:.3f}" for n in ("test_accuracy", "test_f1") if n in metrics]
-        boxes.append(_Box("test metrics", (", ".join(lines), _name_run(scored)), scored, end=True))
+        scores = [f"{n.removeprefix('test_')} {metrics[n]:.3f}" for n in ("test_accuracy", "test_f1") if n in metrics]
+        boxes.append(_Box("test metrics", (", ".join(scores), _name_run(scored)), scored, end=True))
     return boxes
 
 

@@ -14,6 +14,7 @@ from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
+from pawprint.models.architectures import AUTO
 from pawprint.report.graph import entry_point, find_lineage
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.runs import DIFF
@@ -22,7 +23,7 @@ from pawprint.tracking.uncommitted import MAX_DIFF
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
 """Parameters without effect on the result."""
-_COMPARED = ("photos_sha256", "dataset_digest")
+_COMPARED = ("photos_sha256", "dataset_digest", "weights_digest")
 _SURROUNDINGS = ("python", "libraries", "lock_sha256", "cpu", "threads")
 
 
@@ -34,12 +35,7 @@ def format_command(main: Run) -> str:
     """
     tags = main.data.tags
     commit = tags.get("mlflow.source.git.commit")
-    words = " ".join(
-        # MLflow logs the values quoted for a shell.
-        f"-P {name}={value}"
-        for name, value in _parameters(main).items()
-        if name not in _LEFT_OUT and value not in {"", "''"}
-    )
+    words = " ".join(f"-P {name}={shlex.quote(value)}" for name, value in read_parameters(main).items() if value)
     manager = "--env-manager uv"
     url, dirty = tags.get("mlflow.source.git.repoURL", ""), get_tag(main, "git_dirty") == "true"
     if re.match(r"(https?|ssh|git)://|[\w.-]+@", url) and commit and not dirty:
@@ -54,12 +50,6 @@ def format_command(main: Run) -> str:
             lines.append(f"# This diff is not whole, so the same need not come out: it lacks {left_out}")
         lines.append(f"mlflow artifacts download -u {uri} -d . && git -C again apply ../{DIFF}")
     return "\n".join([*lines, f"mlflow run again {manager} {words}"])
-
-
-def _parameters(main: Run) -> dict[str, str]:
-    """Return the parameters as MLflow logged them, the corrections as the run kept them: their files may be gone."""
-    kept = get_group(main, "corrections").get("uri")
-    return {**main.data.params, **({"corrections": kept} if kept else {})}
 
 
 def find_main(target: str) -> Run:
@@ -111,8 +101,7 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
             ) from error
         if get_tag(main, "git_dirty") == "true":
             _apply_diff(main, clone)
-        parameters = {name: _unquote(value) for name, value in _parameters(main).items() if name not in _LEFT_OUT}
-        words = [word for name, value in parameters.items() for word in ("-P", f"{name}={value}")]
+        words = [word for name, value in read_parameters(main).items() for word in ("-P", f"{name}={value}")]
         name = f"replay of {main.info.run_id}"
         command = [sys.executable, "-m", "mlflow", "run", str(clone), "--env-manager", env_manager]
         command += ["--experiment-id", main.info.experiment_id, "--run-name", name, "-P", "cache=off", *words]
@@ -140,6 +129,8 @@ def compare_runs(main: Run, again: Run) -> tuple[bool, list[str]]:
     lines = []
     for name in _COMPARED:
         one, other = get_tag(main, name), get_tag(again, name)
+        if one is None and other is None:  # no weights were given
+            continue
         lines.append(f"{name}: " + (f"identical ({str(one)[:12]}…)" if one == other else f"{one} -> {other}"))
     same = all(get_tag(main, name) == get_tag(again, name) for name in _COMPARED)
     before, after = ({n: v for n, v in run.data.metrics.items() if n.startswith("test_")} for run in (main, again))
@@ -168,9 +159,18 @@ def _apply_diff(main: Run, clone: Path) -> None:
         ) from error
 
 
-def _unquote(value: str) -> str:
-    """Return the value of a parameter that MLflow quoted for a shell."""
-    return "".join(shlex.split(value))
+def read_parameters(main: Run) -> dict[str, str]:
+    """Return the parameters that affect the result, with what main decided, or what a name stood for, at that time."""
+    # MLflow quoted the values for a shell.
+    given = {name: "".join(shlex.split(value)) for name, value in main.data.params.items() if name not in _LEFT_OUT}
+    decided = ["architecture"] if given.get("architecture") == AUTO else []
+    if float(given.get("minutes", 0)):
+        decided += ["epochs", "finetune"]
+        given["minutes"] = "0"
+    given |= {name: used for name in decided if (used := get_tag(main, f"used.{name}"))}
+    # The corrections' own files may be gone, and the run has kept what they said.
+    kept = {"weights": get_tag(main, "weights"), "corrections": get_group(main, "corrections").get("uri")}
+    return given | {name: uri for name, uri in kept.items() if uri}
 
 
 def _git(*words: str) -> None:

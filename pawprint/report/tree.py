@@ -111,6 +111,8 @@ def _format_training(training: Training, lineage: Lineage) -> list[str]:
         f"{name} {run.data.params[name]}" for name in ("epochs", "seed", "batch_size") if name in run.data.params
     )
     inner += [*_format_run(run, lineage), parameters]
+    if begun := get_tag(run, "weights"):
+        inner.append(f"began with the weights of {begun}, digest {str(get_tag(run, 'weights_digest'))[:_SHORT]}")
     if learned_in := get_tag(run, "learned_in"):
         inner.append(f"learned in run {learned_in}, whose model it took")
     return [*lines, *(f"│  {line}" for line in inner if line)]
@@ -147,6 +149,8 @@ def _describe_run(run: Run, lineage: Lineage) -> dict[str, Any]:
         "git_dirty",
         "cache_key",
         "learned_in",
+        "weights",
+        "weights_digest",
     )
     return {
         "step": entry_point(run),

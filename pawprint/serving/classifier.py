@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo
 from pawprint.dataset.decoding import USUAL, read_decoding
+from pawprint.models.decision import Decision, read_decision
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, list_outputs, load_network_file, name_outputs
 from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
 
@@ -46,7 +47,8 @@ class PhotoClassifier(PythonModel):
     request formats and passes it on unchanged in the third); the text may also be a data URL or `{"b64": …}`. The
     answer has a row for each photo, in order: `label`, `probability` (of that label), `probability_<class>` for each
     class, `labels_95` (a list of labels that holds the true one with a probability of 95 %; null if the model had too
-    few validation photos to promise that), `unlikeness` (how unlike anything it learned the photo is),
+    few validation photos to promise that), `decision` (the label, or `ask a person` where the model is not sure enough
+    or the photo is unlike anything it learned), `unlikeness` (how unlike anything it learned the photo is),
     `unlike_training` (whether that is above 1), and `error`, empty if all is well. A photo that cannot be read has its
     reason in `error` and nulls in the other columns, and does not affect the others. A class may have any name, since
     no class name is empty and so none equals another column.
@@ -55,6 +57,8 @@ class PhotoClassifier(PythonModel):
     decoding = USUAL
     sets: PredictionSets | None = None
     """None for a model of an earlier version, whose answer has no column for them."""
+    decision: Decision | None = None
+    """None for a model without validation photos, or of an earlier version: no column either."""
     knows_unlikeness = False
     """Whether the network has this output; one that an earlier version logged has not."""
 
@@ -81,6 +85,7 @@ class PhotoClassifier(PythonModel):
         self.image_size: int = description["image_size"]
         self.decoding = read_decoding(description)
         self.sets = read_sets(description) if "prediction_sets" in description else None
+        self.decision = read_decision(description)
         self.max_photos = int(context.model_config["max_photos"])
         self.network = load_network_file(network)
         self.knows_unlikeness = UNLIKENESS in list_outputs(self.network)
@@ -157,6 +162,9 @@ class PhotoClassifier(PythonModel):
         if self.sets is not None:
             names = self.sets.name(probabilities, self.class_names)
             columns[f"labels_{SHOWN}"] = np.fromiter(names, dtype=object, count=len(names))
+        if self.decision is not None:
+            decided = self.decision.name(probabilities, self.class_names, unlikeness)
+            columns["decision"] = np.array(decided, dtype=object)
         if self.knows_unlikeness:
             columns |= {"unlikeness": unlikeness, "unlike_training": unlikeness > 1}
         frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})

@@ -1,8 +1,8 @@
 """Predict many photos: each is read once, answered in batches, and written as it comes, so that memory stays flat.
 
 Writes predictions.csv and predictions.parquet, one row for each photo: `member`, then the columns of the served model's
-answer (`label`, `probability`, `probability_<class>` for each class, `labels_95`, `unlikeness`, `unlike_training`,
-`error`).
+answer (`label`, `probability`, `probability_<class>` for each class, `labels_95`, `decision`, `unlikeness`,
+`unlike_training`, `error`).
 """
 
 import heapq
@@ -25,6 +25,7 @@ from pawprint.archives.members import UNLABELLED
 from pawprint.base.tables import TableWriter
 from pawprint.dataset.ahead import decode_ahead
 from pawprint.dataset.decoding import USUAL, Decoding
+from pawprint.models.decision import ASK, Decision
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, name_outputs
 from pawprint.models.prediction import BATCH
 from pawprint.models.prediction_sets import SHOWN, PredictionSets
@@ -42,7 +43,7 @@ NO_LOSS = (UNLABELLED, "system file")
 """Reasons that mean no lost photo: photos without a class are predicted here, and system files are not photos."""
 
 Answer = Callable[[NDArray[np.uint8]], Mapping[str, NDArray[np.float32]] | NDArray[np.float32]]
-Write = Callable[[Sequence[str], NDArray[np.float32], NDArray[np.float32], Sequence[str]], None]
+Write = Callable[[Sequence[str], NDArray[np.float32], NDArray[np.float32], Sequence[str]], list[str | None]]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Outcome:
         unlike: of these, the number of photos that are unlike anything the model learned from.
         doubtful: for each class, the photos with the lowest top probability, lowest first, at most `MOST_DOUBTFUL`;
             before them, as the class `UNLIKE`, those that are unlike, the most unlike first.
+        num_asked: the number of photos that the model's decision leaves to a person.
         num_unreadable: the number of photos without an answer.
         errors: the first of these photos, with the reason.
     """
@@ -71,6 +73,7 @@ class Outcome:
     counts: Counter[int] = field(default_factory=Counter)
     unlike: Counter[int] = field(default_factory=Counter)
     doubtful: dict[int, list[Prediction]] = field(default_factory=dict)
+    num_asked: int = 0
     num_unreadable: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
 
@@ -94,6 +97,7 @@ def predict_photos(
     folder: Path,
     decoding: Decoding = USUAL,
     sets: PredictionSets | None = None,
+    decision: Decision | None = None,
 ) -> Outcome:
     """Predict every photo of a collection.
 
@@ -109,6 +113,7 @@ def predict_photos(
         folder: the folder for the tables, which are complete when this returns.
         decoding: how a photo becomes a square.
         sets: the model's prediction sets; None if it has none.
+        decision: what the model leaves to a person; None if it says nothing of it.
 
     Raises:
         UserError: a photo kept by reference is missing or has changed.
@@ -117,7 +122,7 @@ def predict_photos(
     heaps: dict[int, list[tuple[float, int, Prediction]]] = {}
     batches = decode_ahead(collection, collection.photos, image_size, batch_size=BATCH, decoding=decoding)
     with (
-        open_tables(folder, class_names, sets or PredictionSets()) as write,
+        open_tables(folder, class_names, sets or PredictionSets(), decision) as write,
         tqdm(total=len(collection.photos), desc="predicting", unit="photo", disable=None, delay=2) as progress,
     ):
         for batch in batches:
@@ -126,7 +131,7 @@ def predict_photos(
             no_score = np.full(len(batch.pixels), np.nan, np.float32)
             unlikeness = batch.spread(outputs.get(UNLIKENESS, no_score)[:, None])[:, 0]
             names = [collection.name(photo) for photo in batch.photos]
-            write(names, rows, unlikeness, batch.errors)
+            outcome.num_asked += write(names, rows, unlikeness, batch.errors).count(ASK)
             answers = zip(batch.photos, names, rows, unlikeness.tolist(), batch.errors, strict=True)
             for photo, name, row, score, error in answers:
                 if error:
@@ -152,11 +157,14 @@ def predict_photos(
 
 
 @contextmanager
-def open_tables(folder: Path, class_names: Sequence[str], sets: PredictionSets) -> Iterator[Write]:
+def open_tables(
+    folder: Path, class_names: Sequence[str], sets: PredictionSets, decision: Decision | None = None
+) -> Iterator[Write]:
     """Open predictions.csv and predictions.parquet, and yield a function that writes rows to both.
 
-    It takes names [n], probabilities [n, k] and unlikenesses [n] with NaN for photos without them, and errors [n]. In
-    the csv, numbers have nine significant digits, enough to restore a float32 exactly; a set of labels is a JSON array.
+    It takes names [n], probabilities [n, k] and unlikenesses [n] with NaN for photos without them, and errors [n], and
+    returns the decisions [n]. In the csv, numbers have nine significant digits, enough to restore a float32 exactly; a
+    set of labels is a JSON array.
     """
     text, number = pa.string(), pa.float64()
     kinds = {
@@ -165,6 +173,7 @@ def open_tables(folder: Path, class_names: Sequence[str], sets: PredictionSets) 
         "probability": number,
         **{f"probability_{name}": number for name in class_names},
         f"labels_{SHOWN}": pa.list_(text),
+        "decision": text,
         "unlikeness": number,
         "unlike_training": pa.bool_(),
         "error": text,
@@ -187,7 +196,7 @@ def open_tables(folder: Path, class_names: Sequence[str], sets: PredictionSets) 
             probabilities: NDArray[np.float32],
             unlikeness: NDArray[np.float32],
             errors: Sequence[str],
-        ) -> None:
+        ) -> list[str | None]:
             values = probabilities.astype(np.float64)
             best = np.where(np.isnan(values), -1, values).argmax(axis=1)
             labels = [None if error else class_names[at] for at, error in zip(best, errors, strict=True)]
@@ -195,18 +204,23 @@ def open_tables(folder: Path, class_names: Sequence[str], sets: PredictionSets) 
             named = sets.name(values, class_names)
             scores = unlikeness.astype(np.float64)
             unlike = [None if np.isnan(score) else bool(score > 1) for score in scores]
-            rows = zip(names, labels, top, values, named, scores, unlike, errors, strict=True)
-            for name, label, first, row, among, score, is_unlike, error in rows:
+            decided: list[str | None] = [None] * len(values)
+            if decision:
+                decided = decision.name(values, class_names, scores)
+            rows = zip(names, labels, top, values, named, decided, scores, unlike, errors, strict=True)
+            for name, label, first, row, among, choice, score, is_unlike, error in rows:
                 numbers = ["" if np.isnan(value) else f"{value:.9g}" for value in (first, *row, score)]
                 listed = among and json.dumps(among, ensure_ascii=False)
-                writer.writerow([name, label, *numbers[:-1], listed, numbers[-1], is_unlike, error])
+                writer.writerow([name, label, *numbers[:-1], listed, choice, numbers[-1], is_unlike, error])
             filled = [pa.array(column, number, from_pandas=True) for column in (top, *values.T, scores)]
             texts = pa.array(named, kinds[f"labels_{SHOWN}"])
-            parts = [pa.array(names), pa.array(labels, text), *filled[:-1], texts, filled[-1]]
+            parts = [pa.array(names), pa.array(labels, text), *filled[:-1], texts]
+            parts += [pa.array(decided, text), filled[-1]]
             parts += [pa.array(unlike, pa.bool_()), pa.array(errors)]
             pending.append(pa.record_batch(parts, schema=schema))
             if sum(batch.num_rows for batch in pending) >= ROW_GROUP:
                 flush()
+            return decided
 
         yield write
         flush()

@@ -20,6 +20,7 @@ from PIL import Image
 from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT, hash_file, write_json
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
+from pawprint.models.decision import Decision, read_decision
 from pawprint.models.network_file import list_outputs
 from pawprint.models.prediction_sets import PredictionSets, read_sets
 
@@ -36,6 +37,7 @@ CODE_FILES = (
     "pawprint/dataset/framing.py",
     "pawprint/dataset/heif.py",
     "pawprint/models/__init__.py",
+    "pawprint/models/decision.py",
     "pawprint/models/network_file.py",
     "pawprint/models/prediction_sets.py",
     "pawprint/serving/__init__.py",
@@ -56,6 +58,7 @@ def write_model_files(
     decoding: Decoding = USUAL,
     temperature: float | None = None,
     sets: PredictionSets | None = None,
+    decision: Decision | None = None,
 ) -> str:
     """Write a trained network and what is needed to use it.
 
@@ -70,10 +73,11 @@ def write_model_files(
         decoding: how photos of that dataset, and photos to predict, are made square.
         temperature: the network's temperature, which it applies itself, for information.
         sets: the network's prediction sets; None for a network that was not calibrated.
+        decision: what it leaves to a person; None without validation photos.
 
     Returns:
         The model's digest: the sha256 over the digests of the other two files. It depends only on weights, classes,
-        size, dataset, decoding and prediction sets, not on the time of writing.
+        size, dataset, decoding, prediction sets and decision, not on the time of writing.
     """
     write_network(network, folder / "network.keras")
     description = {
@@ -88,6 +92,17 @@ def write_model_files(
     }
     if sets is not None:
         description |= {"temperature": temperature, "prediction_sets": sets.describe()}
+        description["decision"] = decision and decision.describe()
+    return _write_description(description, folder)
+
+
+def write_decision(folder: Path, decision: Decision) -> str:
+    """Put another decision into the files of a model, and return the model's digest."""
+    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    return _write_description(description | {"decision": decision.describe()}, folder)
+
+
+def _write_description(description: dict[str, Any], folder: Path) -> str:
     write_json(description, folder / "model.json", sort_keys=True)
     files = {name: hash_file(folder / name) for name in ("model.json", "network.keras")}
     digest = overall_digest(files)
@@ -133,6 +148,7 @@ def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
         raise TypeError("model.json does not tell the classes and the image size")
     read_decoding(description)
     read_sets(description)
+    read_decision(description)
     return description | {"digest": overall_digest(written["files"])}
 
 

@@ -23,6 +23,7 @@ from mlflow.types.schema import Array
 from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT
 from pawprint.dataset.decoding import Decoding, read_decoding
+from pawprint.models.decision import Decision, read_decision
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
 from pawprint.models.prediction import load_network
 from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
@@ -64,6 +65,8 @@ class OpenPhotoModel:
     """How its training photos were made square."""
     sets: PredictionSets
     """Its prediction sets; without thresholds if an earlier version logged it."""
+    decision: Decision | None
+    """What it leaves to a person; None without validation photos, or if an earlier version logged it."""
 
 
 def log_model_files(
@@ -124,6 +127,7 @@ def log_model_files(
                     signature=photo_signature(
                         description["class_names"],
                         with_sets="prediction_sets" in description,
+                        decides=description.get("decision") is not None,
                         unlikeness=UNLIKENESS in description.get("outputs", (PROBABILITIES,)),
                     ),
                     input_example=pd.DataFrame({"image": [draw_example()]}),
@@ -139,16 +143,20 @@ def log_model_files(
     return LoggedPhotoModel(uri=f"models:/{model.model_id}", model_id=model.model_id, digest=str(description["digest"]))
 
 
-def photo_signature(class_names: Sequence[str], *, with_sets: bool = False, unlikeness: bool = False) -> ModelSignature:
+def photo_signature(
+    class_names: Sequence[str], *, with_sets: bool = False, decides: bool = False, unlikeness: bool = False
+) -> ModelSignature:
     """Return the signature of a model; outputs that are null for an unreadable photo are optional.
 
     Args:
         class_names: the classes.
         with_sets: whether it has prediction sets.
+        decides: whether it has a decision.
         unlikeness: whether its network has this output.
     """
     sets = [ColSpec(Array(DataType.string), f"labels_{SHOWN}", required=False)] if with_sets else []
-    columns = {"unlikeness": "double", "unlike_training": "boolean"} if unlikeness else {}
+    columns = {"decision": "string"} if decides else {}
+    columns |= {"unlikeness": "double", "unlike_training": "boolean"} if unlikeness else {}
     return ModelSignature(
         inputs=Schema([ColSpec("binary", "image")]),
         outputs=Schema(
@@ -191,6 +199,7 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
             digest=description["digest"],
             decoding=read_decoding(description),
             sets=read_sets(description),
+            decision=read_decision(description),
         )
 
 

@@ -34,6 +34,7 @@ class Training:
             it.
         flops_per_second: operations of forward and backward pass per second; None if unknown.
         precision: number format of the layers during training, "float32" or "bfloat16"; None if unknown.
+        earlier: number of epochs before fine-tuning began; 0 if it did not.
     """
 
     network: keras.Model
@@ -42,6 +43,7 @@ class Training:
     images_per_second: float | None = None
     flops_per_second: float | None = None
     precision: str | None = None
+    earlier: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import keras
 
-from pawprint.models.recipe import Recipe
+from pawprint.models.recipe import Recipe, least_mistakes
 from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.epochs import Progress, Training
+from pawprint.training.fused import list_leaves
 from pawprint.training.loop import train_layers
 from pawprint.training.task import TrainingTask
 
@@ -18,9 +19,6 @@ AUTO_EPOCHS = 8
 SHOWN_PER_EPOCH = 1500
 """Photos shown in an epoch at least: a few photos are shown several times, or there would be too few steps to learn."""
 MOST_PASSES = 8
-LEAST_MISTAKES = 5
-"""Validation photos that the last layer alone must get wrong for `finetune=auto`: with fewer mistakes, not even mending
-all of them would be more than chance (exact test of McNemar, one-sided: 0.5⁵ < 0.05)."""
 LEAST_SIDE = 128
 """Side in pixels of the pictures, where the photos have as many: below, little is seen."""
 
@@ -65,7 +63,8 @@ def plan_finetuning(task: TrainingTask, epochs: int | None) -> Finetuning | None
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
     )
-    return Finetuning(planned, LEAST_MISTAKES if epochs is None else 0)
+    worth = least_mistakes(len(task.validation.labels)) if epochs is None and task.validation else 0
+    return Finetuning(planned, worth)
 
 
 def count_mistakes(entry: Mapping[str, float], task: TrainingTask) -> int:
@@ -110,16 +109,7 @@ def fine_tune(
 
 def freeze(model: keras.Model, recipe: Recipe) -> None:
     """Let only the later layers of a network learn, and no batch normalisation."""
-    layers = [layer for layer in _leaves(model) if layer.weights]
+    layers = [layer for layer in list_leaves(model) if layer.weights]
     for number, layer in enumerate(layers):
         is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = number >= recipe.frozen_share * len(layers) and not is_normalisation
-
-
-def _leaves(layer: keras.Layer) -> Iterator[keras.Layer]:
-    """Yield the layers of a network and of the networks in it, in order."""
-    if not isinstance(layer, keras.Model):
-        yield layer
-        return
-    for inner in layer.layers:
-        yield from _leaves(inner)

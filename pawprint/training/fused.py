@@ -61,4 +61,14 @@ def fused_copy(model: keras.Model, *, bfloat16: bool = False) -> keras.Model:
 
     twin = keras.models.clone_model(model, clone_function=copy)
     twin.set_weights(model.get_weights())
+    for layer in list_leaves(twin):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its weights
     return twin
+
+
+def list_leaves(layer: keras.Layer) -> list[keras.Layer]:
+    """Return the layers of a network and of the networks in it, in order."""
+    if not isinstance(layer, keras.Model):
+        return [layer]
+    return [leaf for inner in layer.layers for leaf in list_leaves(inner)]

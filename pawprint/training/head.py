@@ -8,7 +8,6 @@ import numpy.typing as npt
 import scipy.special
 import tensorflow as tf
 
-from pawprint.models.architectures import build_model
 from pawprint.models.inference import build_inference_network
 from pawprint.training.batches import num_batches
 from pawprint.training.checkpoints import Checkpoints
@@ -19,6 +18,7 @@ from pawprint.training.finetuning import Finetuning, fine_tune
 from pawprint.training.schedule import learning_rate_at
 from pawprint.training.steps import build_optimizer
 from pawprint.training.task import TrainingTask
+from pawprint.training.weights import build_network
 
 
 def train_pretrained(
@@ -50,7 +50,7 @@ def train_pretrained(
     """
     recipe, train, validation, num_classes = task.recipe, task.train, task.validation, len(task.class_names)
     tf.config.experimental.enable_op_determinism()
-    model = build_model(task.architecture, num_classes=num_classes, image_size=task.image_size, seed=task.seed)
+    model = build_network(task)
     head = model.layers[-1]
     kept = checkpoints.load({}) if checkpoints and finetuning else None
     if finetuning and kept and kept.earlier:
@@ -83,6 +83,7 @@ def train_pretrained(
     def learn(epoch: int) -> Learned:
         generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([task.seed, epoch])))
         order, mirrored = generator.permutation(num_photos), generator.integers(0, 2, num_photos)
+        mirrored *= recipe.augmentation.flip_horizontal
         sums, rate = np.zeros(2), 0.0
         for number in range(num_steps):
             chosen = order[number * task.batch_size : (number + 1) * task.batch_size]

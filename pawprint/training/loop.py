@@ -10,7 +10,6 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
-from pawprint.models.architectures import build_model
 from pawprint.models.inference import build_inference_network
 from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.training.batches import Split, num_batches, prepare_ahead, training_batches
@@ -28,6 +27,7 @@ from pawprint.training.steps import (
 )
 from pawprint.training.task import TrainingTask
 from pawprint.training.throughput import Throughput
+from pawprint.training.weights import build_network
 
 EVALUATION_BATCH = 100
 """Validation photos per call of the network."""
@@ -39,7 +39,7 @@ def train_network(
     on_epoch: Callable[..., None],
     checkpoints: Checkpoints | None = None,
 ) -> Training:
-    """Train an architecture from scratch.
+    """Train an architecture from scratch, or from the weights of the task.
 
     The same task on the same machine gives the same metrics to the last digit: all randomness comes from `seed`, and
     TensorFlow's operations are made deterministic for the whole process.
@@ -53,14 +53,7 @@ def train_network(
         UserError: patience without validation photos, or the loss is NaN or infinite.
     """
     tf.config.experimental.enable_op_determinism()
-    model = build_model(
-        task.architecture,
-        num_classes=len(task.class_names),
-        image_size=task.image_size,
-        seed=task.seed,
-        width=task.recipe.width,
-    )
-    return train_layers(model, task, on_epoch=on_epoch, checkpoints=checkpoints)
+    return train_layers(build_network(task), task, on_epoch=on_epoch, checkpoints=checkpoints)
 
 
 def train_layers(
@@ -156,6 +149,7 @@ def train_layers(
         images_per_second=throughput.images_per_second,
         flops_per_second=throughput.flops_per_second(lambda side: count_multiply_adds(kept, side=side)),
         precision="bfloat16" if bfloat16 else "float32",
+        earlier=earlier,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pawprint.models.recipe import Recipe
 from pawprint.training.batches import Split
@@ -23,6 +24,7 @@ class TrainingTask:
         learning_rate: the peak learning rate.
         patience: epochs without improvement until training stops; 0 never stops early.
         seed: 0 or more.
+        weights: file of the network's first weights, `….weights.h5`; None draws them, or takes the pretrained ones.
     """
 
     architecture: str
@@ -36,3 +38,4 @@ class TrainingTask:
     learning_rate: float
     patience: int
     seed: int
+    weights: Path | None = None

@@ -7,11 +7,13 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pawprint.dataset.shards import Images
+from pawprint.models.network_file import UNLIKENESS
+from pawprint.models.prediction import Outputs, collect_outputs, compile_network
 from pawprint.models.unlikeness import (
+    SMALLEST_THRESHOLD,
     Features,
     add_unlikeness,
     build_feature_network,
-    measure_distances,
     measure_distances_within,
 )
 from pawprint.training.task import TrainingTask
@@ -25,8 +27,8 @@ SHARE = 0.05
 BATCH = 50
 
 
-def learn_unlikeness(network: keras.Model, task: TrainingTask) -> keras.Model:
-    """Return the network with the output `unlikeness`, from the features that it computes itself.
+def learn_unlikeness(network: keras.Model, task: TrainingTask) -> tuple[keras.Model, Outputs | None]:
+    """Return the network with the output `unlikeness`, and its answers to the validation photos, if there are any.
 
     The bank holds training photos. Of the validation photos, 5 % have a score above 1. Without validation photos, it is
     5 % of the bank's, each compared with the others. A network knows the photos that it has learned from too well, so
@@ -40,11 +42,16 @@ def learn_unlikeness(network: keras.Model, task: TrainingTask) -> keras.Model:
     most = min(MOST_PHOTOS, MOST_NUMBERS // describe.output_shape[-1])
     bank = _compute_features(describe, task.train.images, choose_bank(task.train.labels, most))
     if task.validation is None:
-        distances = measure_distances_within(bank)
-    else:
-        photos = np.arange(len(task.validation.labels))
-        distances = measure_distances(_compute_features(describe, task.validation.images, photos), bank)
-    return add_unlikeness(network, bank, float(np.quantile(distances, 1 - SHARE)))
+        return add_unlikeness(network, bank, _find_threshold(measure_distances_within(bank))), None
+    # One pass over the photos: with a threshold of 1 the score is the distance itself.
+    measure = compile_network(add_unlikeness(network, bank, 1.0), task.image_size)
+    answers = collect_outputs(measure.outputs, task.validation.images, task.image_size)
+    threshold = _find_threshold(answers[UNLIKENESS])
+    return add_unlikeness(network, bank, threshold), {**answers, UNLIKENESS: answers[UNLIKENESS] / threshold}
+
+
+def _find_threshold(distances: npt.NDArray[np.floating]) -> float:
+    return max(SMALLEST_THRESHOLD, float(np.quantile(distances, 1 - SHARE)))
 
 
 def choose_bank(labels: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:

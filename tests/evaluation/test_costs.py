@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pawprint.base.errors import UserError
-from pawprint.evaluation.costs import build_cost_matrix, choose_cheapest, count_costs, describe_costs, parse_costs
+from pawprint.evaluation.costs import choose_cheapest, count_costs, describe_costs
+from pawprint.models.costs import build_cost_matrix, parse_costs
 
 PETS = ("cats", "dogs")
 

@@ -8,15 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pawprint.evaluation.selective import (
-    Answered,
     Selection,
+    check_decision,
     describe_selection,
     explain_selection,
     read_selection,
-    select_answers,
     selection_metrics,
     summarize_selection,
 )
+from pawprint.models.decision import Answered, choose_decision
+
+
+def select_answers(validation, test):
+    return check_decision(choose_decision(*validation), *test)
 
 
 def answer(confidences, right):
@@ -139,3 +143,12 @@ def test_it_is_read_from_the_metrics_as_it_was_written() -> None:
     assert read_selection({"selection": asdict(chosen)}) == chosen
     assert read_selection({}) is None
     assert "there are none" in describe_selection({"selection": None})
+
+
+def test_by_costs_it_says_nothing_of_shares_that_it_did_not_aim_at() -> None:
+    chosen = Selection(0.05, 0.9, Answered(150, 140, 3, 8), Answered(500, 450, 60, 90), by_cost=True)
+    text = explain_selection(chosen)
+    assert "what costs least" in text
+    assert "keep the mean cost of an answer within 0.05" in text
+    assert "promised" not in text
+    assert read_selection({"selection": asdict(chosen)}) == chosen

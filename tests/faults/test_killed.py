@@ -60,10 +60,14 @@ class Place:
             "learning_rate": "auto",
             "patience": 0,
             "finetune": "auto",
+            "minutes": 0,
+            "mirror": "auto",
             "weight_decay": "auto",
             "augmentation": "auto",
             "width": "auto",
+            "weights": "",
             "seed": 0,
+            "cost": "",
             "export": "",
         }
         given = [word for name, value in words.items() for word in (f"--{name}", str(value))]

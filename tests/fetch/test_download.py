@@ -12,6 +12,7 @@ import pytest
 
 from pawprint.base.errors import UserError
 from pawprint.fetch import download, http
+from pawprint.fetch.errors import UnreachableError
 from pawprint.photos import sources
 from pawprint.photos.collection import load_photos
 from pawprint.photos.manifest import Manifest
@@ -246,3 +247,14 @@ def test_a_cache_that_cannot_be_made(site: Any, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("PAWPRINT_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(UserError, match="name another folder in PAWPRINT_CACHE"):
         fetch(site.url + "/pets.zip", tmp_path / "photos")
+
+
+def test_a_file_of_another_kind_enters_the_cache_if_the_caller_accepts_it(site: Any) -> None:
+    def check(path: Path) -> None:
+        if path.read_bytes() != b"weights":
+            raise UserError("no file of weights")
+
+    url = site.give_file("/w.safetensors", b"weights")
+    assert download.fetch_url(url, check=check).path.read_bytes() == b"weights"
+    with pytest.raises(UnreachableError, match=r"other gives no file of weights"):
+        download.fetch_url(site.give_file("/other", b"others"), check=check)

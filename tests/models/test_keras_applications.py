@@ -43,7 +43,7 @@ def test_what_an_application_does_to_pixels_survives_saving(name, tmp_path, monk
 
     body.__module__ = factory.__module__
     monkeypatch.setattr(keras.applications, name, body)
-    model = keras_applications.build(application=name, num_classes=2, image_size=8)
+    model = keras_applications.build(application=name, num_classes=2, image_size=8, weights=None)
     pictures = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
     prepared = keras.Model(model.input, model.layers[-1].input)(pictures).numpy()
     expected = importlib.import_module(factory.__module__).preprocess_input(pictures.copy())

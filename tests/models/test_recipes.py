@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from pawprint.base.errors import UserError
-from pawprint.models.architectures import ARCHITECTURES, build_model, check_architecture, recipe_for
+from pawprint.models.architectures import ARCHITECTURES, build_model, check_architecture, check_choice, recipe_for
 
 
 def test_declared_values_are_read_without_tensorflow():
@@ -45,3 +45,11 @@ def test_an_unknown_architecture_is_refused_with_the_known_and_the_near_ones():
 def test_one_class_is_refused():
     with pytest.raises(UserError, match="2 classes or more, not 1"):
         build_model("cnn", num_classes=1, image_size=32, seed=0)
+
+
+def test_auto_is_a_choice_for_main_and_no_architecture():
+    check_choice("auto")
+    with pytest.raises(UserError, match="architecture=auto is main's, which tries efficientnet_lite0 and cnn"):
+        recipe_for("auto")
+    with pytest.raises(UserError, match="Did you mean 'cnn'"):
+        check_choice("cnnn")

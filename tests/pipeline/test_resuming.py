@@ -68,6 +68,8 @@ def test_one_started_by_main_and_one_started_alone_share_checkpoints(key: str, m
         assert train_under_main("on", monkeypatch, export=export) == Start(key)
         assert train_alone(export=export) == Start(key)
     assert train_alone(seed=1).key not in {key, None}
+    # What mistakes cost changes the decision, not the network.
+    assert training_key(PARAMETERS | {"cost": "cats>dogs:5"}, DATASET) == key
 
 
 def test_a_refresh_starts_anew_and_without_the_cache_there_is_nothing(

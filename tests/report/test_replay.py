@@ -42,3 +42,18 @@ def test_a_commit_that_was_never_pushed_is_named_with_what_to_do(store: Path) ->
         pass
     with pytest.raises(UserError, match=rf"made from commit cccccccccccc, which can't be had from {place} .*: push it"):
         replay_main(mlflow.get_run(run.info.run_id), env_manager="local")
+
+
+def test_what_a_clock_and_the_validation_photos_decided_is_not_decided_again(store: Path) -> None:
+    told = command(
+        {"architecture": "auto", "epochs": "30", "finetune": "auto", "minutes": "5"},
+        mlflow__source__name="file:///my/pawprint",
+        pawprint__used='{"architecture": "cnn", "epochs": "12", "width": "1.0"}',
+    )
+    words = told.splitlines()[-1].split(" -P ")[1:]
+    assert words == ["architecture=cnn", "epochs=12", "finetune=auto", "minutes=0"]
+
+
+def test_weights_are_those_that_an_alias_named_at_that_time(store: Path) -> None:
+    parameters = {"weights": "models:/pets@champion", "epochs": "3"}
+    assert "-P weights=models:/m-1 " in command(parameters, pawprint__weights="models:/m-1")

@@ -16,6 +16,7 @@ from PIL import Image
 from pawprint.archives.left_out import format_left_out
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
+from pawprint.models.decision import Answered, Decision
 from pawprint.models.prediction_sets import PredictionSets
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
@@ -27,6 +28,7 @@ from pawprint.serving.predictions import Outcome, count_left_out, predict_photos
 SIDE = 8
 CLASSES = ("dark", "<b>light</b>")
 SETS = PredictionSets(20, {90: 0.5, 95: 0.2, 99: None})
+DECISION = Decision(0.01, 0.7, Answered(20, 15, 0, 2))
 
 
 def brightness(pixels: np.ndarray) -> np.ndarray:
@@ -63,7 +65,9 @@ def collect(tmp_path: Path) -> Callable[..., PhotoCollection]:
 
 def predict(collection: PhotoCollection, folder: Path, answer: Callable[..., Any] = brightness) -> Outcome:
     folder.mkdir(exist_ok=True)
-    return predict_photos(collection, answer, class_names=CLASSES, image_size=SIDE, folder=folder, sets=SETS)
+    return predict_photos(
+        collection, answer, class_names=CLASSES, image_size=SIDE, folder=folder, sets=SETS, decision=DECISION
+    )
 
 
 def read_rows(folder: Path) -> list[dict[str, str]]:
@@ -76,6 +80,7 @@ def served(collection: PhotoCollection) -> pd.DataFrame:
     classifier.knows_unlikeness = True
     classifier.class_names, classifier.columns = list(CLASSES), [f"probability_{name}" for name in CLASSES]
     classifier.image_size, classifier.max_photos, classifier.sets = SIDE, 1000, SETS
+    classifier.decision = DECISION
     classifier.answer = lambda pixels: brightness_and_unlikeness(pixels.astype(np.uint8))
     return classifier.predict([collection.read(photo) for photo in collection.photos])
 
@@ -90,7 +95,9 @@ def test_both_tables_hold_what_the_served_model_answers(collect, tmp_path: Path)
         ["<b>light</b>", "dark"],
         ["<b>light</b>"],
     ]
-    assert list(expected.columns[-3:]) == ["unlikeness", "unlike_training", "error"]
+    assert list(expected.columns[-4:]) == ["decision", "unlikeness", "unlike_training", "error"]
+    assert expected["decision"].tolist() == ["dark", None, "<b>light</b>", "ask a person"]
+    assert outcome.num_asked == 1
     assert expected["unlike_training"].tolist() == [False, None, False, True]
     table = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert list(table.columns) == ["member", *expected.columns]

@@ -54,6 +54,7 @@ def run_main(tmp_path: Path, **parameters: str) -> subprocess.CompletedProcess[s
         ({"source": ""}, ["source"]),
         ({"source": "synthetic", "validation_fraction": "0", "patience": "3"}, ["patience=3", "validation"]),
         ({"width": "0"}, ["--width", "0.1"]),
+        ({"weights": "no/such.keras"}, ["--weights", "no/such.keras", "absolute"]),
         ({"learning_rate": "nan"}, ["--learning_rate", "nan", "auto"]),
         ({"minimum_accuracy": "NaN"}, ["--minimum_accuracy", "NaN", "0<=x<=1"]),
         ({"cost": "cats:5"}, ["--cost", "cats:5", "cats>dogs:5"]),

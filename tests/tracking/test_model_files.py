@@ -3,6 +3,7 @@ import io
 import json
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from PIL import Image
 
 from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT
+from pawprint.models.decision import Answered, Decision, read_decision
+from pawprint.models.prediction_sets import PredictionSets
 from pawprint.tracking.model_files import (
     CODE_FILES,
     draw_example,
     read_model_files,
+    write_decision,
     write_model_code,
     write_model_files,
 )
@@ -85,6 +89,17 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert description["digest"] == digest
     assert description["class_names"] == ["cats", "dogs"]
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"network.keras", "model.json", "digests.json"}
+
+
+def test_another_decision_is_another_model_of_the_same_network(tmp_path: Path) -> None:
+    decision = Decision(0.01, 0.9, Answered(20, 18, 0, 1))
+    digest = write(tiny_network(), tmp_path / "a", sets=PredictionSets(20, {95: 0.3}), decision=decision)
+    changed = write_decision(tmp_path / "a", replace(decision, costs=[[0, 5], [1, 0]]))
+    assert changed != digest
+    description = read_model_files(tmp_path / "a", uri="models:/m-1")
+    assert description["digest"] == changed
+    assert read_decision(description) == replace(decision, costs=[[0, 5], [1, 0]])
+    assert write_decision(tmp_path / "a", decision) == digest
 
 
 def test_a_changed_file_is_named(tmp_path: Path) -> None:

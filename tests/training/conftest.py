@@ -3,10 +3,11 @@
 import dataclasses
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
-from pawprint.models import cnn
+from pawprint.models import cnn, efficientnet_lite0
 from pawprint.models.recipe import Stage
 
 
@@ -36,3 +37,22 @@ def small_cnn():
         yield dataclasses.replace(
             cnn.RECIPE, stages=(Stage(0.0, 0.8, 2), Stage(0.5, 1.0, 1)), averaging=0.9, bfloat16=False
         )
+
+
+@pytest.fixture
+def tiny_lite0(monkeypatch):
+    """A network of three convolutions, one of them in a network of its own, as keras.applications are."""
+
+    def build(*, num_classes, image_size):
+        inside = keras.Input((None, None, 8))
+        body = keras.Model(
+            inside,
+            keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, activation="relu", name="middle")(inside)),
+        )
+        pixels = keras.Input((None, None, 3))
+        x = keras.layers.Conv2D(8, 3, strides=2, name="early")(keras.layers.Rescaling(1 / 128)(pixels))
+        x = keras.layers.Conv2D(8, 3, activation="relu", name="late")(body(x))
+        return keras.Model(pixels, keras.layers.Dense(num_classes)(keras.layers.GlobalAveragePooling2D()(x)))
+
+    monkeypatch.setattr("pawprint.models.efficientnet_lite0.build", build)
+    return efficientnet_lite0.RECIPE

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pawprint.models.inference import build_inference_network
+from pawprint.models.network_file import PROBABILITIES
 from pawprint.models.prediction import predict_probabilities
 from pawprint.models.prediction_sets import PredictionSets, find_sets
 from pawprint.tracking.model_files import write_model_files
@@ -32,8 +33,12 @@ def validation(make_split):
     return split
 
 
+def ask(network, split):
+    return {PROBABILITIES: predict_probabilities(network, split.images, 8)}
+
+
 def test_too_sure_a_network_becomes_less_sure_and_says_the_same(too_sure, validation):
-    calibrated = calibrate(too_sure, validation, image_size=8)
+    calibrated = calibrate(too_sure, validation, ask(too_sure, validation))
     before, after = (predict_probabilities(one, validation.images, 8) for one in (too_sure, calibrated.network))
     assert calibrated.temperature > 1.5
     np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
@@ -49,7 +54,7 @@ def test_the_same_network_and_photos_give_the_same_bytes(too_sure, validation, t
     digests = []
     for name in ("whole", "resumed"):
         keras.utils.clear_session()  # as each in a process of its own: Keras numbers operations
-        calibrated = calibrate(too_sure, validation, image_size=8)
+        calibrated = calibrate(too_sure, validation, ask(too_sure, validation))
         (tmp_path / name).mkdir()
         digests.append(
             write_model_files(
@@ -67,7 +72,7 @@ def test_the_same_network_and_photos_give_the_same_bytes(too_sure, validation, t
 
 
 def test_without_validation_photos_the_network_stays_as_it_is(too_sure):
-    calibrated = calibrate(too_sure, None, image_size=8)
+    calibrated = calibrate(too_sure, None, None)
     assert calibrated.network is too_sure
     assert calibrated.temperature == 1
     assert calibrated.sets == PredictionSets(0, {90: None, 95: None, 99: None})

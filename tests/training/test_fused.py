@@ -64,3 +64,16 @@ def test_in_bfloat16_it_learns_from_weights_in_float32_and_to_much_the_same(mode
     # Rounded to 8 bits on the way, not on the way to the figures: these are means over the batch in float32.
     for one, two in zip(model.weights, twin.weights, strict=True):
         np.testing.assert_allclose(one, two, rtol=0.02, atol=0.01)
+
+
+def test_a_network_that_normalises_its_pixels_by_its_weights_is_copied_whole():
+    """As some of keras.applications do, in a network of their own."""
+    inside = keras.Input((8, 8, 3))
+    normalization = keras.layers.Normalization()
+    body = keras.Model(inside, normalization(inside))
+    normalization.adapt_mean.assign([90.0, 100.0, 110.0])
+    normalization.finalize_state()
+    pixels = keras.Input((8, 8, 3))
+    network = keras.Model(pixels, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(body(pixels))))
+    photos = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(fused_copy(network)(photos), network(photos), rtol=1e-4, atol=1e-4)

@@ -52,14 +52,19 @@ def test_few_photos_like_the_trainings_are_unlike_and_strangers_are(*, validated
     model = build_model("baseline", num_classes=2, image_size=SIDE, seed=0)
     network = build_inference_network(model, image_size=SIDE, side=SIDE, num_classes=2, flip_average=False)
     validation = draw(40, seed=2) if validated else None
-    finished = learn_unlikeness(network, task_of(validation))
-    again = learn_unlikeness(network, task_of(validation))
+    finished, answers = learn_unlikeness(network, task_of(validation))
+    again, _ = learn_unlikeness(network, task_of(validation))
     for one, other in zip(finished.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     noise = np.random.default_rng(3).integers(0, 256, (20, SIDE, SIDE, 3)).astype(np.float32)
     assert (np.asarray(finished(noise)[UNLIKENESS]) > 1).mean() > 0.9
     if validation:
-        assert (np.asarray(finished(validation.images.astype(np.float32))[UNLIKENESS]) > 1).mean() == 2 / 40
+        outputs = finished(validation.images.astype(np.float32))
+        assert (np.asarray(outputs[UNLIKENESS]) > 1).mean() == 2 / 40
+        for name, values in outputs.items():
+            np.testing.assert_allclose(answers[name], values, rtol=1e-4, atol=1e-5)
+    else:
+        assert answers is None
 
 
 def test_the_bank_takes_small_classes_wholly_and_the_others_evenly() -> None:
