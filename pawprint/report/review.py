@@ -95,6 +95,10 @@ def render_review(
     photos = {collection.name(photo): photo for photo in collection.photos} if collection else {}
     queue = build_queue(folder, data, opinions, slices, {name: photo.label for name, photo in photos.items()})
 
+    # Photos kept by reference stay where they are: no larger ones become part of a run than those of the dataset.
+    kept = collection is not None and all(archive.file for archive in collection.manifest.archives)
+    side = SIDE if kept else data.image_size
+
     def look(suspect: Suspect) -> tuple[Suspect, str]:
         """Return a photo with its digest and its picture, "" if it can't be shown."""
         if collection is None:
@@ -102,7 +106,7 @@ def render_review(
         try:
             content = collection.read(photos[suspect.member])
             digest = suspect.digest or hashlib.sha256(content).hexdigest()
-            return replace(suspect, digest=digest), _embed(_decode_whole(content, data.decoding))
+            return replace(suspect, digest=digest), _embed(_decode_whole(content, data.decoding, side))
         except (UnreadableMemberError, UnreadablePhoto, UserError, KeyError):
             return suspect, _show_square(data, suspect)
 
@@ -153,12 +157,12 @@ def _describe(suspect: Suspect) -> dict[str, Any]:
     }
 
 
-def _decode_whole(content: bytes, decoding: Decoding) -> Any:
-    """Return all of a photo, its longer side `SIDE` pixels, uint8 [height, width, 3]."""
-    square = decode_photo(content, SIDE, replace(decoding, fit="pad"))
+def _decode_whole(content: bytes, decoding: Decoding, longest: int) -> Any:
+    """Return all of a photo, its longer side `longest` pixels, uint8 [height, width, 3]."""
+    square = decode_photo(content, longest, replace(decoding, fit="pad"))
     width, height = look_at(content).shape
-    rows, columns = (max(1, round(SIDE * side / max(width, height))) for side in (height, width))
-    top, left = (SIDE - rows) // 2, (SIDE - columns) // 2
+    rows, columns = (max(1, round(longest * side / max(width, height))) for side in (height, width))
+    top, left = (longest - rows) // 2, (longest - columns) // 2
     return square[top : top + rows, left : left + columns]
 
 
