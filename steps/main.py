@@ -49,12 +49,12 @@ def main(given: MainParameters) -> None:
         build_cost_matrix(given.cost, sorted({photo.label for photo in reading.photos}))
 
     with ExitStack() as when_ended, start_step() as run:
+        weights = find_weights(given.weights, architecture=given.learning.architecture)
+        set_tags(**describe_weights(weights))
         chain = Chain(cache=given.cache, plan=given.plan)
         notes: list[str] = []
         if given.learning.architecture == AUTO:
             given, notes = _choose(chain, given, unusable)
-        weights = find_weights(given.weights, architecture=given.learning.architecture)
-        set_tags(**describe_weights(weights))
         dataset = _prepare(chain, given)
         if given.cost and (description := read_description(dataset)):
             # Before the training, if the source could not tell its classes.

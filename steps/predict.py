@@ -2,7 +2,7 @@ r"""Labels photos with a trained model.
 
 Reads   a source of photos, which need no classes, and a model.
 Writes  the artifact predictions/: predictions.csv, predictions.parquet,
-        contact-sheet.html.
+        contact-sheet.html, drift.png.
 Run it  mlflow run . --env-manager uv -e predict \
             -P model=models:/pets@champion -P source=/path/to/photos
         python -m steps.predict --model models:/<model id> photo.jpg …
@@ -23,6 +23,7 @@ from pawprint.console.step import step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pawprint.evaluation.drift import Change
     from pawprint.photos.collection import PhotoCollection
     from pawprint.serving.predictions import Outcome
     from pawprint.tracking.models import OpenPhotoModel
@@ -37,11 +38,11 @@ def predict(given: PredictParameters) -> None:
     if given.source is None:
         show_answers(given.model, given.paths)
     else:
-        predict_source(given.source, given.model)
+        predict_source(given.source, given.model, fail_on_drift=bool(given.fail_on_drift))
 
 
-def predict_source(source: str, model: str) -> None:
-    """Label all photos of a source in an MLflow run."""
+def predict_source(source: str, model: str, *, fail_on_drift: bool) -> None:
+    """Label all photos of a source in an MLflow run, and say whether they are of the kind that the model knows."""
     from pawprint.archives.left_out import format_left_out
     from pawprint.labels.summary import format_counts
     from pawprint.photos.collection import load_photos
@@ -64,6 +65,8 @@ def predict_source(source: str, model: str) -> None:
         lost = format_left_out(left_out, left_out.names)
         folder = Path(scratch) / "predictions"
         outcome, rate = _label_photos(photo_model, collection, folder, lost)
+        changes, compared = _compare_photos(photo_model, outcome, folder)
+        drifted = [change.what for change in changes if change.counts]
         log_folder(folder, "predictions")
         counts = {name: outcome.counts[number] for number, name in enumerate(photo_model.class_names)}
         unreadable = f"{outcome.num_unreadable} can't be read" if outcome.num_unreadable else ""
@@ -81,8 +84,10 @@ def predict_source(source: str, model: str) -> None:
                 "num_asked": outcome.num_asked,
                 "num_left_out": left_out.total(),
                 "images_per_second": rate,
+                **{f"drift_{change.what}": change.size for change in changes},
             },
             notes=(
+                "\n".join(f"- {line}" for line in compared),
                 format_count_table({"predicted": counts}),
                 asked,
                 strange,
@@ -95,7 +100,10 @@ def predict_source(source: str, model: str) -> None:
                 f"none of the {len(collection.photos)} photos could be read; predictions/predictions.csv of run "
                 f"{run.info.run_id} says why, one by one"
             )
+        if drifted and fail_on_drift:
+            raise UserError(f"{compared[0]} {'; '.join(compared[1:])} (fail_on_drift=true; all is written)")
     click.echo("\n".join(format_counts({"predicted": counts})))
+    click.echo("\n".join(compared))
     if asked:
         click.echo(f"{asked}: decision in predictions.csv")
     if strange:
@@ -157,6 +165,31 @@ def _label_photos(
         decoding=photo_model.decoding,
     )
     return outcome, rate
+
+
+def _compare_photos(
+    photo_model: "OpenPhotoModel", outcome: "Outcome", folder: Path
+) -> "tuple[list[Change], list[str]]":
+    """Compare the photos with those that the model learned from: draw drift.png, tag the run, and return lines."""
+    import numpy as np
+
+    from pawprint.evaluation.drift import find_changes, summarize_changes
+    from pawprint.evaluation.drift_plots import draw_drift
+    from pawprint.models.kind import Kind
+    from pawprint.tracking.tags import set_tags
+
+    known, names = photo_model.photos, photo_model.class_names
+    if known is None:
+        return [], [
+            "An earlier version logged the model, and does not tell what the photos were like that it learned from."
+        ]
+    predicted = np.array([outcome.counts[number] for number in range(len(names))])
+    new = Kind(outcome.traits, predicted, outcome.unlike.total())
+    changes = find_changes(known, new, names)
+    if changes:
+        set_tags(drift=", ".join(change.what for change in changes if change.counts) or "none")
+        draw_drift(changes, known, new, names, folder / "drift.png")
+    return changes, summarize_changes(changes)
 
 
 def _log_predictions(

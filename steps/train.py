@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from pawprint.dataset.reader import Dataset, Split
+    from pawprint.models.kind import Kind
     from pawprint.pipeline.resuming import Start
     from pawprint.pipeline.weights import OpenWeights
     from pawprint.tracking.metrics import MetricSender
@@ -265,6 +266,7 @@ def _take_or_learn(
     from pawprint.tracking.model_files import read_model_files, write_decision
     from pawprint.training.calibration import calibrate, decide_anew
     from pawprint.training.epochs import Training
+    from pawprint.training.kind import describe_photos
     from pawprint.training.summary import describe_finetuning, summarize
     from pawprint.training.unlikeness import learn_unlikeness
 
@@ -290,7 +292,9 @@ def _take_or_learn(
     network, answers = learn_unlikeness(training.network, lesson.task)
     calibrated = calibrate(network, lesson.task.validation, answers, costs=costs)
     training = replace(training, network=calibrated.network)
-    model_digest = _write_training(lesson, training, calibrated, files, model_files)
+    model_digest = _write_training(
+        lesson, training, calibrated, describe_photos(lesson.task, answers), files, model_files
+    )
     sender.log({**summarize(training), "temperature": calibrated.temperature})
     return Learned(training, model_digest)
 
@@ -315,7 +319,9 @@ def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -
     return learn(lesson.task, checkpoints=checkpoints, on_epoch=report_epoch)
 
 
-def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrated", files: Path, model: Path) -> str:
+def _write_training(
+    lesson: Lesson, training: "Training", calibrated: "Calibrated", photos: "Kind", files: Path, model: Path
+) -> str:
     """Write the history, the curves and the model's files; return the model's digest."""
     from pawprint.tracking.model_files import write_model_files
     from pawprint.training.curves import write_curves
@@ -335,6 +341,7 @@ def _write_training(lesson: Lesson, training: "Training", calibrated: "Calibrate
         temperature=calibrated.temperature,
         sets=calibrated.sets,
         decision=calibrated.decision,
+        photos=photos,
     )
 
 

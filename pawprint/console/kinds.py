@@ -76,3 +76,14 @@ class UnlessPaths(click.Option):
             if ctx.params.get("paths"):
                 return None
             raise click.UsageError("no photos are named; give --source, or photos one by one") from None
+
+
+class MayBeMissing(click.Option):
+    """An option that only `mlflow run` always gives."""
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the value, or None if it is missing."""
+        try:
+            return super().process_value(ctx, value)
+        except click.MissingParameter:
+            return None

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import click
 
-from pawprint.console.kinds import AutoOr, Between, Checked, UnlessPaths, check_model_name
+from pawprint.console.kinds import AutoOr, Between, Checked, MayBeMissing, UnlessPaths, check_model_name
 from pawprint.dataset.corrections import check_corrections
 from pawprint.dataset.decoding import FITS
 from pawprint.models.architectures import check_choice
@@ -340,6 +340,15 @@ class PredictParameters:
         ),
     ]
     model: Model
+    fail_on_drift: Annotated[
+        bool | None,
+        Option(
+            click.BOOL,
+            "true: end FAILED, after all is written, where the photos are of another kind than those that the model "
+            "learned from.",
+            make=MayBeMissing,
+        ),
+    ]
     paths: Annotated[tuple[Path, ...], Argument(click.Path(exists=True, dir_okay=False, path_type=Path))]
 
 

@@ -5,18 +5,16 @@ answers by its counts (chi-squared test). A difference counts if chance does not
 many photos the smallest difference is beyond chance, and means nothing (Rabanser et al. 2019, Failing Loudly).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2_contingency, fisher_exact, ks_2samp
 
-from pawprint.evaluation.slices import QUARTERS, measure_traits
+from pawprint.evaluation.slices import QUARTERS
+from pawprint.models.kind import Kind
 
-MOST_PHOTOS = 500
-"""Photos whose traits a model keeps, and that are measured of new ones for each of these."""
 FEWEST = 30
 """New photos below which nothing is said."""
 LARGEST_P_VALUE = 0.01
@@ -27,42 +25,8 @@ LEAST_UNLIKE = 0.05
 """Least rise of the share of photos that are unlike anything learned."""
 FEWEST_EXPECTED = 5
 """Photos that a class must let expect for the chi-squared test; classes with fewer are counted together."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What photos are like.
-
-    Attributes:
-        traits: by the names of `QUARTERS`, the values of some photos, each [n].
-        predicted: how often each class was answered, [k]; empty if the model could not be asked.
-        unlike: number of these photos that are unlike anything the model learned from.
-    """
-
-    traits: Mapping[str, npt.NDArray[np.float64]]
-    predicted: npt.NDArray[np.int64]
-    unlike: int = 0
-
-    def describe(self) -> dict[str, Any]:
-        """Return the entry `photos` of model.json; four digits are plenty."""
-        return {
-            "traits": {name: [float(f"{value:.4g}") for value in values] for name, values in self.traits.items()},
-            "predicted": self.predicted.tolist(),
-            "unlike": self.unlike,
-        }
-
-
-def read_kind(description: Mapping[str, Any]) -> Kind | None:
-    """Return what a model's model.json says of its photos; None if an earlier version wrote it.
-
-    Raises:
-        ValueError, TypeError, KeyError, AttributeError: the entry is not what `describe` returns.
-    """
-    if "photos" not in description:
-        return None
-    photos = description["photos"]
-    traits = {name: np.asarray(photos["traits"][name], np.float64) for name in QUARTERS}
-    return Kind(traits, np.asarray(photos["predicted"], np.int64), int(photos["unlike"]))
+GONE = 0.2
+"""Part of its usual share below which a class counts as gone, whatever the difference is of all classes."""
 
 
 @dataclass(frozen=True)
@@ -94,54 +58,54 @@ def find_changes(known: Kind, new: Kind, class_names: Sequence[str]) -> list[Cha
     if known.predicted.sum():
         changes += [_compare_classes(known, new, class_names), _compare_unlike(known, new)]
     share = LARGEST_P_VALUE / len(changes)
-    least = {"unlike": LEAST_UNLIKE}
     return [
-        Change(what, size, p_value, p_value < share and size >= least.get(what, LEAST_DISTANCE), said)
-        for what, size, p_value, said in changes
+        Change(what, size, p_value, large and p_value < share, said) for what, size, p_value, large, said in changes
     ]
 
 
-def choose_evenly(number: int, most: int = MOST_PHOTOS) -> npt.NDArray[np.int64]:
-    """Return the places of at most so many photos, from all over.
-
-    >>> choose_evenly(7, 3).tolist()
-    [0, 3, 6]
-    """
-    return np.linspace(0, number - 1, min(number, most)).astype(np.int64)
-
-
-def join_traits(parts: Sequence[npt.NDArray[np.uint8]]) -> dict[str, npt.NDArray[np.float64]]:
-    """Return the traits of photos that come in batches, uint8 [n, side, side, 3]."""
-    measured = [measure_traits(part) for part in parts if len(part)]
-    return {name: np.concatenate([np.empty(0), *(one[name] for one in measured)]) for name in QUARTERS}
+def summarize_changes(changes: Sequence[Change]) -> list[str]:
+    """Return in lines what `find_changes` found."""
+    if not changes:
+        return [f"Fewer than {FEWEST} photos can't be compared with those that the model learned from."]
+    found = [change.said for change in changes if change.counts]
+    if not found:
+        return ["The photos are of the kind that the model learned from, as far as their looks and its answers tell."]
+    return ["The photos are of another kind than those that the model learned from:", *found]
 
 
-_Found = tuple[str, float, float, str]
+_Found = tuple[str, float, float, bool, str]
+"""What, size, p-value, whether it is large, words: see `Change`."""
 
 
 def _compare_trait(name: str, known: npt.NDArray[np.float64], new: npt.NDArray[np.float64]) -> _Found:
     if not len(known) or not len(new):
-        return name, 0.0, 1.0, ""
+        return name, 0.0, 1.0, False, ""
     test = ks_2samp(known, new, method="asymp")
-    lowest, *_, highest = QUARTERS[name]
+    _, less, more, _ = QUARTERS[name]
     usual, now = np.median(known), np.median(new)
-    way = highest if now > usual else lowest
-    said = f"{name}: {'more' if abs(now - usual) > 0 else 'other'} photos like the {way} quarter"
-    return name, float(test.statistic), float(test.pvalue), f"{said} (median {now:.3g}, was {usual:.3g})"
+    said = f"{name}: {more if now > usual else less}, {now:.3g} in the middle where it was {usual:.3g}"
+    return name, float(test.statistic), float(test.pvalue), bool(test.statistic >= LEAST_DISTANCE), said
 
 
 def _compare_classes(known: Kind, new: Kind, class_names: Sequence[str]) -> _Found:
     table = np.stack([known.predicted, new.predicted])
     shares = table / table.sum(axis=1, keepdims=True)
     change = shares[1] - shares[0]
-    at = int(np.abs(change).argmax())
-    said = f"classes: {class_names[at]} is answered for {shares[1, at]:.0%} of the photos, was {shares[0, at]:.0%}"
     expected = table.sum(axis=0) * table.sum(axis=1).min() / table.sum()
+    gone = (shares[1] < GONE * shares[0]) & (expected >= FEWEST_EXPECTED)
+    at = int((np.abs(change) + gone).argmax())  # a class that is gone first
+    said = f"classes: {class_names[at]} is answered for {shares[1, at]:.0%} of the photos, was {shares[0, at]:.0%}"
     rare = expected < FEWEST_EXPECTED
     merged = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)]) if rare.any() else table
     merged = merged[:, merged.sum(axis=0) > 0]
     p_value = float(chi2_contingency(merged).pvalue) if merged.shape[1] > 1 else 1.0
-    return "classes", float(np.abs(change).sum() / 2), p_value, said
+    size = float(np.abs(change).sum() / 2)
+    if gone.any():
+        # A class that is gone is looked for by itself: among many classes the test of all is blind to it.
+        others = table.sum(axis=1)[:, None] - table
+        one = fisher_exact(np.column_stack([table[:, at], others[:, at]]), "greater").pvalue
+        return "classes", size, min(p_value, float(one) * len(change)), True, said
+    return "classes", size, p_value, size >= LEAST_DISTANCE, said
 
 
 def _compare_unlike(known: Kind, new: Kind) -> _Found:
@@ -149,4 +113,4 @@ def _compare_unlike(known: Kind, new: Kind) -> _Found:
     test = fisher_exact([[new.unlike, total - new.unlike], [known.unlike, before - known.unlike]], "greater")
     rise = new.unlike / total - known.unlike / before
     said = f"unlike: {new.unlike / total:.0%} of the photos are unlike anything it learned from, were"
-    return "unlike", float(rise), float(test.pvalue), f"{said} {known.unlike / before:.0%}"
+    return "unlike", rise, float(test.pvalue), rise >= LEAST_UNLIKE, f"{said} {known.unlike / before:.0%}"

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from pawprint.evaluation.drift import Change, Kind
+from pawprint.evaluation.drift import Change
 from pawprint.evaluation.style import BLUE, ORANGE, draw_figure, shorten
+from pawprint.models.kind import Kind
 
 MOST_CLASSES = 8
 """Classes shown, those whose share has changed most."""

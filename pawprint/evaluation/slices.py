@@ -25,8 +25,6 @@ QUARTERS = {
     "colourfulness": ("greyest", "greyer", "more colourful", "most colourful"),
 }
 """Names of the quarters of each trait, from the lowest values to the highest."""
-LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue in a pixel's grey value (ITU-R BT.601)."""
 _COLUMNS = ("trait", "slice", "photos", "correct", "accuracy", "low", "high", "from", "to")
 
 
@@ -69,34 +67,6 @@ def wilson_interval(correct: int, photos: int) -> tuple[float, float]:
     """
     interval = binomtest(correct, photos).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
-
-
-def measure_traits(images: npt.NDArray[np.uint8]) -> dict[str, Floats]:
-    """Measure the traits of photos.
-
-    Args:
-        images: [n, side, side, 3].
-
-    Returns:
-        By the names of `QUARTERS`, each [n]: mean grey and its standard deviation (0 to 255), the variance of its
-        Laplacian (Pech-Pacheco et al. 2000), and the colourfulness of Hasler and Süsstrunk (2003).
-    """
-    pixels = images.astype(np.float32)
-    grey = pixels @ LUMA.astype(np.float32)
-    middle = grey[:, 1:-1, 1:-1]
-    laplacian = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:] - 4 * middle
-    red_green = pixels[..., 0] - pixels[..., 1]
-    yellow_blue = (pixels[..., 0] + pixels[..., 1]) / 2 - pixels[..., 2]
-    places = (1, 2)
-    spread = np.hypot(red_green.std(axis=places), yellow_blue.std(axis=places))
-    offset = np.hypot(red_green.mean(axis=places), yellow_blue.mean(axis=places))
-    traits = {
-        "brightness": grey.mean(axis=places),
-        "contrast": grey.std(axis=places),
-        "sharpness": laplacian.var(axis=places),
-        "colourfulness": spread + 0.3 * offset,
-    }
-    return {name: values.astype(np.float64) for name, values in traits.items()}
 
 
 def slice_accuracy(

@@ -32,8 +32,9 @@ from pawprint.evaluation.robustness import (
     measure_robustness,
     write_robustness,
 )
-from pawprint.evaluation.slices import describe_worst, measure_traits, slice_accuracy, write_slices
+from pawprint.evaluation.slices import describe_worst, slice_accuracy, write_slices
 from pawprint.evaluation.weakness_plots import draw_robustness, draw_slices
+from pawprint.models.kind import measure_traits
 from pawprint.models.multiply_adds import count_multiply_adds
 from pawprint.models.portable import build_portable_network, has_evidence
 from pawprint.models.prediction import Answer, resize_photos

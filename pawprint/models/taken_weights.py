@@ -49,7 +49,7 @@ def take_weights(network: "keras.Model", given: WeightsFile, target: Path, *, wi
     """
     import h5py
 
-    last = network.layers[-1]
+    last = next(layer for layer in reversed(network.layers) if layer.weights)
     new = last.get_weights()
     variables = {one.path: one for one in network.weights if "float" in one.dtype}
     by_path = _match_paths({path: tuple(one.shape) for path, one in variables.items()}, given.shapes)

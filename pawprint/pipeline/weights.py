@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
 from pawprint.fetch.download import fetch_url
+from pawprint.models.architectures import AUTO
 from pawprint.models.weights_file import SUFFIXES, check_weights_file
 from pawprint.models.weights_source import FORMS, check_weights, find_address, is_in_mlflow
 from pawprint.photos.grammar import expand_path
@@ -59,6 +60,8 @@ def find_weights(text: str, *, architecture: str) -> Weights | None:
     if not text:
         return None
     if _is_file(text):
+        if architecture == AUTO:
+            raise UserError(f"weights={text} is of one architecture: say which instead of architecture={AUTO}")
         with _open_file(text) as opened:
             return opened.about
     client = MlflowClient()

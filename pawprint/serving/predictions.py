@@ -7,6 +7,7 @@ answer (`label`, `probability`, `probability_<class>` for each class, `labels_95
 
 import heapq
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,6 +27,7 @@ from pawprint.base.tables import TableWriter
 from pawprint.dataset.ahead import decode_ahead
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.models.decision import ASK, Decision
+from pawprint.models.kind import MOST_PHOTOS, TRAITS, measure_traits
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, name_outputs
 from pawprint.models.prediction import BATCH
 from pawprint.models.prediction_sets import SHOWN, PredictionSets
@@ -65,6 +67,7 @@ class Outcome:
         unlike: of these, the number of photos that are unlike anything the model learned from.
         doubtful: for each class, the photos with the lowest top probability, lowest first, at most `MOST_DOUBTFUL`;
             before them, as the class `UNLIKE`, those that are unlike, the most unlike first.
+        traits: how some of the photos look, see `measure_traits`.
         num_asked: the number of photos that the model's decision leaves to a person.
         num_unreadable: the number of photos without an answer.
         errors: the first of these photos, with the reason.
@@ -73,6 +76,7 @@ class Outcome:
     counts: Counter[int] = field(default_factory=Counter)
     unlike: Counter[int] = field(default_factory=Counter)
     doubtful: dict[int, list[Prediction]] = field(default_factory=dict)
+    traits: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     num_asked: int = 0
     num_unreadable: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -119,6 +123,9 @@ def predict_photos(
         UserError: a photo kept by reference is missing or has changed.
     """
     outcome = Outcome()
+    every = max(1, math.ceil(len(collection.photos) / MOST_PHOTOS))
+    looks: list[Mapping[str, NDArray[np.float64]]] = []
+    num_read = 0
     heaps: dict[int, list[tuple[float, int, Prediction]]] = {}
     batches = decode_ahead(collection, collection.photos, image_size, batch_size=BATCH, decoding=decoding)
     with (
@@ -130,6 +137,9 @@ def predict_photos(
             rows = batch.spread(outputs.get(PROBABILITIES, np.empty((0, len(class_names)), np.float32)))
             no_score = np.full(len(batch.pixels), np.nan, np.float32)
             unlikeness = batch.spread(outputs.get(UNLIKENESS, no_score)[:, None])[:, 0]
+            if len(batch.pixels):
+                looks.append(measure_traits(batch.pixels[-num_read % every :: every]))
+            num_read += len(batch.pixels)
             names = [collection.name(photo) for photo in batch.photos]
             outcome.num_asked += write(names, rows, unlikeness, batch.errors).count(ASK)
             answers = zip(batch.photos, names, rows, unlikeness.tolist(), batch.errors, strict=True)
@@ -150,6 +160,7 @@ def predict_photos(
                 else:
                     heapq.heappushpop(heap, entry)
             progress.update(len(batch.photos))
+    outcome.traits = {name: np.concatenate([np.empty(0), *(look[name] for look in looks)]) for name in TRAITS}
     outcome.doubtful = {
         number: [one for *_, one in sorted(heap, reverse=True)] for number, heap in sorted(heaps.items())
     }

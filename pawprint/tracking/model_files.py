@@ -21,6 +21,7 @@ from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT, hash_file, write_json
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
 from pawprint.models.decision import Decision, read_decision
+from pawprint.models.kind import Kind, read_kind
 from pawprint.models.network_file import list_outputs
 from pawprint.models.prediction_sets import PredictionSets, read_sets
 
@@ -59,6 +60,7 @@ def write_model_files(
     temperature: float | None = None,
     sets: PredictionSets | None = None,
     decision: Decision | None = None,
+    photos: Kind | None = None,
 ) -> str:
     """Write a trained network and what is needed to use it.
 
@@ -74,6 +76,7 @@ def write_model_files(
         temperature: the network's temperature, which it applies itself, for information.
         sets: the network's prediction sets; None for a network that was not calibrated.
         decision: what it leaves to a person; None without validation photos.
+        photos: what the photos are like that it learned from.
 
     Returns:
         The model's digest: the sha256 over the digests of the other two files. It depends only on weights, classes,
@@ -93,6 +96,8 @@ def write_model_files(
     if sets is not None:
         description |= {"temperature": temperature, "prediction_sets": sets.describe()}
         description["decision"] = decision and decision.describe()
+    if photos is not None:
+        description["photos"] = photos.describe()
     return _write_description(description, folder)
 
 
@@ -148,6 +153,7 @@ def _read_checked(folder: Path, *, uri: str) -> dict[str, Any]:
         raise TypeError("model.json does not tell the classes and the image size")
     read_decoding(description)
     read_sets(description)
+    read_kind(description)
     read_decision(description)
     return description | {"digest": overall_digest(written["files"])}
 

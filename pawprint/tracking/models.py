@@ -24,6 +24,7 @@ from pawprint.base.errors import UserError
 from pawprint.base.files import PROJECT
 from pawprint.dataset.decoding import Decoding, read_decoding
 from pawprint.models.decision import Decision, read_decision
+from pawprint.models.kind import Kind, read_kind
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
 from pawprint.models.prediction import load_network
 from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
@@ -65,6 +66,8 @@ class OpenPhotoModel:
     """How its training photos were made square."""
     sets: PredictionSets
     """Its prediction sets; without thresholds if an earlier version logged it."""
+    photos: Kind | None
+    """What the photos are like that it learned from; None if an earlier version logged it."""
     decision: Decision | None
     """What it leaves to a person; None without validation photos, or if an earlier version logged it."""
 
@@ -199,6 +202,7 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
             digest=description["digest"],
             decoding=read_decoding(description),
             sets=read_sets(description),
+            photos=read_kind(description),
             decision=read_decision(description),
         )
 

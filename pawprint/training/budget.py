@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pawprint.base.files import write_beside
-from pawprint.models.architectures import build_model
 from pawprint.models.recipe import Stage
 from pawprint.training.batches import Split
 from pawprint.training.epochs import Training
@@ -25,6 +24,7 @@ from pawprint.training.finetuning import Finetuning, fine_tune
 from pawprint.training.loop import train_network
 from pawprint.training.schedule import stage_at
 from pawprint.training.task import TrainingTask
+from pawprint.training.weights import build_network
 
 SHARE = 0.9
 """Share of the minutes that is planned with: reading, judging and writing the network take the rest."""
@@ -98,9 +98,7 @@ def _time_whole(task: TrainingTask, minutes: float) -> Fit:
 def _time_pretrained(task: TrainingTask, finetuning: Finetuning | None, minutes: float) -> Fit:
     """Time the features of the photos, from which the last layer learns in no time, and fine-tuning."""
     started = time.perf_counter()
-    model = build_model(
-        task.architecture, num_classes=len(task.class_names), image_size=task.image_size, seed=task.seed
-    )
+    model = build_network(task)
     backbone = keras.Model(model.input, model.layers[-1].input)
     short, long = (_time(partial(compute_features, backbone, _some(task.train, n))) for n in (BATCH, 3 * BATCH))
     photos = sum(len(split.labels) for split in (task.train, task.validation) if split)

@@ -8,6 +8,7 @@ from scipy.stats import binomtest
 from pawprint.training.batches import Split
 
 MOST_PHOTOS = 4000
+BATCH = 50
 SIDE = 24
 """Side in pixels at which photos are compared."""
 LEAST_SHARE = 0.05
@@ -30,7 +31,8 @@ def find_misled(photos: Split) -> float:
     labels = photos.labels[chosen]
     if len(labels) < 2:
         return 0.0
-    gray = np.stack([_shrink(photos.images[number]) for number in chosen])
+    batches = (photos.images[chosen[start : start + BATCH]] for start in range(0, len(chosen), BATCH))
+    gray = np.stack([_shrink(photo) for batch in batches for photo in batch])
     upright = _normalize(gray)
     alike, mirrored = upright @ upright.T, upright @ _normalize(gray[:, :, ::-1]).T
     for likeness in (alike, mirrored):
@@ -46,7 +48,7 @@ def find_misled(photos: Split) -> float:
 
 
 def _shrink(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    gray = Image.fromarray(np.asarray(photo)).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+    gray = Image.fromarray(photo).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     return np.asarray(gray, np.float32)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from pawprint.evaluation.drift import FEWEST, Kind, choose_evenly, find_changes, join_traits, read_kind
+from pawprint.evaluation.drift import FEWEST, find_changes
 from pawprint.evaluation.drift_plots import draw_drift
+from pawprint.models.kind import Kind, choose_evenly, join_traits, read_kind
 
 CLASSES = ["cats", "dogs", "<b>"]
 SHARES = (0.5, 0.3, 0.2)
@@ -61,6 +62,16 @@ def test_a_class_that_is_gone_and_strangers_are_named(known: Kind) -> None:
     assert what_counts(known, kind_of(photos, unlike=0.4)) == {"unlike"}
     said = {change.what: change.said for change in find_changes(known, kind_of(photos, shares=(0, 0.6, 0.4)), CLASSES)}
     assert said["classes"].startswith("classes: cats is answered for 0% of the photos, was ")
+
+
+def test_of_ten_classes_one_that_is_gone_is_named() -> None:
+    names, photos = [f"class {number}" for number in range(10)], draw_photos(60, seed=0)
+    known = Kind(join_traits([photos]), np.full(10, 15))
+    gone = Kind(known.traits, np.array([0, *[20] * 9]))
+    (change,) = [one for one in find_changes(known, gone, names) if one.counts]
+    assert change.said == "classes: class 0 is answered for 0% of the photos, was 10%"
+    fewer = Kind(known.traits, np.array([8, *[20] * 9]))
+    assert not [one for one in find_changes(known, fewer, names) if one.counts]
 
 
 def test_nothing_is_said_of_a_few_photos(known: Kind) -> None:

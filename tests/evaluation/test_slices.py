@@ -9,12 +9,12 @@ from pawprint.evaluation.slices import (
     Slice,
     describe_worst,
     find_worst,
-    measure_traits,
     read_slices,
     slice_accuracy,
     wilson_interval,
     write_slices,
 )
+from pawprint.models.kind import measure_traits
 
 
 @pytest.mark.parametrize(

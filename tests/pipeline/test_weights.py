@@ -60,6 +60,13 @@ def test_a_file_may_be_an_artifact(file: Path) -> None:
         assert opened.path.read_bytes() == file.read_bytes()
 
 
+def test_weights_are_of_one_architecture(file: Path, model: Any) -> None:
+    with pytest.raises(UserError, match="say which instead of architecture=auto"):
+        find_weights(str(file), architecture="auto")
+    with pytest.raises(UserError, match="is of architecture cnn, not auto; say architecture=cnn"):
+        find_weights(f"models:/{model.model_id}", architecture="auto")
+
+
 def test_an_alias_and_a_run_become_the_models_id(model: Any) -> None:
     expected = Weights(f"models:/{model.model_id}", "d" * 64, model.model_id)
     client = MlflowClient()

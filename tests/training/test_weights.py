@@ -139,6 +139,18 @@ def test_a_body_alone_fits_a_network_of_keras_applications_and_nothing_is_downlo
     np.testing.assert_allclose(features(pixels), body(pixels), rtol=1e-4, atol=1e-6)
 
 
+def test_a_last_layer_with_a_single_unit_for_two_classes_is_a_last_layer(task, tmp_path):
+    task = dataclasses.replace(task, architecture="baseline", recipe=recipe_for("baseline"))
+    given = build_network(dataclasses.replace(task, seed=5))
+    given.save(tmp_path / "given.keras")
+    begun, said = begin(task, tmp_path / "given.keras", task.class_names)
+    assert "all 9 layers before the last were taken, and the last" in said
+    for ours, theirs in zip(build_network(begun).get_weights(), given.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    begun, said = begin(dataclasses.replace(task, class_names=["a", "b", "c"]), tmp_path / "given.keras", ["a", "b"])
+    assert "all 9 layers before the last were taken; the last starts anew" in said
+
+
 def write_pickle(path):
     path.write_bytes(pickle.dumps({"a": 1}))
 
