@@ -12,7 +12,8 @@ from pawprint.dataset.corrections import Correction, read_corrections
 from pawprint.dataset.reader import Dataset
 from pawprint.evaluation.bootstrap import Floats
 from pawprint.evaluation.doubts import Predictions, find_doubts
-from pawprint.evaluation.slices import Slice, find_worst, measure_traits
+from pawprint.evaluation.slices import Slice, find_worst
+from pawprint.models.kind import measure_traits
 
 SHOWN = 5
 """Most classes whose probabilities are shown."""
