@@ -4,7 +4,7 @@ Reads   dataset/ of preprocess, its test photos, and a model.
 Writes  the artifact evaluation/: metrics.json, predictions.csv (with many
         photos and classes predictions.parquet holds what it said), classes.csv
         and confused_pairs.csv, the plots, suspicious_labels.csv (labels that
-        the model, which has not learned from them, doubts),
+        models that have not learned them doubt),
         prediction_sets.csv (whether the sets of labels keep their promise),
         slices.csv and robustness.csv (where it is weak), and
         explanations.png (what it looked at); the test metrics with intervals.
@@ -28,7 +28,7 @@ from pawprint.console.step import step
 if TYPE_CHECKING:
     from pawprint.dataset.reader import Dataset, Split
     from pawprint.evaluation.doubts import Predictions
-    from pawprint.models.prediction import Answer
+    from pawprint.models.prediction import Compiled
     from pawprint.tracking.models import OpenPhotoModel
 
 
@@ -76,6 +76,7 @@ def evaluate(given: EvaluateParameters) -> None:
             images=test.images,
             folder=folder,
             validation=_ask_held_out(photo_model, answer, data),
+            training=_judge_training(photo_model, data, dataset_folder),
             sets=photo_model.sets,
             decision=photo_model.decision,
             cost=given.cost,
@@ -120,19 +121,43 @@ def _name(classes: Sequence[str], most: int = 12) -> str:
     return ", ".join(classes[:most]) + (f" and {len(classes) - most} more" if len(classes) > most else "")
 
 
-def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Answer", data: "Dataset") -> "Predictions | None":
+def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Compiled", data: "Dataset") -> "Predictions | None":
     """Return the predictions for the validation photos, whose labels the model has not learned.
 
     It is None if there are none, and for another dataset, whose labels the model may have learned.
     """
     from pawprint.evaluation.doubts import Predictions
-    from pawprint.models.prediction import answer_photos
+    from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
+    from pawprint.models.prediction import collect_outputs
 
     held_out = data.split("validation") if photo_model.dataset_digest == data.digest else None
     if held_out is None:
         return None
-    probabilities = answer_photos(answer, held_out.images, photo_model.image_size)
-    return Predictions("validation", held_out.members, held_out.labels, probabilities)
+    outputs = collect_outputs(answer.outputs, held_out.images, photo_model.image_size)
+    probabilities, unlikeness = outputs[PROBABILITIES], outputs.get(UNLIKENESS)
+    return Predictions("validation", held_out.members, held_out.labels, probabilities, unlikeness)
+
+
+def _judge_training(photo_model: "OpenPhotoModel", data: "Dataset", folder: Path) -> "Predictions | None":
+    """Return what models that have not learned them say of the training photos; None for another dataset's, or many."""
+    from pawprint.base.cache import cache_folder
+    from pawprint.dataset.reader import load_dataset
+    from pawprint.evaluation.second_opinion import MOST_PHOTOS, judge_training
+    from pawprint.training.features import FeatureStore
+
+    number = sum(data.counts.get("train", {}).values())
+    if not 0 < number <= MOST_PHOTOS or photo_model.dataset_digest != data.digest:
+        return None
+    photos = load_dataset(folder, ("train",)).split("train")
+    if photos is None:
+        return None
+    return judge_training(
+        photos,
+        num_classes=len(data.class_names),
+        architecture=photo_model.architecture,
+        image_size=data.image_size,
+        features=FeatureStore(cache_folder() / "features", data.digest),
+    )
 
 
 def _check_exports(photo_model: "OpenPhotoModel", test: "Split", folder: Path) -> str:

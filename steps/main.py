@@ -2,7 +2,7 @@
 
 Reads   a source of photos.
 Writes  four or more child runs, and on its own run the test metrics: as
-        they are, or mean and std over repeats.
+        they are, or mean and std over repeats; report.html, review.html.
 Run it  mlflow run . --env-manager uv -P epochs=30
 """
 
@@ -215,11 +215,13 @@ def _publish(
     from pawprint.evaluation.doubts import format_doubts
     from pawprint.pipeline.registry import describe_version
     from pawprint.pipeline.results import format_repeats, summarize
+    from pawprint.report.effect import find_effect
     from pawprint.report.graph import find_lineage
     from pawprint.report.model_card import build_model_card, strip_front_matter
     from pawprint.report.openlineage import write_events
     from pawprint.report.page import build_report
     from pawprint.report.picture import draw_lineage
+    from pawprint.report.review import build_review
     from pawprint.report.suspicions import find_suspicions
     from pawprint.tracking.active import active_run
     from pawprint.tracking.descriptions import code, describe_run, format_steps
@@ -242,6 +244,7 @@ def _publish(
     log_files(
         {
             "report.html": build_report(lineage, done, notes, doubts),
+            "review.html": build_review(lineage),
             "model_card.md": card,
             "suspicious_labels.csv": format_doubts(doubts),
             "lineage.svg": draw_lineage(lineage),
@@ -252,7 +255,8 @@ def _publish(
     if registered := lineage.main and get_tag(lineage.main, "registered"):
         more = f"The rest is in model_card.md of run {run_id}."
         describe_version(registered, strip_front_matter(card), more=more)
-    click.echo("\n".join([summarize(done), *notes]))
+    effect = find_effect(lineage, pictures=False)
+    click.echo("\n".join([summarize(done), *notes, *([effect.describe()] if effect else [])]))
     if fallback:
         click.echo(f"note: the photos are {dataset.source}, because of {fallback}", err=True)
     click.echo(f"run {run_id} at {describe_server()}; its report.html tells the whole story")

@@ -3,7 +3,7 @@
 Reads   photos/ of download.
 Writes  the artifact dataset/: pixel shards, index.csv, dataset.json,
         quarantine.csv, preview.png, near_duplicates.csv and, if there are
-        any, near_duplicates.png.
+        any, near_duplicates.png; corrections.csv, where labels were corrected.
 Run it  mlflow run . --env-manager uv -e preprocess -P photos=runs:/<run id>/photos
 """
 
@@ -27,6 +27,7 @@ def preprocess(given: PreprocessParameters) -> None:
     from pawprint.labels.summary import format_counts
     from pawprint.photos.collection import load_photos
     from pawprint.tracking.artifacts import open_artifact
+    from pawprint.tracking.corrections import load_corrections, tag_corrections
     from pawprint.tracking.datasets import log_splits
     from pawprint.tracking.descriptions import code, describe_run, format_count_table, link
     from pawprint.tracking.digests import log_folder
@@ -44,6 +45,7 @@ def preprocess(given: PreprocessParameters) -> None:
     ):
         folder = Path(scratch) / "dataset"
         collection = load_photos(photos_folder)
+        used["corrections"] = load_corrections(wanted.corrections)
         found = len(collection.photos)
         taken = min(found, (wanted.train_images or found) + (wanted.test_images or found))
         pixels = pixel_bytes(taken, used["image_size"])
@@ -51,7 +53,12 @@ def preprocess(given: PreprocessParameters) -> None:
         check_space("the dataset", {folder: 2 * pixels} | dict.fromkeys(artifact_folder(run), pixels))
         description = write_dataset(collection, folder, **used)
         log_folder(folder, "dataset")
-        set_tags(dataset_digest=description["digest"], photos_sha256=description["photos_sha256"], photos=given.photos)
+        set_tags(
+            dataset_digest=description["digest"],
+            photos_sha256=description["photos_sha256"],
+            photos=given.photos,
+            corrections=tag_corrections(description, run.info.run_id),
+        )
         log_splits(
             photos=given.photos,
             source=description["source"],

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import click
 
 from pawprint.console.kinds import AutoOr, Between, Checked, MayBeMissing, UnlessPaths, check_model_name
+from pawprint.dataset.corrections import check_corrections
 from pawprint.dataset.decoding import FITS
 from pawprint.models.architectures import check_choice
 from pawprint.models.costs import parse_costs
@@ -206,6 +207,17 @@ class Preprocessing:
             "group: copies of one picture, and pictures of one scene, stay on one side of the split. "
             "drop: of copies one stays. off: none are looked for.",
         ),
+    ]
+    corrections: Annotated[
+        str,
+        Option(
+            Checked("corrections", check_corrections),
+            "Labels put right in review.html: the corrections.csv that it saved, or runs:/<run id>/…/corrections.csv. "
+            "a.csv,b.csv: both; where they disagree, neither. a.csv>b.csv: the first wins. Empty: none.",
+        ),
+    ]
+    correct_test: Annotated[
+        bool, Option(click.BOOL, "true: test photos are corrected too, which makes it another test.")
     ]
 
 

@@ -1,14 +1,16 @@
 """Write index.csv and quarantine.csv: what happened to every photo."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pawprint.base.tables import TableWriter
 from pawprint.dataset.shards import PixelFile, write_shards
 from pawprint.dataset.splits import SPLITS, Candidate, LeftOut
 
 COLUMNS = ("split", "row", "shard", "position", "label", "member", "sha256")
 """Columns of every index.csv; those of the photos' table follow."""
+ORIGINAL = "original_label"
+"""Column of the label in the source, only in the index.csv of a dataset in which labels were corrected."""
 
 
 def name_columns(columns: Sequence[str]) -> list[str]:
@@ -20,7 +22,7 @@ def name_columns(columns: Sequence[str]) -> list[str]:
     names: list[str] = []
     for column in columns:
         name = column
-        while name in COLUMNS or name in names:
+        while name in {*COLUMNS, ORIGINAL} or name in names:
             name = f"table_{name}"
         names.append(name)
     return names
@@ -48,16 +50,18 @@ def write_shards_and_index(
         The names of the shards.
     """
     names: list[str] = []
+    corrected = any(c.original for photos in chosen.values() for c in photos)
     with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *name_columns(columns)])
+        writer = TableWriter(file)
+        writer.writerow([*COLUMNS, *([ORIGINAL] if corrected else []), *name_columns(columns)])
         for split in SPLITS:
             photos = chosen[split]
             row = 0
             for name, size in write_shards(folder, split, pixels, [rows[c.member] for c in photos], side):
                 names.append(name)
                 for position, c in enumerate(photos[row : row + size]):
-                    writer.writerow([split, row + position, name, position, c.label, c.member, c.sha256, *c.columns])
+                    cells = [split, row + position, name, position, c.label, c.member, c.sha256]
+                    writer.writerow([*cells, *([c.original or c.label] if corrected else []), *c.columns])
                 row += size
     return names
 
@@ -68,6 +72,6 @@ def write_quarantine(path: Path, left_out: Sequence[LeftOut]) -> None:
     for left in left_out:
         reasons.setdefault(left.member, left.reason)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(["member", "reason"])
         writer.writerows(sorted(reasons.items()))

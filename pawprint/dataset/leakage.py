@@ -1,12 +1,12 @@
 """Write near_duplicates.csv and near_duplicates.png: the pairs of near duplicates, for people to check."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from pawprint.base.tables import TableWriter
 from pawprint.dataset.copies import order_by_gravity
 from pawprint.dataset.fonts import draw_text, fit_text
 from pawprint.dataset.likeness import Pixels
@@ -61,7 +61,7 @@ def write_near_duplicates(
     groups = {member: number for number, members in enumerate(near.groups(), 1) for member in members}
     pairs = order_by_gravity((pair for pair in near.pairs if pair.first in groups), labels, splits)
     with (folder / "near_duplicates.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(COLUMNS)
         for pair in pairs:
             sides = [

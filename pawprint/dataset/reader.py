@@ -15,8 +15,9 @@ import numpy.typing as npt
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
 from pawprint.base.machine import count_cores
+from pawprint.base.tables import read_rows
 from pawprint.dataset.decoding import USUAL, Decoding, read_decoding
-from pawprint.dataset.index import COLUMNS
+from pawprint.dataset.index import COLUMNS, ORIGINAL
 from pawprint.dataset.shards import ShardedImages
 from pawprint.dataset.splits import SPLITS
 
@@ -142,7 +143,7 @@ def _read_splits(
     # By column: a dict for each of a million photos would take a gigabyte.
     columns: dict[str, dict[str, list[str]]] = {}
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
+        reader = read_rows(file)
         header = next(reader)
         place = header.index("split")
         for row in reader:
@@ -160,7 +161,7 @@ def _read_splits(
             images=ShardedImages([folder / shard for shard in shards], side),
             labels=np.array([number[label] for label in photos["label"]], np.int64),
             members=tuple(photos["member"]),
-            columns={column: tuple(cells) for column, cells in photos.items() if column not in COLUMNS},
+            columns={column: tuple(cells) for column, cells in photos.items() if column not in {*COLUMNS, ORIGINAL}},
         )
         if len(splits[name].images) != len(splits[name]):
             raise ValueError(

@@ -7,7 +7,7 @@ not be on different sides. So only the photos in use, and a few more, are ever d
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
@@ -25,8 +25,56 @@ from pawprint.dataset.splits import Candidate, LeftOut, explain_near_left_out
 MAX_UNREADABLE = 0.05
 """Share of unreadable photos above which more must be wrong than a few bad files."""
 
+_DECODING = "decoding photos"
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Decodes photos into a file of pixels.
+
+    Attributes:
+        read: returns a member's bytes.
+        pixels: the file for the decoded squares.
+        pool: the threads that decode.
+        side: side of the squares in pixels.
+        decoding: how a photo becomes a square.
+        rows: the row of each decoded photo's pixels, by member.
+    """
+
+    read: Callable[[str], bytes]
+    pixels: PixelFile
+    pool: ThreadPoolExecutor
+    side: int
+    decoding: Decoding = USUAL
+    rows: dict[str, int] = field(default_factory=dict)
+
+    def pixels_of(self, member: str) -> Pixels:
+        """Return the pixels of a decoded photo."""
+        return self.pixels.read(self.rows[member])
+
+    def decode(self, members: Sequence[str], near: NearDuplicates | None) -> list[LeftOut]:
+        """Decode photos, and add them to those that are compared; return those that can't be read."""
+        failed = []
+        for member, result in zip(members, map_in_order(self.pool, self._decode, members, _DECODING), strict=True):
+            if isinstance(result, LeftOut):
+                failed.append(result)
+            else:
+                square, descriptor, edge = result
+                self.rows[member] = self.pixels.append(square)
+                if near is not None:
+                    near.add(member, descriptor, edge, place=self.rows[member])
+        return failed
+
+    def _decode(self, member: str) -> tuple[Pixels, Descriptor, int] | LeftOut:
+        data = self.read(member)
+        try:
+            square = decode_photo(data, self.side, self.decoding)
+        except UnreadablePhoto as reason:
+            return LeftOut(member, f"unreadable: {reason}")
+        return square, describe(square), _measure_side(data, default=self.side)
 
 
 @dataclass(frozen=True)
@@ -35,8 +83,6 @@ class Selection:
 
     chosen: dict[str, list[Candidate]]
     """The photos of each split."""
-    rows: dict[str, int]
-    """The row of each decoded photo's pixels, by member."""
     unreadable: list[LeftOut]
     near_left_out: list[LeftOut]
     """Near duplicates left out: of a photo on the other side of the split, or with two labels."""
@@ -47,43 +93,26 @@ class Selection:
 def select_photos(
     candidates: Sequence[Candidate],
     *,
-    read: Callable[[str], bytes],
-    pixels: PixelFile,
-    pool: ThreadPoolExecutor,
+    decoder: Decoder,
     assign: Callable[[Sequence[Candidate], Sequence[frozenset[str]]], dict[str, list[Candidate]]],
-    side: int,
     damaged: Sequence[LeftOut],
     near_duplicates: str,
-    decoding: Decoding = USUAL,
 ) -> Selection:
     """Decode the chosen photos, and choose again without those that turn out unreadable or near duplicates.
 
     Args:
         candidates: photos without duplicates.
-        read: returns a member's bytes.
-        pixels: the file for the decoded squares.
-        pool: the threads that decode.
+        decoder: decodes the chosen photos.
         assign: chooses and divides, given the usable photos and the groups of near duplicates known so far.
-        side: side of the squares in pixels.
         damaged: photos that could not be read from their archive.
-        decoding: how a photo becomes a square.
         near_duplicates: `group`, `drop` or `off` (see `copies`).
 
     Raises:
         UserError: more than 5 % of the photos tried are unreadable.
     """
-
-    def decode(member: str) -> tuple[Pixels, Descriptor, int] | LeftOut:
-        data = read(member)
-        try:
-            square = decode_photo(data, side, decoding)
-        except UnreadablePhoto as reason:
-            return LeftOut(member, f"unreadable: {reason}")
-        return square, describe(square), _measure_side(data, default=side)
-
-    rows: dict[str, int] = {}
     unreadable = {left.member: left for left in damaged}
-    near = NearDuplicates(pixels.read)
+    rows = decoder.rows
+    near = NearDuplicates(decoder.pixels.read)  # not the decoder, which keeps archives open
     while True:
         readable = [c for c in candidates if c.member not in unreadable]
         treatment = treat_near_duplicates(readable, near, near_duplicates)
@@ -93,7 +122,6 @@ def select_photos(
             # Groups and choice agree: every chosen photo has been compared with every other.
             return Selection(
                 chosen,
-                rows,
                 sorted(unreadable.values(), key=lambda left: left.member),
                 sorted(
                     [*treatment.left_out, *explain_near_left_out(treatment.usable, chosen, treatment.groups)],
@@ -102,14 +130,8 @@ def select_photos(
                 near,
                 treatment,
             )
-        for member, result in zip(pending, map_in_order(pool, decode, pending, "decoding photos"), strict=True):
-            if isinstance(result, LeftOut):
-                unreadable[member] = result
-            else:
-                square, descriptor, edge = result
-                rows[member] = pixels.append(square)
-                if near_duplicates != "off":
-                    near.add(member, descriptor, edge, place=rows[member])
+        compared = None if near_duplicates == "off" else near
+        unreadable |= {left.member: left for left in decoder.decode(pending, compared)}
         _check_unreadable(unreadable, tried=len(rows) + len(unreadable))
         near.search()
 

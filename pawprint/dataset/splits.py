@@ -34,6 +34,8 @@ class Candidate:
     """When it was taken, as a number that orders the photos, if they are divided by time."""
     columns: tuple[str, ...] = ()
     """Its values in the photos' table."""
+    original: str | None = None
+    """The label in its source, if a correction gave it another."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def assign_splits(
         if share is not None:
             train[label] = train[label][: max(min(1, share), share - len(validation[label]))]
     # In the order of their own keys: photos that do not move keep their place in the shards.
-    own = {c.member: _order_key(seed, c.sha256) for c in candidates}
+    own = {c.member: order_key(seed, c.sha256) for c in candidates}
     return {
         split: sorted((c for photos in side.values() for c in photos), key=lambda c: (own[c.member], c.member))
         for split, side in zip(SPLITS, (train, validation, test), strict=True)
@@ -255,10 +257,11 @@ def _order_keys(candidates: Iterable[Candidate], unit_of: Mapping[str, int], see
         identity = c.sha256 if c.group is None else hashlib.sha256(f"group:{c.group}".encode()).hexdigest()
         unit = unit_of[c.member]
         smallest[unit] = min(identity, smallest.get(unit, identity))
-    return {c.member: _order_key(seed, smallest[unit_of[c.member]]) for c in candidates}
+    return {c.member: order_key(seed, smallest[unit_of[c.member]]) for c in candidates}
 
 
-def _order_key(seed: int, sha256: str) -> int:
+def order_key(seed: int, sha256: str) -> int:
+    """Return the number that orders photos, from the digest of one."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{sha256}".encode()).digest(), "big")
 
 

@@ -17,14 +17,16 @@ from pawprint.base.files import hash_file, write_json
 from pawprint.base.machine import count_cores
 from pawprint.dataset.belongings import find_belongings, needs_exif
 from pawprint.dataset.brightness import may_be_deep
+from pawprint.dataset.correcting import apply_corrections
+from pawprint.dataset.corrections import Correction
 from pawprint.dataset.division import Division, describe_lost_classes, describe_sides, find_lost_classes
 from pawprint.dataset.duplicates import drop_duplicates
 from pawprint.dataset.exif import Taken, read_taken
-from pawprint.dataset.index import write_quarantine, write_shards_and_index
+from pawprint.dataset.index import write_shards_and_index
 from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplicates
 from pawprint.dataset.preview import MAX_CLASSES, write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
-from pawprint.dataset.selection import map_in_order, select_photos
+from pawprint.dataset.selection import Decoder, map_in_order, select_photos
 from pawprint.dataset.series import suggest_group
 from pawprint.dataset.shards import PixelFile
 from pawprint.dataset.splits import SPLITS, Candidate, LeftOut, count_classes
@@ -50,6 +52,8 @@ def write_dataset(
     split_by_time: str = "",
     where: str = "",
     near_duplicates: str = "group",
+    corrections: Sequence[Correction] = (),
+    correct_test: bool = False,
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Write the `dataset/` artifact into `folder`.
@@ -73,6 +77,8 @@ def write_dataset(
         where: the photos to use, by a column's value (see `keep_photos_where`); "" for all.
         near_duplicates: `group`: copies stay, on one side of the split; `drop`: one copy stays; `off`: none are
             searched for.
+        corrections: corrections of labels (see `merge_corrections`), applied once the photos are divided.
+        correct_test: whether test photos are corrected as well.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Returns:
@@ -95,7 +101,8 @@ def write_dataset(
         candidates, damaged, taken, deep = _digest_all(by_member, photos, pool, all_taken=exif)
         present = {c.member: by_member[c.member] for c in candidates}
         belongings = find_belongings_of(present, taken=taken)
-        kept, left_out = drop_duplicates(belongings.attach(candidates))
+        candidates = belongings.attach(candidates)
+        kept, left_out = drop_duplicates(candidates)
 
         def read(member: str) -> bytes:
             return photos.read(by_member[member])
@@ -104,37 +111,33 @@ def write_dataset(
         decoding, decoding_notes = decide_decoding(training, read=read, may_be_deep=deep, fit=fit, pool=pool)
         pixels = PixelFile(scratch, image_size)
         try:
+            decoder = Decoder(read, pixels, pool, image_size, decoding)
             selection = select_photos(
-                kept,
-                read=read,
-                pixels=pixels,
-                pool=pool,
-                assign=division.divide,
-                side=image_size,
-                damaged=damaged,
-                decoding=decoding,
-                near_duplicates=near_duplicates,
+                kept, decoder=decoder, assign=division.divide, damaged=damaged, near_duplicates=near_duplicates
             )
-            chosen, rows = selection.chosen, selection.rows
-            class_names = sorted({c.label for c in chosen["train"]})
             unusable = [*left_out, *selection.unreadable, *selection.near_left_out]
-            lost = find_lost_classes(by_member, chosen, unusable)
-            notes = describe_lost_classes(lost, len(class_names))
-            division.check_validation(chosen)
+            lost = find_lost_classes(by_member, selection.chosen, unusable)
+            notes = describe_lost_classes(lost, len({c.label for c in selection.chosen["train"]}))
+            division.check_validation(selection.chosen)
+            corrected = apply_corrections(
+                corrections, candidates, selection, decoder, division, near_duplicates, lost, correct_test=correct_test
+            )
+            divided, chosen = selection.chosen, corrected.chosen
+            class_names = sorted({c.label for c in chosen["train"]})
             # Compressing the picture takes as long as writing all shards, so both run at the same time.
             drawn = pool.submit(
                 write_preview,
                 folder / "preview.png",
                 {
-                    split: [(c.label, pixels.read(rows[c.member])) for c in _choose_preview(chosen[split])]
+                    split: [(c.label, decoder.pixels_of(c.member)) for c in _choose_preview(chosen[split])]
                     for split in SPLITS
                     if chosen[split]
                 },
             )
-            index = write_shards_and_index(folder, chosen, rows, pixels, image_size, photos.columns)
+            index = write_shards_and_index(folder, chosen, decoder.rows, pixels, image_size, photos.columns)
             hashed = [*index, "index.csv"]
             digests = pool.map(hash_file, [folder / name for name in hashed])
-            write_near_duplicates(folder, selection.near, kept, chosen, read=lambda member: pixels.read(rows[member]))
+            write_near_duplicates(folder, selection.near, corrected.candidates, chosen, read=decoder.pixels_of)
             files = dict(zip(hashed, digests, strict=True))
             drawn.result()
         finally:
@@ -144,13 +147,13 @@ def write_dataset(
     explained = {left.member for left in unusable}
     apart = [
         left
-        for left in belongings.explain_left_out(kept, chosen, selection.treatment.groups)
+        for left in belongings.explain_left_out(kept, divided, selection.treatment.groups)
         if left.member not in explained
     ]
     of_lost = [
         LeftOut(c.member, f"class {c.label!r} is left out: it has {lost[c.label]}") for c in kept if c.label in lost
     ]
-    write_quarantine(folder / "quarantine.csv", [*unusable, *of_lost, *apart])
+    corrected.write(folder, [*unusable, *of_lost, *apart])
     counts = count_classes({split: chosen[split] for split in SPLITS if chosen[split]})
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -176,6 +179,7 @@ def write_dataset(
             "where": where,
             "near_duplicates": near_duplicates,
         },
+        **({"corrections": corrected.describe()} if corrections else {}),
         "left_out": {
             "unreadable": len(selection.unreadable),
             "duplicates": len(left_out),
@@ -184,19 +188,20 @@ def write_dataset(
             "groups": len(apart),
         },
         "notes": [
+            *corrected.explain(),
             *describe_where(where, len(by_member), len(photos.photos)),
             *decoding_notes,
             *notes,
-            *describe_sides(kept, chosen),
-            *belongings.describe(kept, chosen, apart),
+            *describe_sides(kept, divided),
+            *belongings.describe(kept, divided, apart),
             *([suggestion] if suggestion else []),
             *_describe_shortfalls(
-                counts,
+                count_classes(divided),
                 train_images,
                 test_images,
                 selection.unreadable,
                 left_out,
-                _count_unused(kept, chosen, [*unusable, *of_lost, *apart]),
+                _count_unused(kept, divided, [*unusable, *of_lost, *apart]),
             ),
             *describe_near_duplicates(selection, kept, near_duplicates),
         ],

@@ -1,12 +1,12 @@
 """Write and read classes.csv, how well each class is found, and confused_pairs.csv, what is taken for what."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pawprint.base.tables import TableWriter, read_rows
 from pawprint.evaluation.slices import wilson_interval
 
 _FIGURES = ("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high", "f1")
@@ -118,7 +118,7 @@ def write_pairs(pairs: Sequence[Pair], path: Path) -> None:
 
 def _write_rows(columns: Sequence[str], rows: Sequence[ClassRow] | Sequence[Pair], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(columns)
         writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in astuple(row)] for row in rows)
 
@@ -141,4 +141,4 @@ def _read_rows(path: Path) -> list[list[str]]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.reader(file))[1:]
+        return list(read_rows(file))[1:]

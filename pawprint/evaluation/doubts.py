@@ -6,7 +6,6 @@ the photos labelled with it. A photo is doubted if the class the model is most s
 class the model is never sure of nor a model with low confidence everywhere leads to doubts.
 """
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pawprint.base.tables import TableWriter, read_dicts
 from pawprint.evaluation.bootstrap import Floats, Integers
 
 COLUMNS = ("member", "split", "label", "suggestion", "probability", "self_confidence", "normalized_margin")
@@ -34,6 +34,8 @@ class Predictions:
     """[n] class numbers."""
     probabilities: NDArray[np.floating]
     """[n, k]."""
+    unlikeness: NDArray[np.floating] | None = None
+    """[n], above 1 for photos unlike anything that the model learned from; None if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Doubt:
 def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) -> list[Doubt]:
     """Find the photos whose label a model doubts.
 
+    What the training photos are judged by is another model, with thresholds of its own.
+
     Args:
         predictions: predictions for splits the model was not trained on; a photo from the training, label included,
             would hardly be doubted.
@@ -64,6 +68,15 @@ def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) 
     Returns:
         The strongest doubt first: sorted by normalized margin, then by name.
     """
+    found = [one for own in (True, False) for one in _find_doubts(_of_training(predictions, own), class_names)]
+    return sorted(found, key=lambda doubt: (doubt.normalized_margin, doubt.member))
+
+
+def _of_training(predictions: Sequence[Predictions], wanted: bool) -> list[Predictions]:
+    return [each for each in predictions if (each.split == "train") is wanted]
+
+
+def _find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) -> list[Doubt]:
     doubts: list[Doubt] = []
     if not predictions:
         return doubts
@@ -84,13 +97,13 @@ def find_doubts(predictions: Sequence[Predictions], class_names: Sequence[str]) 
                     normalized_margin=float(row[label] - others.max()),
                 )
             )
-    return sorted(doubts, key=lambda doubt: (doubt.normalized_margin, doubt.member))
+    return doubts
 
 
 def format_doubts(doubts: Iterable[Doubt]) -> str:
     """Return the content of suspicious_labels.csv."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = TableWriter(text)
     writer.writerow(COLUMNS)
     for doubt in doubts:
         figures = (doubt.probability, doubt.self_confidence, doubt.normalized_margin)
@@ -98,8 +111,13 @@ def format_doubts(doubts: Iterable[Doubt]) -> str:
     return text.getvalue()
 
 
+def name_predictions(split: str) -> str:
+    """Return the name of the file with the predictions of a split."""
+    return "predictions.csv" if split == "test" else f"{split}_predictions.csv"
+
+
 def read_predictions(path: Path, split: str, class_names: Sequence[str]) -> Predictions:
-    """Read the predictions of a split that evaluate wrote: predictions.csv or validation_predictions.csv.
+    """Read the predictions of a split that evaluate wrote: predictions.csv, or those of the other splits.
 
     If there are many, their probabilities are read from the Parquet file beside it.
     """
@@ -112,15 +130,17 @@ def read_predictions(path: Path, split: str, class_names: Sequence[str]) -> Pred
         for name, place in number.items():
             probabilities[:, place] = table[f"probability_{name}"]
         labels = np.array([number[label] for label in table["label"].to_pylist()], np.int64)
-        return Predictions(split, tuple(table["member"].to_pylist()), labels, probabilities)
+        unlikeness = table["unlikeness"].to_numpy() if "unlikeness" in table.column_names else None
+        return Predictions(split, tuple(table["member"].to_pylist()), labels, probabilities, unlikeness)
     with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = list(read_dicts(file))
     figures = [[float(row[f"probability_{name}"]) for name in class_names] for row in rows]
     return Predictions(
         split,
         tuple(row["member"] for row in rows),
         np.array([number[row["label"]] for row in rows], np.int64),
         np.array(figures, np.float64).reshape(len(rows), len(class_names)),
+        np.array([float(row["unlikeness"]) for row in rows]) if rows and "unlikeness" in rows[0] else None,
     )
 
 

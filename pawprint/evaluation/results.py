@@ -3,11 +3,10 @@
 Reads the test photos' labels and pixels and the model's probabilities, and those of the validation photos. Writes
 metrics.json, predictions.csv, classes.csv, confused_pairs.csv, confusion_matrix.png, roc.png, precision_recall.png,
 calibration.png, coverage.png, mistakes.png, suspicious_labels.csv, prediction_sets.csv if the model has any, and, if
-there are validation photos, validation_predictions.csv. With many photos of many classes the probabilities are in
-predictions.parquet and validation_predictions.parquet, not in the CSV files.
+there are photos of these sides, validation_predictions.csv and train_predictions.csv. With many photos of many classes
+the probabilities are in predictions.parquet and the like beside them, not in the CSV files.
 """
 
-import csv
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pawprint.base.files import write_json
+from pawprint.base.tables import TableWriter
 from pawprint.dataset.shards import Images
 from pawprint.evaluation.bootstrap import Integers
 from pawprint.evaluation.calibration import write_calibration
@@ -26,7 +26,7 @@ from pawprint.evaluation.confusion import write_confusion_matrix
 from pawprint.evaluation.costs import count_costs
 from pawprint.evaluation.coverage import write_coverage
 from pawprint.evaluation.curves import write_precision_recall, write_roc
-from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts
+from pawprint.evaluation.doubts import Predictions, find_doubts, format_doubts, name_predictions
 from pawprint.evaluation.metrics import check_predictions, compute_metrics, defined_metrics
 from pawprint.evaluation.mistakes import write_mistakes
 from pawprint.evaluation.selective import check_decision, selection_metrics
@@ -50,6 +50,7 @@ def evaluate_predictions(
     images: Images,
     folder: Path,
     validation: Predictions | None = None,
+    training: Predictions | None = None,
     sets: PredictionSets | None = None,
     decision: Decision | None = None,
     cost: str = "",
@@ -68,6 +69,8 @@ def evaluate_predictions(
         folder: the folder to write; its parent must exist, and the folder must be missing or empty.
         validation: the network's predictions for the validation photos, which chose the epoch but did not train it.
             They count in no metric, but their labels can look wrong as well.
+        training: another model's predictions for the training photos, whose labels it has not learned (see
+            `second_opinion`).
         sets: the model's prediction sets; None or without thresholds if it has none.
         decision: what the model leaves to a person; None for one of an earlier version, for which the validation photos
             now choose it.
@@ -110,7 +113,7 @@ def evaluate_predictions(
         if len(class_names) > MOST_IN_MATRIX:
             document["confusion_matrix"] = None
         write_json(document, draft / "metrics.json", allow_nan=False)
-        write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv")
+        write_predictions(labels, probabilities, class_names, members, draft / "predictions.csv", unlikeness)
         write_classes(tabulate_classes(confusion, class_names), draft / "classes.csv")
         write_pairs(find_confused_pairs(confusion, class_names), draft / "confused_pairs.csv")
         write_confusion_matrix(confusion, class_names, draft / "confusion_matrix.png")
@@ -121,9 +124,12 @@ def evaluate_predictions(
         write_mistakes(numbers, values, class_names, members, images, draft / "mistakes.png")
         unlearned = [Predictions("test", tuple(members), numbers, values)]
         if validation is not None:
-            answers = (validation.labels, validation.probabilities)
-            write_predictions(*answers, class_names, validation.members, draft / "validation_predictions.csv")
             unlearned.append(Predictions(validation.split, validation.members, *checked))
+        if training is not None:
+            unlearned.append(training)
+        for each in filter(None, (validation, training)):
+            answers = (each.labels, each.probabilities, class_names, each.members)
+            write_predictions(*answers, draft / name_predictions(each.split), each.unlikeness)
         doubts = format_doubts(find_doubts(unlearned, class_names))
         (draft / "suspicious_labels.csv").write_text(doubts, encoding="utf-8", newline="")
         if folder.exists():
@@ -138,8 +144,11 @@ def write_predictions(
     class_names: Sequence[str],
     members: Sequence[str],
     path: Path,
+    unlikeness: ArrayLike | None = None,
 ) -> None:
     """Write one row for each photo: member, label, prediction, correct (1 or 0) and each class's probability.
+
+    If it was measured, the last column is the unlikeness.
 
     Probabilities are written with nine significant digits, enough to restore a float32 exactly. If there are more than
     `MOST_IN_CSV`, they are written beside it as Parquet, and the CSV has only that of the prediction.
@@ -150,35 +159,49 @@ def write_predictions(
         class_names: the k classes; their columns are named `probability_<class>`, as in the served model's output.
         members: [n] the photos' names in their archive.
         path: the CSV file, UTF-8.
+        unlikeness: [n] the network's second output, or None.
     """
     numbers = np.asarray(labels)
     values = np.asarray(probabilities)
     apart = values.size > MOST_IN_CSV and len(class_names) > FEW_CLASSES
     named = [f"probability_{name}" for name in class_names]
+    more: list[list[str]] = [[] for _ in numbers]
+    if unlikeness is not None:
+        more = [[f"{value:.6g}"] for value in np.asarray(unlikeness)]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["member", "label", "prediction", "correct", *(["probability"] if apart else named)])
-        for member, label, row in zip(members, numbers, values, strict=True):
+        writer = TableWriter(file)
+        columns = [*(["probability"] if apart else named), *["unlikeness"] * (unlikeness is not None)]
+        writer.writerow(["member", "label", "prediction", "correct", *columns])
+        for member, label, row, last in zip(members, numbers, values, more, strict=True):
             prediction = int(row.argmax())
             written = row[prediction : prediction + 1] if apart else row
             cells = (f"{value:.9g}" for value in written)
-            writer.writerow([member, class_names[label], class_names[prediction], int(prediction == label), *cells])
+            writer.writerow(
+                [member, class_names[label], class_names[prediction], int(prediction == label), *cells, *last]
+            )
     if apart:
-        _write_parquet(numbers, values, class_names, members, path.with_suffix(".parquet"))
+        _write_parquet(numbers, values, class_names, members, path.with_suffix(".parquet"), unlikeness)
 
 
 def _write_parquet(
-    labels: Integers, values: NDArray[Any], class_names: Sequence[str], members: Sequence[str], path: Path
+    labels: Integers,
+    values: NDArray[Any],
+    class_names: Sequence[str],
+    members: Sequence[str],
+    path: Path,
+    unlikeness: ArrayLike | None,
 ) -> None:
     """Write member, label, and each class's probability, float32, some thousand photos at a time."""
     import pyarrow as pa
     from pyarrow import parquet
 
     names = ["member", "label", *(f"probability_{name}" for name in class_names)]
+    names += ["unlikeness"] * (unlikeness is not None)
+    more = [] if unlikeness is None else [np.asarray(unlikeness, np.float32)]
     schema = pa.schema([(name, pa.string() if place < 2 else pa.float32()) for place, name in enumerate(names)])
     with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=["label"]) as writer:
         for start in range(0, len(labels), _ROW_GROUP):
             some = slice(start, start + _ROW_GROUP)
             columns = np.ascontiguousarray(values[some].T, np.float32)
             of_photos = [list(members[some]), [class_names[label] for label in labels[some]]]
-            writer.write_table(pa.table([*of_photos, *columns], schema=schema))
+            writer.write_table(pa.table([*of_photos, *columns, *(one[some] for one in more)], schema=schema))

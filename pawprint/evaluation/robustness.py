@@ -1,6 +1,5 @@
 """Write robustness.csv: the accuracy that remains when the test photos are corrupted."""
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pawprint.base.tables import TableWriter, read_dicts
 from pawprint.dataset.shards import Images
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.corruptions import LEVELS, STRENGTHS, corrupt_photo
@@ -127,7 +127,7 @@ def describe_robustness(measured: Sequence[Corrupted]) -> str:
 def write_robustness(measured: Sequence[Corrupted], path: Path) -> None:
     """Write one row for each corruption and level: accuracy with its Wilson interval, the original photos first."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(("corruption", "level", "strength", "photos", "correct", "accuracy", "low", "high"))
         for one in measured:
             figures = (one.accuracy, *wilson_interval(one.correct, one.photos))
@@ -142,7 +142,7 @@ def read_robustness(path: Path) -> list[Corrupted]:
             Corrupted(
                 row["corruption"], int(row["level"]), float(row["strength"]), int(row["photos"]), int(row["correct"])
             )
-            for row in csv.DictReader(file)
+            for row in read_dicts(file)
         ]
 
 

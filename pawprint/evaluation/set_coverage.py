@@ -4,7 +4,6 @@ The promise is about all photos together, not about each class: a class that the
 less often, and the table shows it.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawprint.base.tables import TableWriter
 from pawprint.evaluation.bootstrap import Integers
 from pawprint.evaluation.slices import wilson_interval
 from pawprint.evaluation.style import percent
@@ -41,7 +41,7 @@ def write_set_coverage(
     """
     metrics: dict[str, float] = {}
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(_COLUMNS)
         for level, threshold in sets.thresholds.items():
             if threshold is None:

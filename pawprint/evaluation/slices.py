@@ -4,7 +4,6 @@ A good average can hide a kind of photo that a model fails on. The traits are co
 need only the dataset; each divides the photos into quarters of about equal size.
 """
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
+from pawprint.base.tables import TableWriter, read_dicts
 from pawprint.evaluation.bootstrap import Floats, Integers
 
 FEWEST = 20
@@ -139,7 +139,7 @@ def describe_worst(slices: Sequence[Slice]) -> str:
 def write_slices(slices: Sequence[Slice], path: Path) -> None:
     """Write one row for each slice: trait, slice, photos, correct, accuracy, low, high, and the trait's bounds."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(_COLUMNS)
         for one in slices:
             figures = (one.accuracy, *one.interval, one.start, one.end)
@@ -159,7 +159,7 @@ def read_slices(path: Path) -> list[Slice]:
                 float(row["from"] or math.nan),
                 float(row["to"] or math.nan),
             )
-            for row in csv.DictReader(file)
+            for row in read_dicts(file)
         ]
 
 

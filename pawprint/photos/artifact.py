@@ -1,6 +1,5 @@
 """Write the `photos/` artifact from the archives and folders of a source."""
 
-import csv
 import hashlib
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from pawprint.base.cache import keep_made
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
 from pawprint.base.space import check_space
+from pawprint.base.tables import TableWriter
 from pawprint.labels.choice import LAYOUT, choose_reading
 from pawprint.labels.readings import Reading
 from pawprint.photos.collection import count_photos
@@ -233,7 +233,7 @@ def _refer_folder(received: Received, staging: Path) -> Stored:
     csv_name = f"members-{received.split}.csv" if received.split else "members.csv"
     size = 0
     with (staging / csv_name).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(["member", "sha256", "bytes"])
         for name in names:
             try:

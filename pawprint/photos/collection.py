@@ -14,6 +14,7 @@ from pawprint.archives.members import reason_unsafe
 from pawprint.archives.zips import open_zip, read_member
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
+from pawprint.base.tables import read_dicts
 from pawprint.labels.readings import Labelled, Reading
 from pawprint.labels.summary import summarize_classes
 from pawprint.photos.manifest import Archive, Manifest, combine_digests, load_manifest
@@ -201,7 +202,7 @@ def _load_members(path: Path, archive: Archive) -> dict[str, str]:
         raise UserError(f"{path} is missing or not what its manifest describes; run download again")
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            digests = {row["member"]: row["sha256"] for row in csv.DictReader(file)}
+            digests = {row["member"]: row["sha256"] for row in read_dicts(file)}
         if harmful := [member for member in digests if member is None or reason_unsafe(member)]:
             raise ValueError(f"it names {harmful[0]!r}")
     except (KeyError, ValueError, csv.Error) as error:

@@ -1,11 +1,11 @@
 """Read and write `photos.csv` of the `photos/` artifact: each photo with its class and its split."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pawprint.archives.members import SPLITS, reason_unsafe
+from pawprint.base.tables import TableWriter, read_rows
 
 FILE_NAME = "photos.csv"
 HEADER = ("archive", "member", "label", "split")
@@ -33,7 +33,7 @@ class Photo:
 def write_photo_table(photos: Sequence[Photo], columns: Sequence[str], path: Path) -> None:
     """Write all photos, including those without a class, sorted by name."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow([*HEADER, *columns])
         for photo in sorted(photos, key=lambda photo: (photo.member, photo.archive)):
             values = photo.columns or ("",) * len(columns)
@@ -51,7 +51,7 @@ def read_photo_table(path: Path, *, archives: int) -> list[Photo]:
         ValueError, csv.Error, OSError: The file is missing, or was not written by `write_photo_table`.
     """
     with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
+        rows = read_rows(file)
         header = next(rows, [])
         if tuple(header[: len(HEADER)]) != HEADER:
             raise ValueError(f"its columns are {', '.join(header) or 'missing'}")

@@ -9,6 +9,7 @@ from pawprint.base.cache import cache_folder
 from pawprint.photos.identity import identify_source
 from pawprint.pipeline.chain import Chain, Outcome
 from pawprint.tracking.artifacts import open_artifact, open_photos
+from pawprint.tracking.corrections import digest_corrections
 from pawprint.tracking.tags import set_tags
 
 
@@ -44,6 +45,8 @@ def prepare_dataset(
     Raises:
         UserError: a step failed, the source is an artifact that does not exist, or the cache folder cannot be created.
     """
+    corrections = str(parameters.get("corrections", ""))
+    digest = digest_corrections(corrections)  # reports a wrong file before the download
     if not chain.plan:
         cache_folder()  # fail before the download if train cannot store checkpoints there
     downloaded = chain.run_step(
@@ -56,10 +59,14 @@ def prepare_dataset(
     set_tags(**{name: downloaded.tag(name) for name in ("source", "source_fallback", "photos_sha256")})
     preprocessed = chain.run_step(
         "preprocess",
-        parameters,
-        given={"photos": downloaded.artifact("photos")},
-        # The same photos with other labels are another dataset.
-        inputs={"photos": downloaded.tag("photos_sha256"), "labels": downloaded.tag("labels_sha256")},
+        {name: value for name, value in parameters.items() if name != "corrections"},
+        given={"photos": downloaded.artifact("photos"), "corrections": corrections},
+        # The same photos with other labels are another dataset; what their files are called changes nothing.
+        inputs={
+            "photos": downloaded.tag("photos_sha256"),
+            "labels": downloaded.tag("labels_sha256"),
+            **({"corrections": digest} if corrections else {}),
+        },
         run_name="preprocess",
     )
     dataset = PreparedDataset(
@@ -68,7 +75,7 @@ def prepare_dataset(
         source=downloaded.tag("source"),
         source_fallback=downloaded.tag("source_fallback"),
     )
-    set_tags(dataset_digest=dataset.digest)
+    set_tags(dataset_digest=dataset.digest, corrections=preprocessed.tag("corrections"))
     return dataset
 
 

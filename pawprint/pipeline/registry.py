@@ -5,7 +5,6 @@ comparisons on the same test photos, and the required significance rises with th
 enough comparisons on the same photos, some model looks better by chance.
 """
 
-import csv
 import io
 import statistics
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pawprint.base.errors import UserError
+from pawprint.base.tables import read_dicts
 from pawprint.evaluation.comparison import Comparison, compare_answers
 from pawprint.pipeline.results import Repeat
 from pawprint.pipeline.reuse import FROM_TAG
@@ -114,7 +114,7 @@ def read_answers(evaluated: Run) -> dict[str, bool]:
     uri = f"runs:/{evaluated.info.run_id}/evaluation/predictions.csv"
     with open_artifact(uri, expected="runs:/<run id of evaluate>/evaluation/predictions.csv") as path:
         text = path.read_text(encoding="utf-8")
-    return {row["member"]: row["correct"] == "1" for row in csv.DictReader(io.StringIO(text, newline=""))}
+    return {row["member"]: row["correct"] == "1" for row in read_dicts(io.StringIO(text, newline=""))}
 
 
 def find_evaluation(model: str, dataset_digest: str) -> Run | None:

@@ -1,6 +1,5 @@
 """Compare two main runs: parameters, code, environment, photos, metrics, and whether these differ significantly."""
 
-import csv
 import io
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
+from pawprint.base.tables import read_dicts
 from pawprint.evaluation.comparison import compare_answers
 from pawprint.pipeline.registry import read_answers
-from pawprint.report.graph import Lineage, Training
+from pawprint.report.effect import LEVEL, chosen_training, find_effect
+from pawprint.report.graph import Lineage
 from pawprint.tracking.artifacts import open_artifact
-from pawprint.tracking.tags import get_tag
+from pawprint.tracking.tags import get_group, get_tag
 
-LEVEL = 0.05
-"""p-value below which a difference counts as more than chance."""
 _SHOWN = ("test_accuracy", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_log_loss")
 _SURROUNDINGS = ("lock_sha256", "python", "libraries", "cpu", "threads", "host", "git_dirty")
 _MOST_NAMES = 8
@@ -36,6 +35,7 @@ def format_difference(first: Lineage, second: Lineage) -> str:
             _differ(*({name: str(get_tag(run, name)) for name in _SURROUNDINGS} for run in (one, other)))
         ),
         "photos": list(_format_photos(first, second)),
+        "corrections": [text for run in (one, other) if (text := get_group(run, "corrections").get("summary"))],
         "metrics": list(_format_metrics(one, other)),
     }
     sections["more than chance?"] = list(_format_chance(first, second))
@@ -111,8 +111,7 @@ def _read_index(run: Run) -> dict[str, tuple[str, str, str]]:
     with open_artifact(uri, expected="runs:/<run id of preprocess>/dataset") as folder:
         text = (folder / "index.csv").read_text(encoding="utf-8")
     return {
-        row["sha256"]: (row["split"], row["label"], row["member"])
-        for row in csv.DictReader(io.StringIO(text, newline=""))
+        row["sha256"]: (row["split"], row["label"], row["member"]) for row in read_dicts(io.StringIO(text, newline=""))
     }
 
 
@@ -137,7 +136,14 @@ def _format_metric(run: Run, name: str) -> str:
 
 
 def _format_chance(first: Lineage, second: Lineage) -> Iterator[str]:
-    chosen = [_chosen(each) for each in (first, second)]
+    effect = find_effect(second, pictures=False)
+    if effect and effect.comparison and first.main and effect.run_id == first.main.info.run_id:
+        yield effect.describe()
+        yield (
+            f"another answer: {_name([one.member for one in effect.changed])}" if effect.changed else "the same answers"
+        )
+        return
+    chosen = [chosen_training(each) for each in (first, second)]
     if not all(one and one.evaluations for one in chosen):
         yield "not known: a model or its evaluation is missing"
         return
@@ -162,9 +168,3 @@ def _format_chance(first: Lineage, second: Lineage) -> Iterator[str]:
         yield f"[{low:.3f}, {high:.3f}] and [{other_low:.3f}, {other_high:.3f}] " + (
             "lie apart: more than chance" if apart else "overlap: perhaps no more than chance"
         )
-
-
-def _chosen(lineage: Lineage) -> Training | None:
-    """Return the training of the model that main chose, or None."""
-    best = get_tag(lineage.main, "best_model") if lineage.main else None
-    return next((one for one in lineage.trainings if one.model and f"models:/{one.model.model_id}" == best), None)

@@ -125,7 +125,8 @@ def render_card(facts: Facts) -> str:
     limits = [describe_worst(facts.slices)] if facts.slices else []
     limits += [describe_robustness(facts.measured)] if facts.measured else []
     if facts.num_doubts:
-        limits.append(f"Labels of held-out photos that look wrong, and count as they are: {facts.num_doubts}")
+        who = "to models that have not learned them"
+        limits.append(f"Labels that look wrong {who}, and count as they are: {facts.num_doubts}")
     taken = [("architecture", facts.architecture), ("epoch taken", str(facts.best_epoch))]
     if facts.temperature is not None:
         taken.append(("temperature, fitted on validation photos", f"{facts.temperature:.4g}"))

@@ -14,6 +14,7 @@ from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, RunEve
 from openlineage.client.event_v2 import Run as EventRun
 from openlineage.client.generated.base import Dataset, DatasetFacet, JobFacet, RunFacet
 from openlineage.client.generated.dataset_version_dataset import DatasetVersionDatasetFacet
+from openlineage.client.generated.documentation_dataset import DocumentationDatasetFacet
 from openlineage.client.generated.execution_parameters_run import ExecutionParameter, ExecutionParametersRunFacet
 from openlineage.client.generated.job_type_job import JobTypeJobFacet
 from openlineage.client.generated.parent_run import Job as ParentJob
@@ -27,7 +28,7 @@ from pawprint.base.errors import one_line
 from pawprint.base.secrets import hide_secrets
 from pawprint.report.graph import Lineage, entry_point, find_lineage
 from pawprint.tracking.server import describe_server
-from pawprint.tracking.tags import PARENT_TAG, get_tag
+from pawprint.tracking.tags import PARENT_TAG, get_group, get_tag
 
 logger = logging.getLogger(__name__)
 PRODUCER = "urn:pawprint"
@@ -118,13 +119,23 @@ def _datasets(run: Run, lineage: Lineage) -> tuple[list[Dataset], list[Dataset]]
     if step == "download":
         return [_source(str(get_tag(run, "source")))], [photos]
     if step == "preprocess":
-        return [photos], [dataset]
+        return [photos, *_corrections(run)], [dataset]
     if step == "train":
         begun = get_tag(run, "weights")
         return [dataset, *([_dataset(begun, get_tag(run, "weights_digest"))] if begun else [])], [model]
     if step == "evaluate":
         return [dataset, model], [_dataset(f"runs:/{run.info.run_id}/evaluation", None)]
     return [], []
+
+
+def _corrections(run: Run) -> list[Dataset]:
+    """Return the corrections that preprocess applied, with the page that they were made in, if there are any."""
+    facts = get_group(run, "corrections")
+    if not facts:
+        return []
+    text = DocumentationDatasetFacet(description=facts["summary"], producer=PRODUCER)
+    page = [_dataset(f"runs:/{facts['run']}/review.html", None)] if facts.get("run") else []
+    return [Dataset(_namespace(), facts["uri"], facets={"documentation": text}), *page]
 
 
 def _source(source: str) -> Dataset:

@@ -1,7 +1,6 @@
 """Build `report.html`: one self-contained page about a main run, to send to others."""
 
 import base64
-import csv
 import io
 import json
 import statistics
@@ -18,6 +17,7 @@ from mlflow.entities import Run
 from PIL import Image
 
 from pawprint.base.errors import UserError
+from pawprint.base.tables import read_dicts
 from pawprint.dataset.decode import MAX_PIXELS
 from pawprint.evaluation.class_tables import choose_worst, read_classes, read_pairs
 from pawprint.evaluation.costs import describe_costs
@@ -27,12 +27,14 @@ from pawprint.evaluation.selective import WITHOUT, explain_selection, read_selec
 from pawprint.evaluation.set_coverage import describe_set_coverage
 from pawprint.evaluation.slices import describe_worst, read_slices
 from pawprint.pipeline.results import Repeat, choose_best
+from pawprint.report.effect import find_effect
 from pawprint.report.graph import Lineage, Training, find_learning
 from pawprint.report.picture import draw_curves, draw_lineage, run_url
+from pawprint.report.pictures import embed_jpeg
 from pawprint.report.replay import format_command
 from pawprint.report.tree import format_facts
 from pawprint.tracking.artifacts import open_artifact
-from pawprint.tracking.tags import get_tag
+from pawprint.tracking.tags import get_group, get_tag
 from pawprint.training.history import read_history
 
 NOTEBOOK_ACCURACY = 0.6225
@@ -73,7 +75,7 @@ def build_report(
     evaluated = training.evaluations[-1]
     with _open(evaluated, "evaluation") as folder:
         metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-        predictions = list(csv.DictReader(io.StringIO((folder / "predictions.csv").read_text("utf-8"), newline="")))
+        predictions = list(read_dicts(io.StringIO((folder / "predictions.csv").read_text("utf-8"), newline="")))
         plots = [(_embed(folder / name), text) for name, text in PLOTS.items() if (folder / name).is_file()]
         mistakes = _embed_photos(folder / "mistakes.png")
         confusion = _embed(folder / "confusion_matrix.png")
@@ -83,7 +85,7 @@ def build_report(
     photos = _read_photos(lineage)
     classes: list[str] = metrics["class_names"]
     histories = [_read_history(one) for one in lineage.trainings]
-    template = _environment().get_template("report.html.j2")
+    template = build_environment().get_template("report.html.j2")
     return template.render(
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         main=lineage.main,
@@ -115,6 +117,8 @@ def build_report(
         mistakes=mistakes,
         wrong=sum(row["correct"] == "0" for row in predictions),
         doubts=doubts[:_MOST_DOUBTS],
+        corrected=get_group(lineage.main, "corrections"),
+        effect=find_effect(lineage),
         **weaknesses,
         num_doubts=len(doubts),
         slider=_slider(predictions, classes),
@@ -164,7 +168,8 @@ def describe_calibration(trained: Run, metrics: Mapping[str, float]) -> str:
     return " ".join(f"{sentence}." for sentence in (fitted, describe_set_coverage(metrics)) if sentence)
 
 
-def _environment() -> Environment:
+def build_environment() -> Environment:
+    """Return Jinja's environment for pages, which escapes all text."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,  # class names, file names and sources are untrusted text
@@ -193,9 +198,7 @@ def _embed_photos(path: Path) -> str:
             raise UserError(f"{path.name} is {picture.width}×{picture.height}, and none of our pictures is that large")
         small = picture.convert("RGB")
         small.thumbnail(_LARGEST, Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=82, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return embed_jpeg(small)
 
 
 def _read_weaknesses(folder: Path) -> dict[str, Any]:
@@ -216,7 +219,7 @@ def _read_photos(lineage: Lineage) -> dict[str, Any]:
     with _open(lineage.preprocess, "dataset") as folder:
         description = json.loads((folder / "dataset.json").read_text("utf-8"))
         with (folder / "quarantine.csv").open(newline="", encoding="utf-8") as file:
-            reasons = Counter(row["reason"].partition(":")[0].partition(" of ")[0] for row in csv.DictReader(file))
+            reasons = Counter(row["reason"].partition(":")[0].partition(" of ")[0] for row in read_dicts(file))
         preview = _embed_photos(folder / "preview.png")
         near = _embed_photos(path) if (path := folder / "near_duplicates.png").is_file() else None
     source = str(description["source"])

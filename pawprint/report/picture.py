@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from pawprint.evaluation.style import shorten
 from pawprint.report.graph import Lineage, Training
 from pawprint.tracking.server import describe_server
-from pawprint.tracking.tags import get_tag
+from pawprint.tracking.tags import get_group, get_tag
 
 LOCAL_SERVER = "http://127.0.0.1:5000"
 """Default address of `mlflow server`, for links if the store is not a server."""
@@ -110,6 +110,8 @@ def _front_boxes(lineage: Lineage) -> list[_Box]:
     dataset = [f"digest {str(get_tag(preprocess, 'dataset_digest'))[:12]}…"] if preprocess else ["not known"]
     if preprocess and "image_size" in preprocess.data.params:
         dataset.insert(0, f"squares of {preprocess.data.params['image_size']} px")
+    if preprocess and (corrected := get_group(preprocess, "corrections")):
+        dataset.append(corrected["summary"])
     return [
         _Box("source", (source,)),
         _Box("photos", (*photos, _name_run(download)), download),
@@ -147,10 +149,11 @@ def _draw_box(box: _Box, column: int, y: float) -> str:
         f'<rect class="{"end" if box.end else "box"}" x="{x}" y="{top:.1f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" '
         f'rx="8"/>{text}'
     )
+    # The text in the box is shortened; the title shows all of it.
+    title = f"<title>{escape(', '.join(filter(None, box.lines)))}</title>"
     if box.run is None:
-        # The text in the box is shortened; the title shows all of it.
-        return f"<g><title>{escape(' '.join(box.lines))}</title>{shape}</g>"
-    return f'<a href={quoteattr(run_url(box.run))} target="_blank">{shape}</a>'
+        return f"<g>{title}{shape}</g>"
+    return f'<a href={quoteattr(run_url(box.run))} target="_blank">{title}{shape}</a>'
 
 
 def _css(name: str) -> str:

@@ -18,7 +18,7 @@ from pawprint.models.architectures import AUTO
 from pawprint.report.graph import entry_point, find_lineage
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.runs import DIFF
-from pawprint.tracking.tags import PARENT_TAG, get_tag
+from pawprint.tracking.tags import PARENT_TAG, get_group, get_tag
 from pawprint.tracking.uncommitted import MAX_DIFF
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
@@ -35,7 +35,7 @@ def format_command(main: Run) -> str:
     """
     tags = main.data.tags
     commit = tags.get("mlflow.source.git.commit")
-    words = " ".join(f"-P {name}={shlex.quote(value)}" for name, value in _read_parameters(main).items() if value)
+    words = " ".join(f"-P {name}={shlex.quote(value)}" for name, value in read_parameters(main).items() if value)
     manager = "--env-manager uv"
     url, dirty = tags.get("mlflow.source.git.repoURL", ""), get_tag(main, "git_dirty") == "true"
     if re.match(r"(https?|ssh|git)://|[\w.-]+@", url) and commit and not dirty:
@@ -101,7 +101,7 @@ def replay_main(main: Run, *, env_manager: str) -> Run:
             ) from error
         if get_tag(main, "git_dirty") == "true":
             _apply_diff(main, clone)
-        words = [word for name, value in _read_parameters(main).items() for word in ("-P", f"{name}={value}")]
+        words = [word for name, value in read_parameters(main).items() for word in ("-P", f"{name}={value}")]
         name = f"replay of {main.info.run_id}"
         command = [sys.executable, "-m", "mlflow", "run", str(clone), "--env-manager", env_manager]
         command += ["--experiment-id", main.info.experiment_id, "--run-name", name, "-P", "cache=off", *words]
@@ -159,8 +159,8 @@ def _apply_diff(main: Run, clone: Path) -> None:
         ) from error
 
 
-def _read_parameters(main: Run) -> dict[str, str]:
-    """Return the parameters that affect the result, with what main decided or an alias named at that time."""
+def read_parameters(main: Run) -> dict[str, str]:
+    """Return the parameters that affect the result, with what main decided, or what a name stood for, at that time."""
     # MLflow quoted the values for a shell.
     given = {name: "".join(shlex.split(value)) for name, value in main.data.params.items() if name not in _LEFT_OUT}
     decided = ["architecture"] if given.get("architecture") == AUTO else []
@@ -168,7 +168,9 @@ def _read_parameters(main: Run) -> dict[str, str]:
         decided += ["epochs", "finetune"]
         given["minutes"] = "0"
     given |= {name: used for name in decided if (used := get_tag(main, f"used.{name}"))}
-    return given | ({"weights": weights} if (weights := get_tag(main, "weights")) else {})
+    # The corrections' own files may be gone, and the run has kept what they said.
+    kept = {"weights": get_tag(main, "weights"), "corrections": get_group(main, "corrections").get("uri")}
+    return given | {name: uri for name, uri in kept.items() if uri}
 
 
 def _git(*words: str) -> None:

@@ -2,22 +2,24 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pawprint.evaluation.doubts import Doubt, Predictions, find_doubts, read_predictions
+from pawprint.evaluation.doubts import Doubt, Predictions, find_doubts, name_predictions, read_predictions
 from pawprint.report.graph import Lineage
 from pawprint.tracking.artifacts import open_artifact
 
-FILES = {"test": "predictions.csv", "validation": "validation_predictions.csv"}
+SPLITS = ("train", "validation", "test")
 
 
-def find_suspicions(lineage: Lineage) -> list[Doubt]:
-    """Return photos whose label the mean probabilities of all repeats contradict, the most certain first.
+def read_opinions(lineage: Lineage) -> tuple[list[Predictions], list[str]]:
+    """Return the mean predictions of all repeats for each split, with the class names.
 
     Args:
-        lineage: chain of a main run. All repeats were trained on the same photos, and on none of those judged here.
+        lineage: chain of a main run. All repeats were trained on the same photos, and none of the labels that are
+            judged was learned by what judges it.
     """
     predictions, class_names = [], list[str]()
     for training in lineage.trainings:
@@ -26,14 +28,20 @@ def find_suspicions(lineage: Lineage) -> list[Doubt]:
             class_names = json.loads((folder / "metrics.json").read_text("utf-8"))["class_names"]
             predictions.append(_read(folder, class_names))
     # Only splits with predictions of every repeat count.
-    splits = [split for split in FILES if all(split in one for one in predictions)]
-    return find_doubts([_average(one[split] for one in predictions) for split in splits], class_names)
+    splits = [split for split in SPLITS if all(split in one for one in predictions)]
+    return [_average(one[split] for one in predictions) for split in splits], class_names
+
+
+def find_suspicions(lineage: Lineage) -> list[Doubt]:
+    """Return photos whose label the mean probabilities of all repeats contradict, the most certain first."""
+    return find_doubts(*read_opinions(lineage))
 
 
 def _read(folder: Path, class_names: Sequence[str]) -> dict[str, Predictions]:
+    names = {split: name_predictions(split) for split in SPLITS}
     return {
         split: read_predictions(folder / name, split, class_names)
-        for split, name in FILES.items()
+        for split, name in names.items()
         if (folder / name).is_file()
     }
 
@@ -44,4 +52,9 @@ def _average(repeats: Iterable[Predictions]) -> Predictions:
     first = every[0]
     if any(other.members != first.members for other in every):
         raise ValueError(f"the repeats were not judged on the same {first.split} photos")
-    return Predictions(first.split, first.members, first.labels, np.mean([o.probabilities for o in every], axis=0))
+    unlike = [other.unlikeness for other in every if other.unlikeness is not None]
+    return replace(
+        first,
+        probabilities=np.mean([other.probabilities for other in every], axis=0),
+        unlikeness=np.mean(unlike, axis=0) if len(unlike) == len(every) else None,
+    )

@@ -6,7 +6,7 @@ from typing import Any
 from mlflow.entities import Run
 
 from pawprint.report.graph import Lineage, Training, entry_point, format_time
-from pawprint.tracking.tags import get_tag
+from pawprint.tracking.tags import get_group, get_tag
 
 _SHORT = 12
 """Characters of a digest that are shown."""
@@ -29,6 +29,7 @@ def describe_lineage(lineage: Lineage) -> dict[str, Any]:
         dataset = {
             "dataset": f"runs:/{run.info.run_id}/dataset",
             "digest": get_tag(run, "dataset_digest"),
+            "corrections": get_group(run, "corrections") or None,
             "made_by": _describe_run(run, lineage),
             "from": photos,
         }
@@ -61,6 +62,8 @@ def format_lineage(lineage: Lineage) -> str:
     if lineage.preprocess:
         run = lineage.preprocess
         behind.append([f"runs:/{run.info.run_id}/dataset", f"digest {get_tag(run, 'dataset_digest')}"])
+        if corrected := get_group(run, "corrections"):
+            behind[-1].append(f"{corrected['summary']}: {corrected['uri']}")
         behind[-1] += _format_run(run, lineage)
     if lineage.download:
         run = lineage.download

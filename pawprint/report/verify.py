@@ -1,6 +1,5 @@
 """Verify a chain: read all artifacts again and compare them with the digests that each step recorded."""
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
 from pawprint.base.files import hash_file
+from pawprint.base.tables import read_dicts
 from pawprint.dataset.reader import load_dataset
 from pawprint.photos.manifest import combine_digests, load_manifest
 from pawprint.photos.recall import recall_archive
@@ -106,7 +106,7 @@ def _check_photos(run: Run) -> Iterator[str]:
 
 def _check_members(listed: Path, folder: Path) -> Iterator[str]:
     with listed.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+        for row in read_dicts(file):
             path = folder / row["member"]
             if not path.is_file():
                 yield f"{path}, kept by reference, is gone"

@@ -5,7 +5,6 @@ answer (`label`, `probability`, `probability_<class>` for each class, `labels_95
 `unlike_training`, `error`).
 """
 
-import csv
 import heapq
 import json
 import math
@@ -24,6 +23,7 @@ from tqdm import tqdm
 
 from pawprint.archives.left_out import LeftOut
 from pawprint.archives.members import UNLABELLED
+from pawprint.base.tables import TableWriter
 from pawprint.dataset.ahead import decode_ahead
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.models.decision import ASK, Decision
@@ -193,7 +193,7 @@ def open_tables(
     pending: list[pa.RecordBatch] = []
     with ExitStack() as opened:
         file = opened.enter_context((folder / "predictions.csv").open("w", encoding="utf-8", newline=""))
-        writer = csv.writer(file, lineterminator="\n")
+        writer = TableWriter(file)
         writer.writerow(kinds)
         table = opened.enter_context(parquet.ParquetWriter(folder / "predictions.parquet", schema))
 

@@ -3,7 +3,6 @@
 These are not optuna.visualization.matplotlib's plots, which cut off long labels and have no logarithmic axes.
 """
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from pawprint.base.tables import TableWriter
 from pawprint.evaluation.style import BLUE, INK, ORANGE, SOFT, draw_figure
 from pawprint.tuning.search_space import Range
 from pawprint.tuning.study import TrialResult
@@ -49,7 +49,7 @@ def write_search(
 def write_trials(results: Sequence[TrialResult], names: Mapping[str, object], path: Path) -> None:
     """Write a table with a row for each trial."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer = TableWriter(file)
         writer.writerow(["trial", "state", "validation_loss", *names, "run", "reason"])
         for one in results:
             values = [one.values.get(name, "") for name in names]
