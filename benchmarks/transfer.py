@@ -24,7 +24,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmarks.processes import run_project, store_of
-from pawprint.report.graph import entry_point, find_children
+from pawprint.report.graph import entry_point, find_children, find_learning
 from pawprint.tracking.tags import get_tag
 
 WAYS: dict[str, dict[str, object]] = {
@@ -78,8 +78,9 @@ def measure(photos: str, way: str, folder: Path, *, seeds: int) -> str:
 
 
 def minutes_of(run: Run) -> float:
-    """Return how long a run took."""
-    return float(run.info.end_time - run.info.start_time) / 60_000
+    """Return how long a training took, where it was made."""
+    made = find_learning(run)
+    return float(made.info.end_time - made.info.start_time) / 60_000
 
 
 def macro_f1(evaluation: Run) -> float:

@@ -76,7 +76,7 @@ def choose_architecture(
     tried: list[_Tried] = []
     for name in candidates:
         best = min(tried, key=lambda one: one.loss, default=None)
-        left = round(minutes - sum(one.minutes for one in tried), 1) if minutes else 0
+        left = round(minutes - sum(one.minutes for one in tried), 1) if minutes else 0.0
         if best and best.mistakes < least_mistakes(best.photos):
             notes.append(f"{name} was not tried: so few mistakes can't tell whether another would be better.")
             continue

@@ -69,6 +69,8 @@ def test_nothing_more_is_tried_where_hardly_anything_is_wrong(choose: Any) -> No
     choice, trained, _ = choose({FIRST: (0.1, 0.96)})
     assert [name for name, _ in trained] == [FIRST]
     assert f"{SECOND} was not tried" in choice.notes[1]
+    # As main passes it on without `auto`, so that either finds the other's training.
+    assert str(trained[0][1]) == str(0.0)
     assert len(choose({FIRST: (0.1, 0.95), SECOND: (0.2, 0.9)})[1]) == 2
 
 
