@@ -3,8 +3,8 @@
 The odd waves of a mirrored photo change their sign (see `MIRROR`), so the products of the even and of the odd waves
 give both answers: their sum is the likeness of two photos, their difference that of one with the other's mirror image.
 That is half the arithmetic of two searches, and half of all pairs is enough. It grows with the square of the number of
-photos, and still takes less time than an index up to millions: among descriptors, photos as far apart as a cosine of
-0.65 have no common cell, so that an index would have to look into a fifth of its cells to find 999 of 1000 pairs.
+photos, and still takes less time than an index up to a million: photos as far apart as a cosine of 0.65 are seldom in
+one cell, and to find 999 of 1000 pairs an index has to look into a fifth of its cells (docs/results.md).
 """
 
 import threading

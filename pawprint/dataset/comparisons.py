@@ -178,7 +178,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _compare(photo: Subject, others: list[Subject]) -> list[Comparison]:

@@ -2,7 +2,7 @@
 
 Every photo's descriptor is compared with every other's (`alike`). Photos that look alike are aligned and compared
 closely (`comparisons`, `evidence`). Only the former grows with the square of the number of photos: half a second of two
-cores for 20,000, minutes for a million. Memory grows with their number, by 350 bytes each at most.
+cores for 20,000, minutes for a million. Memory grows with their number, by 275 bytes each for the search.
 
 A group is a photo and those that matched this very photo: no chain of weak matches connects photos that were never
 compared. The set itself shows how alike its different photos are: in a set of similar photos, such as digits, a match
