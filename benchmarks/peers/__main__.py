@@ -5,10 +5,11 @@
 
 Each row is a program of its own: pawprint's is one `mlflow run`, a peer's is a file of this folder, as its
 documentation shows it, not tuned. All learn from the training photos of the same split, may look at its validation
-photos, and answer its test photos once. A peer from scratch learns for about the minutes that `cnn` takes (or
-`--minutes`), by a timing of one epoch and of four. Those that are pretrained start from the same weights (lite0.py).
+photos, and answer its test photos once. A peer from scratch learns for about the processor minutes that `cnn` takes
+(or `--minutes`), by a timing of one epoch and of two. Those that are pretrained start from the same weights (lite0.py).
 Prints a table of markdown: accuracy and F1 (of the second of two classes, else macro) on the test photos, minutes of
-the whole command, peak memory of its largest process, epochs, and the lines of code that a person writes.
+the whole command and of the processor in it, peak memory of its largest process, epochs, and the lines of code that a
+person writes.
 
 The peers' environment is made from requirements-peers.txt in the cache folder and shares nothing with the project's, in
 which only Keras's example runs. Run it on a machine that does nothing else.
@@ -26,7 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.peers.hand_over import hand_over
-from benchmarks.peers.programs import Result, build_environment, fit_epochs, run_ours, run_peer, write_weights
+from benchmarks.peers.programs import Result, build_environment, learn_for, run_ours, run_peer, write_weights
 from pawprint.base.machine import count_cores
 from pawprint.models.architectures import recipe_for
 
@@ -41,9 +42,9 @@ ROWS = {
 }
 """Each row by a module of this folder or an architecture of ours, as the table names it."""
 OURS = ("cnn", "efficientnet_lite0")
-PRETRAINED_EPOCHS = {"fastai_fine_tune": 5, "linear_probe": 1}
+PRETRAINED_EPOCHS = {"fastai_fine_tune": 3, "linear_probe": 1}
 """The peers that are pretrained; fastai's trains the last layer for one epoch more, before."""
-HEADER = ("photos", "way", "accuracy", "F1", "minutes", "peak memory, MiB", "epochs", "lines")
+HEADER = ("photos", "way", "accuracy", "F1", "minutes", "processor minutes", "peak memory, MiB", "epochs", "lines")
 
 
 def main() -> None:
@@ -52,7 +53,9 @@ def main() -> None:
     parser.add_argument("sources", nargs="+", help="photos, as `-P source=`")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=list(ROWS), choices=list(ROWS), help="rows to measure")
-    parser.add_argument("--minutes", type=float, help="of each peer from scratch; otherwise those of cnn")
+    parser.add_argument(
+        "--minutes", type=float, help="of the processor, for each peer from scratch; otherwise those of cnn"
+    )
     given = parser.parse_args()
     rows = [row for row in ROWS if row in given.only]
     if not given.minutes and "cnn" not in rows and set(rows) - {*OURS, *PRETRAINED_EPOCHS}:
@@ -79,9 +82,9 @@ def compare(
         source: photos, as `-P source=`.
         rows: in the order of ROWS.
         python: of the peers.
-        minutes: of each peer from scratch; None for those that cnn takes.
+        minutes: of the processor, for each peer from scratch; None for those that cnn takes.
         seed: of the split and of the trainings.
-        epochs: of each peer; those that it lacks are timed and added.
+        epochs: of each peer; those that it lacks are found by a timing and added.
     """
     source = str(Path(source).absolute()) if Path(source).exists() else source
     with tempfile.TemporaryDirectory() as scratch:
@@ -92,7 +95,7 @@ def compare(
         for row in rows:
             if row in OURS:
                 result = run_ours(row, data, source=source, seed=seed)
-                minutes = minutes or result.minutes
+                minutes = minutes or result.processor_minutes
             else:
                 program = [
                     sys.executable if row == "keras_example" else python,
@@ -102,9 +105,8 @@ def compare(
                 ]
                 learned = weights if row in PRETRAINED_EPOCHS else None
                 learn = partial(run_peer, program, data, seed=seed, weights=learned)
-                if row not in epochs:
-                    epochs[row] = fit_epochs(learn, minutes or 0)
-                result = learn(epochs=epochs[row])
+                result = learn(epochs=epochs[row]) if row in epochs else learn_for(minutes or 0, learn)
+                epochs[row] = result.epochs or 1
             yield row, result
 
 
@@ -113,10 +115,11 @@ def tabulate(found: Mapping[tuple[str, str], Sequence[Result]]) -> list[str]:
     lines = [HEADER, ("---",) * len(HEADER)]
     for (photos, row), results in found.items():
         reached = [spread([one.accuracy for one in results]), spread([one.f1 for one in results])]
-        minutes = f"{statistics.mean(one.minutes for one in results):.1f}"
+        reached += [f"{statistics.mean(one.minutes for one in results):.1f}"]
+        reached += [f"{statistics.mean(one.processor_minutes for one in results):.1f}"]
         memory = f"{max(one.mebibytes for one in results):.0f}"
         length = 1 if row in OURS else count_lines(Path(__file__).with_name(f"{row}.py"))
-        lines.append((photos, ROWS[row], *reached, minutes, memory, str(results[0].epochs or "-"), str(length)))
+        lines.append((photos, ROWS[row], *reached, memory, str(results[0].epochs or "-"), str(length)))
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import torch
 from fastai.vision.all import (
     ImageDataLoaders,
     RandomResizedCrop,
@@ -29,6 +30,7 @@ def main() -> None:
         batch_tfms=aug_transforms(),
     )
     learner = vision_learner(data, "tf_efficientnet_lite0", metrics=accuracy, **pretrained(weights))
+    learner.model.to(memory_format=torch.channels_last)  # as PyTorch advises for convolutions on a CPU
     learner.fine_tune(int(epochs))
     files = get_image_files(Path(photos, "test"))
     labels = learner.get_preds(dl=data.test_dl(files))[0].argmax(dim=1).tolist()

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import torch
 from fastai.vision.all import (
     ImageDataLoaders,
     Learner,
@@ -30,6 +31,7 @@ def main() -> None:
         batch_tfms=[*aug_transforms(), Normalize.from_stats(*imagenet_stats)],
     )
     learner = Learner(data, resnet18(num_classes=data.c), metrics=accuracy)
+    learner.model.to(memory_format=torch.channels_last)  # as PyTorch advises for convolutions on a CPU
     learner.fit_one_cycle(int(epochs), 3e-3)
     files = get_image_files(Path(photos, "test"))
     labels = learner.get_preds(dl=data.test_dl(files))[0].argmax(dim=1).tolist()

@@ -30,6 +30,8 @@ class Result:
     f1: float
     """Of the second of two classes; of more, the mean."""
     minutes: float
+    processor_minutes: float
+    """Of all cores and processes together; unlike the minutes, hardly longer on a busy machine."""
     mebibytes: float
     epochs: int | None
 
@@ -68,11 +70,11 @@ def run_peer(command: Sequence[object], data: Dataset, *, epochs: int, seed: int
     with tempfile.TemporaryDirectory() as scratch:
         answers = Path(scratch, "answers.json")
         words = [*program, photos, answers, epochs, seed, *([weights] if weights else [])]
-        minutes, mebibytes = apart(measure, _run, (words,), {})
+        taken = apart(measure, _run, (words,), {})
         given = {Path(path).stem: label for path, label in json.loads(answers.read_text("utf-8")).items()}
     labels = data.splits["test"].labels
     found = [given[f"{row:06d}"] for row in range(len(labels))]
-    return Result(*score(labels.tolist(), found, len(data.class_names)), minutes, mebibytes, epochs)
+    return Result(*score(labels.tolist(), found, len(data.class_names)), *taken, epochs)
 
 
 def run_ours(architecture: str, data: Dataset, *, source: str, seed: int) -> Result:
@@ -85,7 +87,7 @@ def run_ours(architecture: str, data: Dataset, *, source: str, seed: int) -> Res
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         cache = {"PAWPRINT_CACHE": str(folder / "cache")}
-        minutes, mebibytes = apart(measure, run_project, (folder, values), cache)
+        taken = apart(measure, run_project, (folder, values), cache)
         mlflow.set_tracking_uri(store_of(folder))
         runs = MlflowClient().search_runs(["0"], "tags.`mlflow.project.entryPoint` = 'evaluate'")
         path = mlflow.artifacts.download_artifacts(f"runs:/{runs[0].info.run_id}/evaluation/predictions.csv")
@@ -95,7 +97,7 @@ def run_ours(architecture: str, data: Dataset, *, source: str, seed: int) -> Res
         raise ValueError("pawprint was tested on other photos than its peers")
     numbers = {name: number for number, name in enumerate(data.class_names)}
     labels, found = ([numbers[row[column]] for row in rows] for column in ("label", "prediction"))
-    return Result(*score(labels, found, len(numbers)), minutes, mebibytes, None)
+    return Result(*score(labels, found, len(numbers)), *taken, None)
 
 
 def score(labels: Sequence[int], found: Sequence[int], num_classes: int) -> tuple[float, float]:
@@ -104,23 +106,27 @@ def score(labels: Sequence[int], found: Sequence[int], num_classes: int) -> tupl
     return float(accuracy_score(labels, found)), float(f1_score(labels, found, average=average, zero_division=0))
 
 
-def fit_epochs(learn: Callable[..., Result], minutes: float) -> int:
-    """Return how many epochs take about the given minutes, by the time of one epoch and of four."""
-    once = learn(epochs=1).minutes
-    if once > minutes / 4:  # four epochs may take longer than that
-        return max(1, int(minutes / once))
-    each = max((learn(epochs=4).minutes - once) / 3, once / 50)
-    return 1 + round((minutes - once) / each)
+def learn_for(minutes: float, learn: Callable[..., Result]) -> Result:
+    """Let a peer learn for as many epochs as take about the given processor minutes, by a timing of one and of two."""
+    once = learn(epochs=1)
+    if once.processor_minutes > minutes / 2:
+        return once
+    each = max(learn(epochs=2).processor_minutes - once.processor_minutes, once.processor_minutes / 50)
+    return learn(epochs=1 + round((minutes - once.processor_minutes) / each))
 
 
-def measure(run: Callable[..., None], values: Sequence[object], named: Mapping[str, str]) -> tuple[float, float]:
-    """Call a function that runs a program; return its minutes and the peak memory in MiB of its largest process.
+def measure(run: Callable[..., None], values: Sequence[object], named: Mapping[str, str]) -> tuple[float, float, float]:
+    """Call a function that runs a program.
 
-    The memory is that of everything this process has ever started, so call it in a new one.
+    It counts everything that this process has ever started, so call it in a new one.
+
+    Returns:
+        Its minutes, those of the processor in all its processes, and the peak memory in MiB of the largest of these.
     """
     begin = time.monotonic()
     run(*values, **named)
-    return (time.monotonic() - begin) / 60, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (time.monotonic() - begin) / 60, (used.ru_utime + used.ru_stime) / 60, used.ru_maxrss / 1024
 
 
 def _run(words: Sequence[object]) -> None:

@@ -20,6 +20,7 @@ def main() -> None:
     validation, test = (ImageFolder(f"{photos}/{split}", create_transform(128)) for split in ("validation", "test"))
     batches = DataLoader(train, 32, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True)
     model = timm.create_model("resnet18", num_classes=len(train.classes))
+    model.to(memory_format=torch.channels_last)  # as PyTorch advises for convolutions on a CPU
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, 1e-3, total_steps=int(epochs) * len(batches), pct_start=0.1
