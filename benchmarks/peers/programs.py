@@ -70,7 +70,7 @@ def run_peer(command: Sequence[object], data: Dataset, *, epochs: int, seed: int
     with tempfile.TemporaryDirectory() as scratch:
         answers = Path(scratch, "answers.json")
         words = [*program, photos, answers, epochs, seed, *([weights] if weights else [])]
-        taken = apart(measure, _run, (words,), {})
+        taken: tuple[float, float, float] = apart(measure, _run, (words,), {})
         given = {Path(path).stem: label for path, label in json.loads(answers.read_text("utf-8")).items()}
     labels = data.splits["test"].labels
     found = [given[f"{row:06d}"] for row in range(len(labels))]
@@ -87,7 +87,7 @@ def run_ours(architecture: str, data: Dataset, *, source: str, seed: int) -> Res
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         cache = {"PAWPRINT_CACHE": str(folder / "cache")}
-        taken = apart(measure, run_project, (folder, values), cache)
+        taken: tuple[float, float, float] = apart(measure, run_project, (folder, values), cache)
         mlflow.set_tracking_uri(store_of(folder))
         runs = MlflowClient().search_runs(["0"], "tags.`mlflow.project.entryPoint` = 'evaluate'")
         path = mlflow.artifacts.download_artifacts(f"runs:/{runs[0].info.run_id}/evaluation/predictions.csv")
