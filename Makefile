@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help check test test-slow soak scale fuzz audit lint format lock licences clean
+.PHONY: help check test test-slow soak scale fuzz audit lint format lock lock-peers licences clean
 
 # Seconds of each target of `make fuzz`; the fast suite gives each a moment, a release ten minutes: FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 30
@@ -53,6 +53,10 @@ lock:  ## requirements.in and requirements-dev.in -> the locks, with hashes, for
 		-o requirements.txt requirements.in
 	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
 		-o requirements-dev.txt requirements-dev.in
+
+lock-peers:  ## requirements-peers.in -> requirements-peers.txt, what benchmarks.peers installs; torch names the rest itself
+	uv pip compile -q --universal --python-version 3.11.7 --no-annotate --custom-compile-command "make lock-peers" \
+		requirements-peers.in | grep -vE '^(nvidia|cuda|triton)' > requirements-peers.txt
 
 LOCKED = $(shell sed -nE 's/^([A-Za-z0-9._-]+)(\[[^]]*\])?==.*/\1/p' requirements.txt | sort -u)
 
