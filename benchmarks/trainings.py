@@ -37,7 +37,7 @@ def learn(
     data: Dataset, architecture: str, *, epochs: int, seed: int = 0, finetune: int | None = None
 ) -> "tuple[TrainingTask, Training]":
     """Train a network on a set as train does, except for its temperature and unlikeness; None is `finetune=auto`."""
-    from pawprint.training.features import FeatureStore
+    from pawprint.models.features import FeatureStore
     from pawprint.training.finetuning import plan_finetuning
     from pawprint.training.head import train_pretrained
     from pawprint.training.loop import train_network

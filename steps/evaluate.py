@@ -143,7 +143,7 @@ def _judge_training(photo_model: "OpenPhotoModel", data: "Dataset", folder: Path
     from pawprint.base.cache import cache_folder
     from pawprint.dataset.reader import load_dataset
     from pawprint.evaluation.second_opinion import MOST_PHOTOS, judge_training
-    from pawprint.training.features import FeatureStore
+    from pawprint.models.features import FeatureStore
 
     number = sum(data.counts.get("train", {}).values())
     if not 0 < number <= MOST_PHOTOS or photo_model.dataset_digest != data.digest:

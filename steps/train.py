@@ -302,7 +302,7 @@ def _take_or_learn(
 def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -> "Training":
     """Train the network; print and log the metrics of each epoch at its end."""
     from pawprint.base.cache import cache_folder
-    from pawprint.training.features import FeatureStore
+    from pawprint.models.features import FeatureStore
     from pawprint.training.head import train_pretrained
     from pawprint.training.loop import train_network
     from pawprint.training.summary import format_metrics

@@ -16,8 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from pawprint.dataset.reader import Split
 from pawprint.evaluation.bootstrap import Floats, Integers
 from pawprint.evaluation.doubts import Predictions
-from pawprint.models.architectures import build_model
-from pawprint.training.features import FeatureStore
+from pawprint.models import efficientnet_lite0
+from pawprint.models.features import FeatureStore
 
 BORROWED = "efficientnet_lite0"
 """The pretrained network that speaks for every architecture; its weights are part of this project."""
@@ -47,8 +47,8 @@ def judge_training(
     """
     if len(photos) > MOST_PHOTOS:
         return None
-    backbone = _build_backbone(architecture, num_classes=num_classes, image_size=image_size)
-    views = features.load(backbone, photos, name="train").mean(axis=1)
+    backbone = _build_backbone(architecture, image_size=image_size)
+    views = features.load(backbone, photos.images, name="train").mean(axis=1)
     probabilities = cross_validate(views, photos.labels, num_classes)
     return Predictions("train", photos.members, photos.labels, probabilities)
 
@@ -79,12 +79,11 @@ def cross_validate(features: npt.NDArray[Any], labels: Integers, num_classes: in
     return probabilities
 
 
-def _build_backbone(architecture: str, *, num_classes: int, image_size: int) -> keras.Model:
+def _build_backbone(architecture: str, *, image_size: int) -> keras.Model:
     """Return a network from pixels to features, of which nothing must be downloaded."""
+    model = efficientnet_lite0.build(num_classes=2, image_size=image_size)
+    described = keras.Model(model.input, model.layers[-1].input, name=BORROWED)
     if architecture == BORROWED:  # training has stored the same features
-        model = build_model(architecture, num_classes=num_classes, image_size=image_size, seed=0)
-        return keras.Model(model.input, model.layers[-1].input, name=architecture)
-    model = build_model(BORROWED, num_classes=num_classes, image_size=SIDE, seed=0)
-    described = keras.Model(model.input, model.layers[-1].input)
+        return described
     pixels = keras.Input((image_size, image_size, 3))
     return keras.Model(pixels, described(keras.layers.Resizing(SIDE, SIDE)(pixels)), name=f"{BORROWED}_at_{SIDE}")

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pawprint.base.files import write_beside
+from pawprint.models.features import BATCH, compute_features
 from pawprint.models.recipe import Stage
 from pawprint.training.batches import Split
 from pawprint.training.epochs import Training
-from pawprint.training.features import BATCH, compute_features
 from pawprint.training.finetuning import Finetuning, fine_tune
 from pawprint.training.loop import train_network
 from pawprint.training.schedule import stage_at
@@ -100,7 +100,7 @@ def _time_pretrained(task: TrainingTask, finetuning: Finetuning | None, minutes:
     started = time.perf_counter()
     model = build_network(task)
     backbone = keras.Model(model.input, model.layers[-1].input)
-    short, long = (_time(partial(compute_features, backbone, _some(task.train, n))) for n in (BATCH, 3 * BATCH))
+    short, long = (_time(partial(compute_features, backbone, _some(task.train, n).images)) for n in (BATCH, 3 * BATCH))
     photos = sum(len(split.labels) for split in (task.train, task.validation) if split)
     head = photos * max(0.0, long - short) / (2 * BATCH) + short
     if finetuning is None:

@@ -8,12 +8,12 @@ import numpy.typing as npt
 import scipy.special
 import tensorflow as tf
 
+from pawprint.models.features import FeatureStore
 from pawprint.models.inference import build_inference_network
 from pawprint.training.batches import num_batches
 from pawprint.training.checkpoints import Checkpoints
 from pawprint.training.class_weights import class_weights
 from pawprint.training.epochs import Learned, Training, run_epochs
-from pawprint.training.features import FeatureStore
 from pawprint.training.finetuning import Finetuning, fine_tune
 from pawprint.training.schedule import learning_rate_at
 from pawprint.training.steps import build_optimizer
@@ -59,10 +59,10 @@ def train_pretrained(
         )
     # The name is TensorFlow's scope, too, which takes no colon.
     backbone = keras.Model(model.input, head.input, name=task.architecture.replace(":", "."))
-    shown = features.load(backbone, train, name="train")
+    shown = features.load(backbone, train.images, name="train")
     images_per_second = features.images_per_second
     if validation is not None:
-        judged = features.load(backbone, validation, name="validation")[:, : 2 if recipe.flip_average else 1]
+        judged = features.load(backbone, validation.images, name="validation")[:, : 2 if recipe.flip_average else 1]
 
     weights = class_weights(train.labels, num_classes)
     optimizer = build_optimizer(head, recipe)

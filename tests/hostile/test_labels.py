@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pawprint.base.errors import UserError
+from pawprint.base.tables import read_dicts
 from pawprint.dataset.reader import load_dataset
 from pawprint.dataset.writer import write_dataset
 from pawprint.evaluation.results import evaluate_predictions
@@ -73,7 +74,7 @@ def test_odd_class_names_come_through_preprocess_and_evaluation_as_they_are(tmp_
     )
     assert json.loads((folder / "metrics.json").read_text())["class_names"] == list(data.class_names)
     with (folder / "predictions.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = list(read_dicts(file))
     assert {row["label"] for row in rows} <= set(NAMES)
     assert {f"probability_{name}" for name in NAMES} <= set(rows[0])
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pawprint.drawn.drawings import KINDS, Drawing, draw_photo
 from pawprint.models.architectures import recipe_for
-from pawprint.training.features import FeatureStore
+from pawprint.models.features import FeatureStore
 from pawprint.training.head import train_pretrained
 from pawprint.training.task import TrainingTask
 

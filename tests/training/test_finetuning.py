@@ -8,8 +8,8 @@ import pytest
 
 from pawprint.models import keras_applications
 from pawprint.models.architectures import build_model, recipe_for
+from pawprint.models.features import FeatureStore
 from pawprint.training.epochs import Progress
-from pawprint.training.features import FeatureStore
 from pawprint.training.finetuning import freeze, plan_finetuning
 from pawprint.training.head import train_pretrained
 from pawprint.training.schedule import training_side

@@ -4,8 +4,8 @@ import pytest
 
 from pawprint.base.errors import UserError
 from pawprint.models.architectures import recipe_for
+from pawprint.models.features import FeatureStore
 from pawprint.training import features as features_module
-from pawprint.training.features import FeatureStore
 from pawprint.training.head import train_pretrained
 from pawprint.training.task import TrainingTask
 
@@ -55,7 +55,7 @@ def train(architecture, photos, validation, store, on_epoch=lambda *_, **__: Non
 def test_features_of_the_photo_and_its_mirror_image(store, backbone, make_split):
     photos = make_split(3)
     photos.images[:, :, :20] //= 2
-    features = store.load(backbone, photos, name="train")
+    features = store.load(backbone, photos.images, name="train")
     halves = photos.images.reshape(3, 40, 2, 20, 3).mean(axis=(1, 3, 4)) / 255
     np.testing.assert_allclose(features[:, 0], halves, rtol=1e-5)
     np.testing.assert_allclose(features[:, 1], halves[:, ::-1], rtol=1e-5)
@@ -70,17 +70,19 @@ def test_features_are_computed_once_and_again_when_anything_differs(store, backb
 
     monkeypatch.setattr(features_module, "compute_features", count)
     photos = make_split(2)
-    kept = [store.load(backbone, photos, name=name)[0, 0, 0] for name in ("train", "train", "validation", "train")]
+    kept = [
+        store.load(backbone, photos.images, name=name)[0, 0, 0] for name in ("train", "train", "validation", "train")
+    ]
     assert kept == [1, 1, 2, 1]
-    assert FeatureStore(store.folder, "d2").load(backbone, photos, name="train")[0, 0, 0] == 3
+    assert FeatureStore(store.folder, "d2").load(backbone, photos.images, name="train")[0, 0, 0] == 3
     other = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 1)], name="halves")
-    assert store.load(other, photos, name="train")[0, 0, 0] == 4
+    assert store.load(other, photos.images, name="train")[0, 0, 0] == 4
     # A damaged file is not believed.
     for path in store.folder.iterdir():
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
-    assert store.load(backbone, photos, name="train")[0, 0, 0] == 5
+    assert store.load(backbone, photos.images, name="train")[0, 0, 0] == 5
     assert not list(store.folder.glob("*.part"))
 
 
@@ -88,7 +90,7 @@ def test_features_that_cannot_be_kept_are_used_all_the_same(backbone, make_split
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     store = FeatureStore(in_the_way / "features", "d1")
-    assert store.load(backbone, make_split(2), name="train").shape == (2, 2, 2)
+    assert store.load(backbone, make_split(2).images, name="train").shape == (2, 2, 2)
     assert "cannot be written" in caplog.text
 
 

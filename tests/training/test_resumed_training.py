@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pawprint.models.architectures import recipe_for
+from pawprint.models.features import FeatureStore
 from pawprint.models.recipe import Stage
-from pawprint.training.features import FeatureStore
 from pawprint.training.finetuning import plan_finetuning
 from pawprint.training.head import train_pretrained
 from pawprint.training.loop import train_network

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pawprint.base.files import write_beside
-from pawprint.training.batches import Split
+from pawprint.dataset.shards import Images
 
 logger = logging.getLogger(__name__)
 BATCH = 50
@@ -40,13 +40,13 @@ class FeatureStore:
     dataset_digest: str
     images_per_second: float | None = field(default=None, init=False)
 
-    def load(self, backbone: keras.Model, split: Split, *, name: str) -> npt.NDArray[np.float32]:
+    def load(self, backbone: keras.Model, photos: Images, *, name: str) -> npt.NDArray[np.float32]:
         """Return the features of each photo and of its mirror image; compute them if they are not stored yet.
 
         Args:
             backbone: maps pixels 0 to 255 to features [n, d]; identified by its name and its weights.
-            split: the photos.
-            name: name of the split in the dataset.
+            photos: the photos.
+            name: name of their split in the dataset.
 
         Returns:
             float32 [n, 2, d]: the photo, the mirror image.
@@ -57,7 +57,7 @@ class FeatureStore:
                 features: npt.NDArray[np.float32] = kept["features"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             started = time.perf_counter()
-            features = compute_features(backbone, split)
+            features = compute_features(backbone, photos)
             self.images_per_second = len(features) / (time.perf_counter() - started)
             try:
                 _write(path, features)
@@ -72,7 +72,7 @@ class FeatureStore:
         return digest.hexdigest()
 
 
-def compute_features(backbone: keras.Model, split: Split) -> npt.NDArray[np.float32]:
+def compute_features(backbone: keras.Model, photos: Images) -> npt.NDArray[np.float32]:
     """Return the features of each photo and of its mirror image, float32 [n, 2, d]."""
 
     @tf.function(reduce_retracing=True)
@@ -80,12 +80,12 @@ def compute_features(backbone: keras.Model, split: Split) -> npt.NDArray[np.floa
         pixels = tf.cast(images, tf.float32)
         return tf.stack([backbone(pixels), backbone(tf.reverse(pixels, [2]))], axis=1)
 
-    num_photos = len(split.labels)
+    num_photos = len(photos)
     parts = []
     with tqdm(total=num_photos, desc="features", unit="photo", leave=False, disable=None) as bar:
         for start in range(0, num_photos, BATCH):
             positions = np.arange(start, min(start + BATCH, num_photos))
-            parts.append(describe(tf.constant(split.images[positions])).numpy())
+            parts.append(describe(tf.constant(photos[positions])).numpy())
             bar.update(len(positions))
     return np.concatenate(parts)
 
