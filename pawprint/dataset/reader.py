@@ -144,7 +144,7 @@ def _read_splits(
     columns: dict[str, dict[str, list[str]]] = {}
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         reader = read_rows(file)
-        header = next(reader)
+        header = next(reader, [])
         place = header.index("split")
         for row in reader:
             if row[place] in wanted:

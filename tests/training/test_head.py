@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from pawprint.base.errors import UserError
+from pawprint.models import features as features_module
 from pawprint.models.architectures import recipe_for
 from pawprint.models.features import FeatureStore
-from pawprint.training import features as features_module
 from pawprint.training.head import train_pretrained
 from pawprint.training.task import TrainingTask
 
