@@ -148,11 +148,8 @@ def _judge_training(photo_model: "OpenPhotoModel", data: "Dataset", folder: Path
     number = sum(data.counts.get("train", {}).values())
     if not 0 < number <= MOST_PHOTOS or photo_model.dataset_digest != data.digest:
         return None
-    photos = load_dataset(folder, ("train",)).split("train")
-    if photos is None:
-        return None
     return judge_training(
-        photos,
+        load_dataset(folder, ("train",)).splits["train"],
         num_classes=len(data.class_names),
         architecture=photo_model.architecture,
         image_size=data.image_size,

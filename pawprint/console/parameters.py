@@ -408,8 +408,7 @@ def by_name(group: Any) -> dict[str, Any]:
     >>> by_name(TrainParameters("runs:/…", learning, weights="", seed=0, cost="", export=""))
     {'dataset': 'runs:/…', 'architecture': 'cnn', 'epochs': 9, 'batch_size': 32, 'learning_rate': 0.1, 'patience': 3, \
 'finetune': None, 'minutes': 0, 'mirror': 'auto', 'weight_decay': 0.5, 'augmentation': 1, 'width': 2, 'weights': '', \
-'seed': 0, 'cost': '', \
-'export': ''}
+'seed': 0, 'cost': '', 'export': ''}
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(group):

@@ -32,7 +32,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Tried:
-    """A trained candidate: its validation loss, the share of validation photos it gets wrong, and its minutes."""
+    """A trained candidate: its validation loss, how many validation photos it gets wrong, and its minutes."""
 
     name: str
     given: float

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pawprint.dataset.shards import Images
 from pawprint.evaluation.comparison import compare_answers
+from pawprint.models.kind import choose_evenly
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
 from pawprint.models.prediction import Compiled, collect_outputs, compile_network
 
@@ -129,7 +130,7 @@ def ask_network(network: Any, images: Images, labels: npt.NDArray[np.int64], ima
 
 def choose_places(length: int, number: int = NUM_PHOTOS) -> npt.NDArray[np.int64]:
     """Return at most `number` places from 0 to `length` - 1, evenly spaced: int64 [n]."""
-    return np.unique(np.linspace(0, length - 1, min(number, length)).astype(np.int64))
+    return choose_evenly(length, number)
 
 
 def describe_agreement(agreement: Agreement) -> str:

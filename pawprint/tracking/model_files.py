@@ -80,7 +80,7 @@ def write_model_files(
 
     Returns:
         The model's digest: the sha256 over the digests of the other two files. It depends only on weights, classes,
-        size, dataset, decoding, prediction sets and decision, not on the time of writing.
+        size, dataset, decoding, prediction sets, decision and photos, not on the time of writing.
     """
     write_network(network, folder / "network.keras")
     description = {

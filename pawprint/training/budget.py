@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pawprint.base.files import write_beside
 from pawprint.models.features import BATCH, compute_features
+from pawprint.models.kind import choose_evenly
 from pawprint.models.recipe import Stage
 from pawprint.training.batches import Split
 from pawprint.training.epochs import Training
@@ -152,7 +153,7 @@ class _Some:
 
 def _some(split: Split, number: int) -> _Some:
     """Return so many photos, at least one, from all over the split."""
-    positions = np.linspace(0, len(split.labels) - 1, max(1, min(number, len(split.labels)))).astype(np.int64)
+    positions = choose_evenly(len(split.labels), max(1, number))
     return _Some(split.images[positions], split.labels[positions])
 
 

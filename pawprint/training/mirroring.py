@@ -5,6 +5,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.stats import binomtest
 
+from pawprint.models.kind import choose_evenly
 from pawprint.training.batches import Split
 
 MOST_PHOTOS = 4000
@@ -27,7 +28,7 @@ def find_misled(photos: Split) -> float:
     Args:
         photos: the training photos; at most `MOST_PHOTOS`, from all over, are compared.
     """
-    chosen = np.linspace(0, len(photos.labels) - 1, min(MOST_PHOTOS, len(photos.labels))).astype(np.int64)
+    chosen = choose_evenly(len(photos.labels), MOST_PHOTOS)
     labels = photos.labels[chosen]
     if len(labels) < 2:
         return 0.0

@@ -9,6 +9,7 @@ import pytest
 
 from pawprint.models import cnn, efficientnet_lite0
 from pawprint.models.recipe import Stage
+from pawprint.training.task import TrainingTask
 
 
 def draw_split(num_photos, *, side=40, num_classes=2, seed=0):
@@ -37,6 +38,28 @@ def small_cnn():
         yield dataclasses.replace(
             cnn.RECIPE, stages=(Stage(0.0, 0.8, 2), Stage(0.5, 1.0, 1)), averaging=0.9, bfloat16=False
         )
+
+
+@pytest.fixture
+def make_task(make_split):
+    """A short training of photos of 40 pixels."""
+
+    def make(architecture, recipe, *, photos, judged, epochs):
+        return TrainingTask(
+            architecture=architecture,
+            recipe=recipe,
+            train=make_split(photos),
+            validation=make_split(judged, seed=1),
+            class_names=["a", "b"],
+            image_size=40,
+            epochs=epochs,
+            batch_size=8,
+            learning_rate=0.01,
+            patience=0,
+            seed=0,
+        )
+
+    return make
 
 
 @pytest.fixture

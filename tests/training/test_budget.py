@@ -9,26 +9,13 @@ from pawprint.models.recipe import Stage
 from pawprint.training import budget
 from pawprint.training.budget import Fit, fit_to_minutes
 from pawprint.training.finetuning import plan_finetuning
-from pawprint.training.task import TrainingTask
 
 MUCH = 1000.0
 
 
 @pytest.fixture
-def task(make_split, small_cnn):
-    return TrainingTask(
-        architecture="cnn",
-        recipe=small_cnn,
-        train=make_split(64),
-        validation=make_split(16, seed=1),
-        class_names=["a", "b"],
-        image_size=40,
-        epochs=10,
-        batch_size=8,
-        learning_rate=0.01,
-        patience=0,
-        seed=0,
-    )
+def task(small_cnn, make_task):
+    return make_task("cnn", small_cnn, photos=64, judged=16, epochs=10)
 
 
 @pytest.fixture

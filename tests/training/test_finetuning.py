@@ -13,7 +13,6 @@ from pawprint.training.epochs import Progress
 from pawprint.training.finetuning import freeze, plan_finetuning
 from pawprint.training.head import train_pretrained
 from pawprint.training.schedule import training_side
-from pawprint.training.task import TrainingTask
 
 NAME = "efficientnet_lite0"
 
@@ -21,20 +20,8 @@ pytestmark = pytest.mark.usefixtures("tiny_lite0")
 
 
 @pytest.fixture
-def task(make_split):
-    return TrainingTask(
-        architecture=NAME,
-        recipe=recipe_for(NAME),
-        train=make_split(48, side=40),
-        validation=make_split(20, side=40, seed=1),
-        class_names=["a", "b"],
-        image_size=40,
-        epochs=2,
-        batch_size=8,
-        learning_rate=0.01,
-        patience=0,
-        seed=0,
-    )
+def task(make_task):
+    return make_task(NAME, recipe_for(NAME), photos=48, judged=20, epochs=2)
 
 
 def train(task, folder, *, epochs, **changes):

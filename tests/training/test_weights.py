@@ -15,26 +15,13 @@ from pawprint.models.architectures import recipe_for
 from pawprint.models.weights_file import check_weights_file
 from pawprint.tracking.model_files import write_network
 from pawprint.training.loop import train_network
-from pawprint.training.task import TrainingTask
 from pawprint.training.unlikeness import learn_unlikeness
 from pawprint.training.weights import begin_with, build_network
 
 
 @pytest.fixture
-def task(small_cnn, make_split):
-    return TrainingTask(
-        architecture="cnn",
-        recipe=small_cnn,
-        train=make_split(48),
-        validation=make_split(24, seed=1),
-        class_names=["a", "b"],
-        image_size=40,
-        epochs=2,
-        batch_size=8,
-        learning_rate=0.01,
-        patience=0,
-        seed=0,
-    )
+def task(small_cnn, make_task):
+    return make_task("cnn", small_cnn, photos=48, judged=24, epochs=2)
 
 
 def learn(task):
