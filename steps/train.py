@@ -257,16 +257,19 @@ def _write_training(
 
 def _write_exports(lesson: "Lesson", learned: Learned, results: Path, export: str) -> str:
     """Export the network, compare each export with it on validation or training photos, and return a Markdown list."""
+    from pawprint.models.decision import read_decision
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import export_network
     from pawprint.serving.formats import list_formats
-    from pawprint.tracking.deliveries import EXPORT
+    from pawprint.tracking.deliveries import EXPORT, MODEL
+    from pawprint.tracking.model_files import read_model_files
 
     formats, data = list_formats(export), lesson.data
     if not formats:
         return ""
     folder = results / EXPORT
     folder.mkdir(exist_ok=True)
+    decision = read_decision(read_model_files(results / MODEL, uri=str(results / MODEL)))
     facts = {
         "class_names": list(data.class_names),
         "image_size": data.image_size,
@@ -274,6 +277,7 @@ def _write_exports(lesson: "Lesson", learned: Learned, results: Path, export: st
         "model_digest": learned.model_digest,
         "dataset_digest": data.digest,
         "decoding": data.decoding.describe(),
+        **({"decision": decision.describe()} if decision else {}),
     }
     photos = lesson.task.validation or lesson.task.train
     reference = ask_network(learned.training.network, photos.images, photos.labels, data.image_size)
