@@ -20,7 +20,7 @@ from pawprint.models.decision import Answered, Decision
 from pawprint.models.prediction_sets import PredictionSets
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
-from pawprint.serving import predictions
+from pawprint.serving import answers, predictions
 from pawprint.serving.classifier import PhotoClassifier
 from pawprint.serving.contact_sheet import write_contact_sheet
 from pawprint.serving.predictions import Outcome, count_left_out, predict_photos
@@ -245,7 +245,7 @@ def test_the_sheet_says_what_it_leaves_out(collect, tmp_path: Path, monkeypatch:
 
 
 def test_a_long_table_is_written_in_parts(collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictions, "BATCH", 2)
+    monkeypatch.setattr(answers, "BATCH", 2)
     monkeypatch.setattr(predictions, "ROW_GROUP", 4)
     from pyarrow import parquet
 
