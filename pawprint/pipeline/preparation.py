@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pawprint.base.cache import cache_folder
+from pawprint.base.cluster import NONE
 from pawprint.photos.identity import identify_source
 from pawprint.pipeline.chain import Chain, Outcome
 from pawprint.tracking.artifacts import open_artifact, open_photos
@@ -31,7 +32,13 @@ class PreparedDataset:
 
 
 def prepare_dataset(
-    chain: Chain, *, source: str, labels: str, keep_photos: str, parameters: Mapping[str, object]
+    chain: Chain,
+    *,
+    source: str,
+    labels: str,
+    keep_photos: str,
+    parameters: Mapping[str, object],
+    cluster: str = NONE,
 ) -> PreparedDataset:
     """Run download and preprocess under the active run, tag it with their results, and return the dataset.
 
@@ -41,6 +48,7 @@ def prepare_dataset(
         labels: how classes are read.
         keep_photos: `copy` or `reference`.
         parameters: parameters of preprocess without the photos, with `auto` resolved.
+        cluster: where preprocess reads the photos, which changes nothing in its result.
 
     Raises:
         UserError: a step failed, the source is an artifact that does not exist, or the cache folder cannot be created.
@@ -60,7 +68,7 @@ def prepare_dataset(
     preprocessed = chain.run_step(
         "preprocess",
         {name: value for name, value in parameters.items() if name != "corrections"},
-        given={"photos": downloaded.artifact("photos"), "corrections": corrections},
+        given={"photos": downloaded.artifact("photos"), "corrections": corrections, "cluster": cluster},
         # The same photos with other labels are another dataset; what their files are called changes nothing.
         inputs={
             "photos": downloaded.tag("photos_sha256"),
