@@ -206,6 +206,7 @@ def test_a_step_works_on_what_it_was_given_or_not_at_all(proxy: FaultyProxy, tin
         "corrections": "",
         "correct_test": "false",
         "seed": "0",
+        "cluster": "none",
     }
     given = [word for name, value in words.items() for word in (f"--{name}", value)]
     proxy.fail("GET", "breaks off", times=3)
