@@ -109,8 +109,8 @@ Cache = Annotated[
 ]
 _CLUSTER = Option(
     Checked("cluster", check_cluster),
-    "Where photos are read and answered: none, on this machine; <host>:<port> of a Ray cluster; auto, the cluster "
-    "that RAY_ADDRESS names or this machine has. The results are the same.",
+    "Where photos are read and answered: none, here; a Ray cluster's <host>:<port>; auto, that of RAY_ADDRESS or of "
+    "this machine.",
 )
 Cluster = Annotated[str, _CLUSTER]
 
