@@ -3,8 +3,8 @@
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +55,9 @@ class Nodes:
     def complete(self) -> str:
         """Start what is missing of the two nodes, and return the address."""
         for _ in range(5):
-            if len(self.nodes) == 2:
-                break
-            with_errors = False
-            try:
-                self.nodes.append(self.cluster.add_node(num_cpus=1))
-            except Exception:
-                with_errors = True
-            if with_errors:
-                time.sleep(1)
+            if len(self.nodes) < 2:
+                with suppress(Exception):  # as above
+                    self.nodes.append(self.cluster.add_node(num_cpus=1))
         assert len(self.nodes) == 2
         self.cluster.wait_for_nodes()
         return str(self.cluster.address)
@@ -130,10 +124,13 @@ class EndingWorkers:
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> PhotoCollection:
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhotoCollection]:
     folder = tmp_path_factory.mktemp("cluster") / "photos"
     fetch_photos("synthetic:300:1", folder, keep_photos="copy", resolve_uri=Path)
-    return load_photos(folder)
+    collection = load_photos(folder)
+    yield collection
+    for archive in collection._open.values():
+        archive.close()
 
 
 def write(photos: PhotoCollection, folder: Path, workers: Workers | None) -> dict[str, bytes]:
