@@ -156,7 +156,7 @@ def test_the_most_doubtful_of_each_class_are_remembered_lowest_first(
     collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(predictions, "MOST_DOUBTFUL", 3)
-    monkeypatch.setattr(predictions, "BATCH", 4)
+    monkeypatch.setattr(answers, "BATCH", 4)
     greys = {"a": 10, "b": 120, "c": 60, "d": 120, "e": 90, "f": 250, "g": 140, "h": 1, "i": 120}
     outcome = predict(collect(**{name: draw(grey) for name, grey in greys.items()}), tmp_path / "out")
     assert {number: [one.name[0] for one in photos] for number, photos in outcome.doubtful.items()} == {
