@@ -53,6 +53,8 @@ lock:  ## requirements.in and requirements-dev.in -> the locks, with hashes, for
 		-o requirements.txt requirements.in
 	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
 		-o requirements-dev.txt requirements-dev.in
+	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
+		-o requirements-ray.txt requirements-ray.in
 
 lock-peers:  ## requirements-peers.in -> requirements-peers.txt, what benchmarks.peers installs; torch names the rest itself
 	uv pip compile -q --universal --python-version 3.11.7 --no-annotate --custom-compile-command "make lock-peers" \

@@ -137,7 +137,7 @@ def _prepare(chain: "Chain", given: MainParameters) -> "PreparedDataset":
     used = _resolve_auto(given)
     set_tags(used={**used, "architecture": given.learning.architecture})
     parameters = {**resolve(given.preprocessing, used), "seed": given.seed}
-    return prepare_dataset(chain, **by_name(given.download), parameters=parameters)
+    return prepare_dataset(chain, **by_name(given.download), parameters=parameters, cluster=given.cluster)
 
 
 def _train(

@@ -9,13 +9,16 @@ Run it  mlflow run . --env-manager uv -e predict \
         python -m steps.predict --model models:/<model id> photo.jpg …
 """
 
+import shutil
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pawprint.base.cluster import NONE, open_cluster
 from pawprint.base.errors import UserError
 from pawprint.console.console import import_tensorflow_quietly, run_command
 from pawprint.console.parameters import PredictParameters
@@ -24,6 +27,7 @@ from pawprint.console.step import step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pawprint.base.cluster import Workers
     from pawprint.evaluation.drift import Change
     from pawprint.photos.collection import PhotoCollection
     from pawprint.serving.predictions import Outcome
@@ -39,14 +43,16 @@ def predict(given: PredictParameters) -> None:
     if given.source is None:
         show_answers(given.model, given.paths)
     else:
-        predict_source(given.source, given.model, fail_on_drift=bool(given.fail_on_drift))
+        predict_source(
+            given.source, given.model, fail_on_drift=bool(given.fail_on_drift), cluster=given.cluster or NONE
+        )
 
 
-def predict_source(source: str, model: str, *, fail_on_drift: bool) -> None:
+def predict_source(source: str, model: str, *, fail_on_drift: bool, cluster: str) -> None:
     """Label all photos of a source in an MLflow run, and say whether they are of the kind that the model knows."""
     from pawprint.archives.left_out import format_left_out
     from pawprint.labels.summary import format_counts
-    from pawprint.photos.collection import load_photos
+    from pawprint.serving.contact_sheet import write_contact_sheet
     from pawprint.serving.predictions import count_left_out
     from pawprint.tracking.artifacts import open_photos
     from pawprint.tracking.descriptions import code, format_count_table
@@ -60,12 +66,28 @@ def predict_source(source: str, model: str, *, fail_on_drift: bool) -> None:
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
         open_photo_model(model) as photo_model,
     ):
-        photos, photos_folder = _take_photos(source, run.info.run_id, resolve_uri, Path(scratch) / "photos")
-        collection = load_photos(photos_folder, labelled=False)
+        photos, collection = _take_photos(source, run.info.run_id, resolve_uri, Path(scratch) / "photos")
         left_out = count_left_out(collection.manifest)
         lost = format_left_out(left_out, left_out.names)
         folder = Path(scratch) / "predictions"
-        outcome, rate = _label_photos(photo_model, collection, folder, lost)
+        folder.mkdir()
+        started = time.perf_counter()
+        with open_cluster(cluster) as workers:
+            if workers is None:
+                outcome = _label_photos(photo_model, collection, folder)
+            else:
+                outcome = _label_on_cluster(workers, photo_model, collection, folder)
+        rate = len(collection.photos) / (time.perf_counter() - started)
+        write_contact_sheet(
+            outcome,
+            collection,
+            folder / "contact-sheet.html",
+            class_names=photo_model.class_names,
+            model=f"models:/{photo_model.model_id}",
+            source=collection.manifest.source,
+            left_out=lost,
+            decoding=photo_model.decoding,
+        )
         _ask_for_labels(photo_model, outcome, collection, folder, run_id=run.info.run_id, photos=photos)
         changes, compared = _compare_photos(photo_model, outcome, folder)
         drifted = [change.what for change in changes if change.counts]
@@ -118,38 +140,41 @@ def predict_source(source: str, model: str, *, fail_on_drift: bool) -> None:
     click.echo(f"runs:/{run.info.run_id}/predictions: {', '.join(names)}")
 
 
-def _take_photos(source: str, run_id: str, resolve_uri: "Callable[[str], Path]", folder: Path) -> tuple[str, Path]:
-    """Return the URI of the source's photos and their folder.
+def _take_photos(
+    source: str, run_id: str, resolve_uri: "Callable[[str], Path]", folder: Path
+) -> "tuple[str, PhotoCollection]":
+    """Return the URI of the source's photos, and the photos.
 
     Photos that a run has already logged are not logged again. Others are logged by reference, because labelling photos
     should not copy ten thousand of them to the store.
     """
+    import mlflow
+
+    from pawprint.photos.collection import load_photos
     from pawprint.photos.sources import fetch_photos, find_tracked
+    from pawprint.tracking.artifacts import keep_artifact, locate
     from pawprint.tracking.digests import log_folder
 
     tracked = find_tracked(source)
     if tracked is not None:
-        return tracked, resolve_uri(tracked)
-    fetch_photos(source, folder, keep_photos="reference", resolve_uri=resolve_uri, labelled=False)
-    log_folder(folder, "photos")
-    return f"runs:/{run_id}/photos", folder
+        folder = resolve_uri(tracked)
+    else:
+        fetch_photos(source, folder, keep_photos="reference", resolve_uri=resolve_uri, labelled=False)
+        log_folder(folder, "photos")
+    uri = tracked or f"runs:/{run_id}/photos"
+    elsewhere = partial(keep_artifact, locate(uri, expected=uri), mlflow.get_tracking_uri())
+    return uri, load_photos(folder, labelled=False, elsewhere=elsewhere)
 
 
-def _label_photos(
-    photo_model: "OpenPhotoModel", collection: "PhotoCollection", folder: Path, lost: list[str]
-) -> "tuple[Outcome, float]":
-    """Write the tables and the contact sheet; return the predictions and the photos per second."""
+def _label_photos(photo_model: "OpenPhotoModel", collection: "PhotoCollection", folder: Path) -> "Outcome":
+    """Write the tables on this machine."""
     from pawprint.models.prediction import compile_network
     from pawprint.models.unlikeness import add_features
-    from pawprint.serving.contact_sheet import write_contact_sheet
     from pawprint.serving.predictions import predict_photos
 
-    folder.mkdir()
-    answer = compile_network(add_features(photo_model.network), photo_model.image_size).outputs
-    started = time.perf_counter()
-    outcome = predict_photos(
+    return predict_photos(
         collection,
-        answer,
+        compile_network(add_features(photo_model.network), photo_model.image_size).outputs,
         class_names=photo_model.class_names,
         image_size=photo_model.image_size,
         folder=folder,
@@ -157,18 +182,39 @@ def _label_photos(
         sets=photo_model.sets,
         decision=photo_model.decision,
     )
-    rate = len(collection.photos) / (time.perf_counter() - started)
-    write_contact_sheet(
-        outcome,
-        collection,
-        folder / "contact-sheet.html",
-        class_names=photo_model.class_names,
-        model=f"models:/{photo_model.model_id}",
-        source=collection.manifest.source,
-        left_out=lost,
-        decoding=photo_model.decoding,
+
+
+def _label_on_cluster(
+    workers: "Workers", photo_model: "OpenPhotoModel", collection: "PhotoCollection", folder: Path
+) -> "Outcome":
+    """Write the same tables, answered by the workers of a cluster; what they answered is kept until all is written."""
+    import mlflow
+
+    from pawprint.base.cache import cache_folder
+    from pawprint.pipeline.cache_keys import build_key
+    from pawprint.serving.answers import Answerer, Asking, answer_on_cluster, clear_parts
+    from pawprint.serving.predictions import measure_every, write_predictions
+    from pawprint.tracking.artifacts import locate
+    from pawprint.tracking.models import keep_network
+
+    manifest, model = collection.manifest, f"models:/{photo_model.model_id}"
+    inputs = {"photos": manifest.sha256, "names": manifest.labels_sha256, "model": photo_model.digest}
+    parts = cache_folder() / "predictions" / build_key("predict", {}, inputs).digest
+    clear_parts(parts.parent)
+    find_network = partial(keep_network, locate(model, model), mlflow.get_tracking_uri(), photo_model.digest)
+    asking = Asking(
+        len(photo_model.class_names), photo_model.image_size, photo_model.decoding, measure_every(collection)
     )
-    return outcome, rate
+    outcome = write_predictions(
+        collection,
+        answer_on_cluster(Answerer(collection, find_network, asking), workers, parts),
+        class_names=photo_model.class_names,
+        folder=folder,
+        sets=photo_model.sets,
+        decision=photo_model.decision,
+    )
+    shutil.rmtree(parts, ignore_errors=True)
+    return outcome
 
 
 def _ask_for_labels(

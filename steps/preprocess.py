@@ -9,10 +9,12 @@ Run it  mlflow run . --env-manager uv -e preprocess -P photos=runs:/<run id>/pho
 
 import tempfile
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
 
+from pawprint.base.cluster import open_cluster
 from pawprint.console.console import run_command
 from pawprint.console.parameters import PreprocessParameters, by_name
 from pawprint.console.step import step
@@ -24,13 +26,15 @@ PHOTOS = "runs:/<run id of download>/photos"
 @step(PreprocessParameters)
 def preprocess(given: PreprocessParameters) -> None:
     """Make a dataset of the photos: choose, decode, split."""
+    import mlflow
+
     from pawprint.base.space import check_space
     from pawprint.dataset.additions import check_more
     from pawprint.dataset.shards import pixel_bytes
     from pawprint.dataset.writer import write_dataset
     from pawprint.labels.summary import format_counts
     from pawprint.photos.collection import load_photos
-    from pawprint.tracking.artifacts import open_artifact
+    from pawprint.tracking.artifacts import keep_artifact, locate, open_artifact
     from pawprint.tracking.corrections import load_corrections, tag_corrections
     from pawprint.tracking.datasets import log_splits
     from pawprint.tracking.descriptions import code, describe_run, format_count_table, link
@@ -50,8 +54,12 @@ def preprocess(given: PreprocessParameters) -> None:
         open_artifact(wanted.more, expected=PHOTOS) if wanted.more else nullcontext() as more_folder,
     ):
         folder = Path(scratch) / "dataset"
-        collection = load_photos(photos_folder)
-        used["more"] = load_photos(more_folder, labelled=False) if more_folder else None
+        elsewhere = partial(keep_artifact, locate(given.photos, given.photos), mlflow.get_tracking_uri())
+        collection = load_photos(photos_folder, elsewhere=elsewhere)
+        used["more"] = None
+        if more_folder:
+            elsewhere = partial(keep_artifact, locate(wanted.more, wanted.more), mlflow.get_tracking_uri())
+            used["more"] = load_photos(more_folder, labelled=False, elsewhere=elsewhere)
         used["corrections"] = load_corrections(wanted.corrections)
         found = len(collection.photos)
         taken = min(found, (wanted.train_images or found) + (wanted.test_images or found))
@@ -59,7 +67,8 @@ def preprocess(given: PreprocessParameters) -> None:
         pixels = pixel_bytes(taken, used["image_size"])
         # The scratch folder holds the pixels twice: in the order of decoding, and in the shards.
         check_space("the dataset", {folder: 2 * pixels} | dict.fromkeys(artifact_folder(run), pixels))
-        description = write_dataset(collection, folder, **used)
+        with open_cluster(given.cluster) as cluster:
+            description = write_dataset(collection, folder, **used, cluster=cluster)
         log_folder(folder, "dataset")
         set_tags(
             dataset_digest=description["digest"],

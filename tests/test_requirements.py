@@ -40,7 +40,7 @@ def imported(folder: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("folder", "files"),
     [
-        ("pawprint", ["requirements.in"]),
+        ("pawprint", ["requirements.in", "requirements-ray.in"]),
         ("steps", ["requirements.in"]),
         ("benchmarks", ["requirements.in", "requirements-dev.in"]),
         ("tests", ["requirements.in", "requirements-dev.in"]),

@@ -7,13 +7,14 @@ A step gets one frozen value: `TrainParameters` for train, and so on. Parameters
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import click
 
+from pawprint.base.cluster import check_cluster
 from pawprint.console.kinds import AutoOr, Between, Checked, MayBeMissing, UnlessPaths, check_model_name
 from pawprint.dataset.corrections import check_corrections
 from pawprint.dataset.decoding import FITS
@@ -106,6 +107,12 @@ Cache = Annotated[
         "refresh: all run again, and are found next time. off: neither looked for nor found.",
     ),
 ]
+_CLUSTER = Option(
+    Checked("cluster", check_cluster),
+    "Where photos are read and answered: none, here; a Ray cluster's <host>:<port>; auto, that of RAY_ADDRESS or of "
+    "this machine.",
+)
+Cluster = Annotated[str, _CLUSTER]
 
 
 @dataclass(frozen=True)
@@ -312,6 +319,7 @@ class PreprocessParameters:
     photos: Annotated[str, Option(click.STRING, "URI of download's artifact: runs:/<run id>/photos.")]
     preprocessing: Preprocessing
     seed: Seed
+    cluster: Cluster
 
 
 @dataclass(frozen=True)
@@ -357,6 +365,7 @@ class PredictParameters:
             make=MayBeMissing,
         ),
     ]
+    cluster: Annotated[str | None, replace(_CLUSTER, make=MayBeMissing)]
     paths: Annotated[tuple[Path, ...], Argument(click.Path(exists=True, dir_okay=False, path_type=Path))]
 
 
@@ -406,6 +415,7 @@ class MainParameters:
     cost: Cost
     export: Export
     cache: Cache
+    cluster: Cluster
     plan: Annotated[bool, Option(click.BOOL, "true: only say which steps would run, which would be reused, and why.")]
 
 

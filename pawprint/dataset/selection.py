@@ -6,13 +6,15 @@ not be on different sides. So only the photos in use, and a few more, are ever d
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
 from tqdm import tqdm
 
+from pawprint.base.cluster import Workers
 from pawprint.base.errors import UserError
 from pawprint.dataset.copies import Treatment, treat_near_duplicates
 from pawprint.dataset.decode import UnreadablePhoto, decode_photo, open_header, upright_size
@@ -27,6 +29,10 @@ MAX_UNREADABLE = 0.05
 """Share of unreadable photos above which more must be wrong than a few bad files."""
 
 _DECODING = "decoding photos"
+_AT_ONCE = 256
+"""Photos that threads are given at once."""
+_SENT = 64
+"""Photos that a worker of a cluster is given at once: five megabytes of decoded squares, half a second of work."""
 
 _Size = tuple[int, int]
 """Width and height in pixels."""
@@ -40,9 +46,9 @@ class Decoder:
     """Decodes photos into a file of pixels.
 
     Attributes:
-        read: returns a member's bytes.
+        read: returns a member's bytes; it can be pickled.
         pixels: the file for the decoded squares.
-        pool: the threads that decode.
+        pool: the threads, or the workers of a cluster, that decode.
         side: side of the squares in pixels.
         decoding: how a photo becomes a square.
         rows: the row of each decoded photo's pixels, by member.
@@ -50,7 +56,7 @@ class Decoder:
 
     read: Callable[[str], bytes]
     pixels: PixelFile
-    pool: ThreadPoolExecutor
+    pool: Executor | Workers
     side: int
     decoding: Decoding = USUAL
     rows: dict[str, int] = field(default_factory=dict)
@@ -62,7 +68,8 @@ class Decoder:
     def decode(self, members: Sequence[str], near: NearDuplicates | None) -> list[LeftOut]:
         """Decode photos, and add them to those that are compared; return those that can't be read."""
         failed = []
-        for member, result in zip(members, map_in_order(self.pool, self._decode, members, _DECODING), strict=True):
+        decode = partial(_decode, self.read, self.side, self.decoding)
+        for member, result in zip(members, map_in_order(self.pool, decode, members, _DECODING), strict=True):
             if isinstance(result, LeftOut):
                 failed.append(result)
             else:
@@ -71,17 +78,6 @@ class Decoder:
                 if near is not None:
                     near.add(member, descriptor, edge, place=(self.rows[member], inner))
         return failed
-
-    def _decode(self, member: str) -> tuple[Pixels, Descriptor, int, _Size] | LeftOut:
-        """Return a photo's square, what it is compared by, its shorter edge, and its size between bars."""
-        data = self.read(member)
-        try:
-            square = decode_photo(data, self.side, self.decoding)
-        except UnreadablePhoto as reason:
-            return LeftOut(member, f"unreadable: {reason}")
-        size = _measure_size(data, default=(self.side, self.side))
-        inner = needed_size(size, self.side, self.decoding.fit)
-        return square, describe(cut_bars(square, inner)), min(size), inner
 
 
 @dataclass(frozen=True)
@@ -93,6 +89,20 @@ class _WithoutBars:
     def __call__(self, place: tuple[int, _Size]) -> Pixels:
         row, inner = place
         return cut_bars(self.pixels.read(row), inner)
+
+
+def _decode(
+    read: Callable[[str], bytes], side: int, decoding: Decoding, member: str
+) -> tuple[Pixels, Descriptor, int, _Size] | LeftOut:
+    """Return a photo's square, what it is compared by, its shorter edge, and its size between bars."""
+    data = read(member)
+    try:
+        square = decode_photo(data, side, decoding)
+    except UnreadablePhoto as reason:
+        return LeftOut(member, f"unreadable: {reason}")
+    size = _measure_size(data, default=(side, side))
+    inner = needed_size(size, side, decoding.fit)
+    return square, describe(cut_bars(square, inner)), min(size), inner
 
 
 @dataclass(frozen=True)
@@ -155,15 +165,37 @@ def select_photos(
 
 
 def map_in_order(
-    pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items: Sequence[_Item], label: str
+    pool: Executor | Workers, function: Callable[[_Item], _Result], items: Sequence[_Item], label: str
 ) -> Iterator[_Result]:
-    """Yield results in order, computed a few hundred at a time: `Executor.map` would hold all of a large folder."""
-    remaining = iter(items)
+    """Yield results in order, computed a few hundred at a time: `Executor.map` would hold all of a large folder.
+
+    Args:
+        pool: threads, or the workers of a cluster, which the function is sent to.
+        function: a pure function, from an item to its result.
+        items: what it takes.
+        label: a word for the progress bar.
+    """
+    slices = _cut(items, _AT_ONCE if isinstance(pool, Executor) else _SENT)
+    parts: Iterator[Iterator[_Result] | list[_Result]]
+    if isinstance(pool, Executor):
+        parts = (pool.map(function, each) for each in slices)
+    else:
+        parts = pool.map(partial(_apply, function), slices)
     with tqdm(total=len(items), desc=label, unit="photo", disable=None, delay=2) as progress:
-        while batch := list(islice(remaining, 256)):
-            for result in pool.map(function, batch):
+        for part in parts:
+            for result in part:
                 progress.update()
                 yield result
+
+
+def _cut(items: Sequence[_Item], size: int) -> Iterator[list[_Item]]:
+    remaining = iter(items)
+    while part := list(islice(remaining, size)):
+        yield part
+
+
+def _apply(function: Callable[[_Item], _Result], items: list[_Item]) -> list[_Result]:
+    return [function(item) for item in items]
 
 
 def _measure_size(data: bytes, *, default: _Size) -> _Size:

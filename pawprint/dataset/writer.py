@@ -4,40 +4,35 @@ Photos are read twice from where they are: once for the digests that decide whic
 ones. Neither photos nor pixels are held in memory, so memory does not grow with their number.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pawprint.archives.zips import UnreadableMemberError
+from pawprint.base.cluster import Workers
 from pawprint.base.files import hash_file, write_json
 from pawprint.base.machine import count_cores
 from pawprint.dataset.additions import PREFIX, More, check_more, choose_additions
 from pawprint.dataset.belongings import find_belongings, needs_exif
-from pawprint.dataset.brightness import may_be_deep
 from pawprint.dataset.correcting import apply_corrections
 from pawprint.dataset.corrections import Correction
 from pawprint.dataset.division import Division, describe_lost_classes, describe_sides, find_lost_classes
 from pawprint.dataset.duplicates import drop_duplicates
-from pawprint.dataset.exif import Taken, read_taken
 from pawprint.dataset.index import write_shards_and_index
 from pawprint.dataset.leakage import describe_near_duplicates, write_near_duplicates
+from pawprint.dataset.members import MemberReader, digest_members
 from pawprint.dataset.preview import MAX_CLASSES, write_preview
 from pawprint.dataset.reader import SCHEMA_VERSION, digest_content
-from pawprint.dataset.selection import Decoder, map_in_order, select_photos
+from pawprint.dataset.selection import Decoder, select_photos
 from pawprint.dataset.series import suggest_group
 from pawprint.dataset.shards import PixelFile
 from pawprint.dataset.splits import SPLITS, Candidate, LeftOut, count_classes
 from pawprint.dataset.survey import decide_decoding
 from pawprint.dataset.where import describe_where, keep_photos_where
-from pawprint.photos.collection import Photo, PhotoCollection
-
-MOST_TAKEN = 1000
-"""Photos, in the order of their names, whose times are read to find bursts."""
+from pawprint.photos.collection import PhotoCollection
 
 
 def write_dataset(
@@ -58,13 +53,15 @@ def write_dataset(
     correct_test: bool = False,
     more: PhotoCollection | None = None,
     workers: int | None = None,
+    cluster: Workers | None = None,
 ) -> dict[str, Any]:
     """Write the `dataset/` artifact into `folder`.
 
     It holds the shards, `index.csv`, `dataset.json`, `quarantine.csv`, `preview.png`, `near_duplicates.csv` and, if
     there are any near duplicates, `near_duplicates.png`.
 
-    The same photos, arguments and versions give byte-identical shards, whatever the number of workers.
+    The same photos, arguments and versions give byte-identical shards, whatever the number of workers and wherever they
+    are.
 
     Args:
         photos: the photos that download made.
@@ -84,6 +81,7 @@ def write_dataset(
         correct_test: whether test photos are corrected as well.
         more: photos of another source; those that corrections label are added to the training photos.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
+        cluster: processes, perhaps on other machines, that read and decode in place of these threads.
 
     Returns:
         The content of `dataset.json`.
@@ -101,21 +99,20 @@ def write_dataset(
     folder.mkdir(parents=True)
     scratch = folder / "pixels.tmp"
     with ThreadPoolExecutor(workers or count_cores()) as pool:
-        candidates, damaged, taken, deep = _digest_all(
-            by_member, photos, pool, all_taken=needs_exif(photos.columns, group=group, split_by_time=split_by_time)
+        others = MemberReader(more, {PREFIX + more.name(photo): photo for photo in more.photos}) if more else None
+        read = MemberReader(photos, by_member, others)
+        candidates, damaged, taken, deep = digest_members(
+            read, cluster or pool, all_taken=needs_exif(photos.columns, group=group, split_by_time=split_by_time)
         )
         present = {c.member: by_member[c.member] for c in candidates}
         belongings = find_belongings_of(present, taken=taken)
         candidates = belongings.attach(candidates)
         kept, left_out = drop_duplicates(candidates)
-
-        others = {f"{PREFIX}{more.name(photo)}": photo for photo in more.photos} if more else {}
-        read = _open_reader((photos, by_member), *([(more, others)] if more else []))
         training = division.divide(kept, [])["train"]
         decoding, decoding_notes = decide_decoding(training, read=read, may_be_deep=deep, fit=fit, pool=pool)
         pixels = PixelFile(scratch, image_size)
         try:
-            decoder = Decoder(read, pixels, pool, image_size, decoding)
+            decoder = Decoder(read, pixels, cluster or pool, image_size, decoding)
             selection = select_photos(
                 kept, decoder=decoder, assign=division.divide, damaged=damaged, near_duplicates=near_duplicates
             )
@@ -133,7 +130,12 @@ def write_dataset(
                 lost,
                 correct_test=correct_test,
                 additions=choose_additions(
-                    corrections, _find_more(more, others, photos, pool), candidates, selection, decoder, near_duplicates
+                    corrections,
+                    _find_more(others, photos, cluster or pool),
+                    candidates,
+                    selection,
+                    decoder,
+                    near_duplicates,
                 ),
             )
             divided, chosen = selection.chosen, corrected.chosen
@@ -225,59 +227,13 @@ def write_dataset(
     return description
 
 
-def _digest_all(
-    by_member: dict[str, Photo], photos: PhotoCollection, pool: ThreadPoolExecutor, *, all_taken: bool
-) -> tuple[list[Candidate], list[LeftOut], dict[str, Taken], set[str]]:
-    """Return the readable photos, the damaged ones, when photos were taken, and which may have deep pixels.
-
-    The times are those of all photos, or only of the first `MOST_TAKEN`.
-    """
-    in_order_of_name = sorted(by_member, key=lambda name: (name.rsplit("/", 1)[-1], name))
-    looked_at = set(in_order_of_name if all_taken else in_order_of_name[:MOST_TAKEN])
-    taken: dict[str, Taken] = {}
-    deep: set[str] = set()
-
-    def digest(member: str) -> Candidate | LeftOut:
-        photo = by_member[member]
-        try:
-            data = photos.read(photo)
-        except UnreadableMemberError as reason:
-            return LeftOut(member, f"unreadable: {reason}")
-        if member in looked_at and (when := read_taken(data)):
-            taken[member] = when
-        if may_be_deep(data):
-            deep.add(member)
-        return Candidate(member, photo.label, photo.split, hashlib.sha256(data).hexdigest(), columns=photo.columns)
-
-    candidates: list[Candidate] = []
-    damaged: list[LeftOut] = []
-    for result in map_in_order(pool, digest, sorted(by_member), "reading photos"):
-        if isinstance(result, LeftOut):
-            damaged.append(result)
-        else:
-            candidates.append(result)
-    return candidates, damaged, taken, deep
-
-
-def _open_reader(*sources: tuple[PhotoCollection, dict[str, Photo]]) -> Callable[[str], bytes]:
-    """Return a function from a photo's name to its bytes."""
-
-    def read(member: str) -> bytes:
-        photos, by_member = next(source for source in sources if member in source[1])
-        return photos.read(by_member[member])
-
-    return read
-
-
-def _find_more(
-    more: PhotoCollection | None, others: dict[str, Photo], photos: PhotoCollection, pool: ThreadPoolExecutor
-) -> More:
+def _find_more(others: MemberReader | None, photos: PhotoCollection, pool: Executor | Workers) -> More:
     """Return the photos of the other source, without a label and without a cell of the table of the first."""
-    if more is None:
+    if others is None:
         return More()
-    found, *_ = _digest_all(others, more, pool, all_taken=False)
+    found, *_ = digest_members(others, pool, all_taken=False)
     unlabelled = [replace(c, label="", named_split="train", columns=("",) * len(photos.columns)) for c in found]
-    return More({c.sha256: c for c in reversed(unlabelled)}, more.manifest.source)
+    return More({c.sha256: c for c in reversed(unlabelled)}, others.photos.manifest.source)
 
 
 def _describe_shortfalls(

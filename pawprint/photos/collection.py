@@ -6,6 +6,7 @@ import os
 import threading
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ class PhotoCollection:
     """The photos, and how to read their bytes.
 
     It can be pickled and forked. Each process opens the archives itself, on the first read, because forked processes
-    share the position of an open file.
+    share the position of an open file. On another machine it reads the same paths, if they are on a disk that both
+    share, else it finds the photos again.
 
     Attributes:
         manifest: The artifact's manifest.
@@ -43,6 +45,7 @@ class PhotoCollection:
         photos: list[Photo],
         digests: dict[str, str],
         columns: tuple[str, ...] = (),
+        elsewhere: Callable[[], Path] | None = None,
     ) -> None:
         self.manifest = manifest
         self.photos = photos
@@ -50,6 +53,9 @@ class PhotoCollection:
         self._paths = paths
         self._folders = {path for path in paths if path.is_dir()}
         self._digests = digests  # of photos in folders kept by reference, by path
+        self._sizes = [None if path in self._folders else path.stat().st_size for path in paths]
+        self._elsewhere = elsewhere
+        self._reached = True
         self._open: dict[tuple[int, int], zipfile.ZipFile] = {}
         self._opening = threading.Lock()  # otherwise two threads could open an archive twice and lose one of them
 
@@ -57,7 +63,7 @@ class PhotoCollection:
         return {name: value for name, value in self.__dict__.items() if name not in {"_open", "_opening"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _open={}, _opening=threading.Lock())
+        self.__dict__.update(state, _open={}, _opening=threading.Lock(), _reached=False)
 
     def name(self, photo: Photo) -> str:
         """Return a photo's name in tables: its member, with the archive's number if there are several archives."""
@@ -70,6 +76,8 @@ class PhotoCollection:
             UnreadableMemberError: This member of the archive is damaged; other photos may be intact.
             UserError: The photo is kept by reference, and is missing or has changed.
         """
+        if not self._reached:
+            self._reach()
         path = self._paths[photo.archive]
         if path in self._folders:
             return self._read_file(path / photo.member)
@@ -78,6 +86,19 @@ class PhotoCollection:
             if key not in self._open:
                 self._open[key] = open_zip(path)
         return read_member(self._open[key], photo.member)
+
+    def _reach(self) -> None:
+        """Find the photos where this process is; archives on a shared disk are not hashed again for each process."""
+        with self._opening:
+            there = all(
+                path.is_dir() if size is None else path.is_file() and path.stat().st_size == size
+                for path, size in zip(self._paths, self._sizes, strict=True)
+            )
+            if not there and not self._reached and self._elsewhere:
+                found = load_photos(self._elsewhere())
+                self._paths, self._folders, self._digests = found._paths, found._folders, found._digests
+                self._sizes = found._sizes
+            self._reached = True
 
     def _read_file(self, path: Path) -> bytes:
         try:
@@ -91,7 +112,7 @@ class PhotoCollection:
         return data
 
 
-def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
+def load_photos(folder: Path, *, labelled: bool = True, elsewhere: Callable[[], Path] | None = None) -> PhotoCollection:
     """Load a `photos/` artifact.
 
     Photos kept by reference are searched for where the manifest says: a path is read in place, a URL through the
@@ -101,6 +122,7 @@ def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
     Args:
         folder: The folder of the artifact.
         labelled: False to include photos without a class.
+        elsewhere: Returns the folder of the artifact on another machine that the collection is sent to; it is sent too.
 
     Raises:
         UserError: The folder is not a photos artifact, or its photos are missing or have changed.
@@ -120,7 +142,7 @@ def load_photos(folder: Path, *, labelled: bool = True) -> PhotoCollection:
     known = [photo for photo in photos if photo.label]
     if combine_digests(manifest.archives) != manifest.sha256 or count_photos(known) != manifest.counts:
         raise UserError(f"{folder / 'manifest.json'} does not agree with the photos beside it; run download again")
-    return PhotoCollection(manifest, paths, known if labelled else photos, digests, manifest.columns)
+    return PhotoCollection(manifest, paths, known if labelled else photos, digests, manifest.columns, elsewhere)
 
 
 def load_readings(folder: Path) -> list[Reading]:

@@ -27,6 +27,7 @@ WITHOUT_EFFECT = {
         "pawprint.models",  # main has resolved `auto`
         "pawprint.photos.recall",  # photos kept by reference are compared with their digests
         "pawprint.base.space",
+        "pawprint.base.cluster",  # where it is computed
     ),
     "train": (
         "pawprint.models.multiply_adds",  # only for flops_utilization

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pawprint.base.cache import cache_folder
+from pawprint.base.cluster import NONE
 from pawprint.dataset.additions import check_more
 from pawprint.photos.identity import identify_source
 from pawprint.photos.sources import NO_LABELS
@@ -33,7 +34,13 @@ class PreparedDataset:
 
 
 def prepare_dataset(
-    chain: Chain, *, source: str, labels: str, keep_photos: str, parameters: Mapping[str, object]
+    chain: Chain,
+    *,
+    source: str,
+    labels: str,
+    keep_photos: str,
+    parameters: Mapping[str, object],
+    cluster: str = NONE,
 ) -> PreparedDataset:
     """Run download and preprocess under the active run, tag it with their results, and return the dataset.
 
@@ -43,6 +50,7 @@ def prepare_dataset(
         labels: how classes are read.
         keep_photos: `copy` or `reference`.
         parameters: parameters of preprocess without the photos, with `auto` resolved.
+        cluster: where preprocess reads the photos, which changes nothing in its result.
 
     Raises:
         UserError: a step failed, the source is an artifact that does not exist, or the cache folder cannot be created.
@@ -71,6 +79,7 @@ def prepare_dataset(
             "photos": downloaded.artifact("photos"),
             "corrections": corrections,
             "more": others.artifact("photos") if more else "",
+            "cluster": cluster,
         },
         # The same photos with other labels are another dataset; what their files are called changes nothing.
         inputs={

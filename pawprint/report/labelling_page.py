@@ -9,12 +9,12 @@ from pawprint.photos.collection import PhotoCollection
 from pawprint.report.review_page import embed_whole, render_page
 from pawprint.report.review_queue import UNLIKE, UNSURE, Suspect, name_answers
 from pawprint.serving.contact_sheet import SIDE
-from pawprint.serving.labelling import Answered
+from pawprint.serving.labelling import Uncertain
 
 
 def build_labelling_page(
     run_id: str,
-    chosen: Sequence[Answered],
+    chosen: Sequence[Uncertain],
     collection: PhotoCollection,
     *,
     photos: str,

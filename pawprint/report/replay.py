@@ -21,7 +21,7 @@ from pawprint.tracking.runs import DIFF
 from pawprint.tracking.tags import PARENT_TAG, get_group, get_tag
 from pawprint.tracking.uncommitted import MAX_DIFF
 
-_LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
+_LEFT_OUT = {"cache", "cluster", "plan", "register", "minimum_accuracy", "minimum_f1"}
 """Parameters without effect on the result."""
 _COMPARED = ("photos_sha256", "more_sha256", "dataset_digest", "weights_digest")
 _SURROUNDINGS = ("python", "libraries", "lock_sha256", "cpu", "threads")

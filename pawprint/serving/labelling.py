@@ -7,6 +7,8 @@ al. 2020) with the weights of Zhdanov's *Diverse mini-batch active learning* (20
 """
 
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from pawprint.photos.collection import Photo
 
 MOST_KEPT = 5000
-"""Photos, the most uncertain, that are compared with one another. Twice as many are held, whose features take 50 MB."""
+"""Photos, the most uncertain, that are compared with one another. Twice as many are held, whose features take 5 MB."""
 MOST_CHOSEN = 500
 _DIMENSIONS = 128
 _LEAST = 1e-6
@@ -22,7 +24,7 @@ _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class Answered:
+class Uncertain:
     """A photo and the model's answer.
 
     Attributes:
@@ -31,7 +33,7 @@ class Answered:
         probabilities: float32 [k].
         unlike: whether it is unlike anything that the model learned from.
         uncertainty: see `measure_uncertainty`.
-        features: float32 [d]; empty if the model gives none.
+        features: float32 [d], the result of `shorten`; empty if the model gives none.
     """
 
     photo: Photo
@@ -46,15 +48,15 @@ class Answered:
 class Shortlist:
     """The most uncertain of all photos that were added, at most `MOST_KEPT`: memory stays flat."""
 
-    photos: list[Answered] = field(default_factory=list)
+    photos: list[Uncertain] = field(default_factory=list)
 
-    def add(self, photo: Answered) -> None:
+    def add(self, photo: Uncertain) -> None:
         """Add a photo, and forget the surest from time to time."""
         self.photos.append(photo)
         if len(self.photos) >= 2 * MOST_KEPT:
             self._forget()
 
-    def choose(self) -> list[Answered]:
+    def choose(self) -> list[Uncertain]:
         """Return the photos most worth a label, the most valuable first, at most `MOST_CHOSEN`.
 
         Without features, as of a model of an earlier version, they are the most uncertain.
@@ -86,6 +88,24 @@ def measure_uncertainty(probabilities: NDArray[np.float32], unlike: NDArray[np.b
     return np.where(unlike, 1.0, 1 - (first - second))
 
 
+def shorten(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return features [n, d] in at most `_DIMENSIONS`, by a random projection, which is always the same.
+
+    It keeps distances (Johnson and Lindenstrauss 1984), and takes a tenth of the room and of the time.
+    """
+    if features.shape[1] <= _DIMENSIONS or not len(features):
+        return features[:, :_DIMENSIONS]
+    shortened: NDArray[np.float32] = _projection(features.shape[1]).transform(features).astype(np.float32)
+    return shortened
+
+
+@cache
+def _projection(width: int) -> Any:
+    from sklearn.random_projection import GaussianRandomProjection
+
+    return GaussianRandomProjection(_DIMENSIONS, random_state=0).fit(np.empty((1, width)))
+
+
 def choose_photos(uncertainty: NDArray[np.float64], features: NDArray[np.float32]) -> list[int]:
     """Return the places of the photos most worth a label, the most valuable first, at most `MOST_CHOSEN`.
 
@@ -93,13 +113,10 @@ def choose_photos(uncertainty: NDArray[np.float64], features: NDArray[np.float32
 
     Args:
         uncertainty: [n].
-        features: [n, d], directions of length 1.
+        features: [n, d], the result of `shorten`.
     """
     from sklearn.cluster import kmeans_plusplus
-    from sklearn.random_projection import GaussianRandomProjection
 
-    if features.shape[1] > _DIMENSIONS:  # keeps distances (Johnson and Lindenstrauss 1984), in a tenth of the time
-        features = GaussianRandomProjection(_DIMENSIONS, random_state=0).fit_transform(features)
     number, weights = min(MOST_CHOSEN, len(features)), np.maximum(uncertainty, _LEAST)
     _, places = kmeans_plusplus(features.astype(np.float64), number, sample_weight=weights, random_state=0)
     # Copies of one picture are chosen twice only where nothing else is left.

@@ -9,11 +9,10 @@ import heapq
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,17 +23,14 @@ from tqdm import tqdm
 from pawprint.archives.left_out import LeftOut
 from pawprint.archives.members import UNLABELLED
 from pawprint.base.tables import TableWriter
-from pawprint.dataset.ahead import decode_ahead
 from pawprint.dataset.decoding import USUAL, Decoding
 from pawprint.models.decision import ASK, Decision
-from pawprint.models.kind import MOST_PHOTOS, TRAITS, measure_traits
-from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, name_outputs
-from pawprint.models.prediction import BATCH
+from pawprint.models.kind import MOST_PHOTOS, TRAITS
 from pawprint.models.prediction_sets import SHOWN, PredictionSets
-from pawprint.models.unlikeness import FEATURES
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.manifest import Manifest
-from pawprint.serving.labelling import Answered, Shortlist, measure_uncertainty
+from pawprint.serving.answers import Answer, Answered, Asking, answer_photos
+from pawprint.serving.labelling import Shortlist, Uncertain, measure_uncertainty
 
 MOST_DOUBTFUL = 200
 """Least certain photos of each class, and photos most unlike the training's, that are kept for the contact sheet."""
@@ -46,7 +42,6 @@ ROW_GROUP = 8192  # rows written to Parquet at once
 NO_LOSS = (UNLABELLED, "system file")
 """Reasons that mean no lost photo: photos without a class are predicted here, and system files are not photos."""
 
-Answer = Callable[[NDArray[np.uint8]], Mapping[str, NDArray[np.float32]] | NDArray[np.float32]]
 Write = Callable[[Sequence[str], NDArray[np.float32], NDArray[np.float32], Sequence[str]], list[str | None]]
 
 
@@ -107,15 +102,14 @@ def predict_photos(
     sets: PredictionSets | None = None,
     decision: Decision | None = None,
 ) -> Outcome:
-    """Predict every photo of a collection.
+    """Predict every photo of a collection on this machine.
 
     Photos are decoded in threads while the network works on earlier ones. An unreadable photo has its reason in the
     tables, and does not affect the others.
 
     Args:
         collection: the photos.
-        answer: the network, from pixels, uint8 [k, image_size, image_size, 3], to its outputs by name, maybe with
-            `features` (see `add_features`), or only to probabilities [k, classes].
+        answer: the network, maybe with `features` (see `add_features`).
         class_names: the classes, in the order of the answers.
         image_size: side in pixels of the network's input.
         folder: the folder for the tables, which are complete when this returns.
@@ -126,29 +120,40 @@ def predict_photos(
     Raises:
         UserError: a photo kept by reference is missing or has changed.
     """
+    asking = Asking(len(class_names), image_size, decoding, measure_every(collection))
+    batches = answer_photos(collection, collection.photos, answer, asking)
+    return write_predictions(collection, batches, class_names=class_names, folder=folder, sets=sets, decision=decision)
+
+
+def measure_every(collection: PhotoCollection) -> int:
+    """Return of how many photos one is measured (see `measure_traits`), so that those measured are from all over."""
+    return max(1, math.ceil(len(collection.photos) / MOST_PHOTOS))
+
+
+def write_predictions(
+    collection: PhotoCollection,
+    batches: Iterable[Answered],
+    *,
+    class_names: Sequence[str],
+    folder: Path,
+    sets: PredictionSets | None,
+    decision: Decision | None,
+) -> Outcome:
+    """Write the tables from the answers to all photos of a collection, as they come (see `predict_photos`)."""
     outcome = Outcome()
-    every = max(1, math.ceil(len(collection.photos) / MOST_PHOTOS))
     looks: list[Mapping[str, NDArray[np.float64]]] = []
-    num_read = 0
     heaps: dict[int, list[tuple[float, int, Prediction]]] = {}
-    batches = decode_ahead(collection, collection.photos, image_size, batch_size=BATCH, decoding=decoding)
     with (
         open_tables(folder, class_names, sets or PredictionSets(), decision) as write,
         tqdm(total=len(collection.photos), desc="predicting", unit="photo", disable=None, delay=2) as progress,
     ):
         for batch in batches:
-            outputs: Mapping[str, Any] = name_outputs(answer(batch.pixels)) if len(batch.pixels) else {}
-            rows = batch.spread(outputs.get(PROBABILITIES, np.empty((0, len(class_names)), np.float32)))
-            no_score = np.full(len(batch.pixels), np.nan, np.float32)
-            unlikeness = batch.spread(outputs.get(UNLIKENESS, no_score)[:, None])[:, 0]
-            features = batch.spread(outputs.get(FEATURES, np.empty((len(batch.pixels), 0), np.float32)))
-            doubts = measure_uncertainty(rows, unlikeness > 1)
-            if len(batch.pixels):
-                looks.append(measure_traits(batch.pixels[-num_read % every :: every]))
-            num_read += len(batch.pixels)
+            looks.append(batch.traits)
             names = [collection.name(photo) for photo in batch.photos]
-            outcome.num_asked += write(names, rows, unlikeness, batch.errors).count(ASK)
-            answers = zip(batch.photos, names, rows, unlikeness.tolist(), doubts, features, batch.errors, strict=True)
+            rows, scores = batch.probabilities, batch.unlikeness
+            outcome.num_asked += write(names, rows, scores, batch.errors).count(ASK)
+            doubts = measure_uncertainty(rows, scores > 1)
+            answers = zip(batch.photos, names, rows, scores.tolist(), doubts, batch.features, batch.errors, strict=True)
             for photo, name, row, score, doubt, described, error in answers:
                 if error:
                     outcome.num_unreadable += 1
@@ -156,7 +161,7 @@ def predict_photos(
                     continue
                 best = int(row.argmax())
                 # With equal probabilities the first photos are kept; the counter keeps predictions from being compared.
-                outcome.shortlist.add(Answered(photo, name, row.copy(), score > 1, float(doubt), described.copy()))
+                outcome.shortlist.add(Uncertain(photo, name, row.copy(), score > 1, float(doubt), described.copy()))
                 group, order = (UNLIKE, score) if score > 1 else (best, -float(row[best]))
                 entry = (order, -outcome.counts.total(), Prediction(photo, name, row, score))
                 outcome.counts[best] += 1
@@ -167,7 +172,9 @@ def predict_photos(
                 else:
                     heapq.heappushpop(heap, entry)
             progress.update(len(batch.photos))
-    outcome.traits = {name: np.concatenate([np.empty(0), *(look[name] for look in looks)]) for name in TRAITS}
+    outcome.traits = {
+        name: np.concatenate([np.empty(0), *(look[name][~np.isnan(look[name])] for look in looks)]) for name in TRAITS
+    }
     outcome.doubtful = {
         number: [one for *_, one in sorted(heap, reverse=True)] for number, heap in sorted(heaps.items())
     }

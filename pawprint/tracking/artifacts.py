@@ -1,15 +1,20 @@
 """Resolve the URIs that steps give each other (`runs:/…`, `models:/…`) to local paths."""
 
+import hashlib
+import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import filelock
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from pawprint.base.cache import cache_folder
 from pawprint.base.errors import UserError
 from pawprint.base.files import local_path
 from pawprint.tracking.downloads import NothingThereError, fetch
@@ -61,6 +66,40 @@ def open_location(location: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         yield fetch(location, Path(scratch))
+
+
+def keep_artifact(location: str, tracking_uri: str) -> Path:
+    """Return the local path of the artifact at a location, for a process that the location was sent to.
+
+    What is not on a disk of this machine is downloaded once for all its processes, and kept in the cache.
+
+    Args:
+        location: a location in the artifact store (see `locate`).
+        tracking_uri: the tracking server, which may serve the artifacts.
+
+    Raises:
+        UserError: there is no artifact, or it cannot be downloaded.
+    """
+    local = local_path(location)
+    if local is not None:
+        if not local.exists():
+            raise UserError(
+                f"{location} is not there on {platform.node()}; put the artifact store where every node reaches it: a "
+                "server's, a bucket, or a disk that all share at this path"
+            )
+        return local
+    mlflow.set_tracking_uri(tracking_uri)
+    folder = cache_folder() / "artifacts"
+    folder.mkdir(exist_ok=True)
+    kept = folder / hashlib.sha256(f"{tracking_uri} {location}".encode()).hexdigest()
+    with filelock.FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                try:
+                    fetch(location, Path(scratch)).replace(kept)
+                except NothingThereError as error:
+                    raise UserError(f"{location} {error}") from error
+    return kept
 
 
 def locate(uri: str, expected: str) -> str:

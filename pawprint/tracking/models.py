@@ -29,7 +29,7 @@ from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
 from pawprint.models.prediction import load_network
 from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
 from pawprint.tracking.active import active_run
-from pawprint.tracking.artifacts import open_artifact
+from pawprint.tracking.artifacts import keep_artifact, open_artifact
 from pawprint.tracking.digests import log_model_folder
 from pawprint.tracking.model_files import draw_example, read_model_files, write_model_code
 from pawprint.tracking.requirements import read_pins
@@ -205,6 +205,19 @@ def open_photo_model(uri: str) -> Iterator[OpenPhotoModel]:
             photos=read_kind(description),
             decision=read_decision(description),
         )
+
+
+def keep_network(location: str, tracking_uri: str, digest: str) -> Path:
+    """Return the local path of a logged model's network, for a process that this was sent to (see `keep_artifact`).
+
+    Raises:
+        UserError: the model cannot be downloaded, or its files do not have the digest.
+    """
+    files = keep_artifact(location, tracking_uri) / "artifacts"
+    found = read_model_files(files, uri=location)["digest"]
+    if found != digest:
+        raise UserError(f"{location} has the digest {found[:12]}… here, not {digest[:12]}…; train again")
+    return files / "network.keras"
 
 
 def fetch_model_files(model_id: str, folder: Path) -> str:

@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 ENTRY_POINTS = yaml.safe_load((ROOT / "MLproject").read_text("utf-8"))["entry_points"]
 SCREEN = 24
-LINES = {"main": 120, "tune": 84, "train": 54, "preprocess": 48}
+LINES = {"main": 120, "tune": 84, "train": 54, "preprocess": 52, "predict": 28}
 """Of 80 columns: steps with many parameters can't say what these mean on one screen."""
 
 

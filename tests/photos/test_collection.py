@@ -1,7 +1,9 @@
 import json
 import multiprocessing
 import pickle
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,25 @@ def test_a_collection_can_be_sent_to_processes_and_forked(keep_photos: str, tiny
     assert read_backwards(pickle.loads(pickle.dumps(collection))) == expected  # noqa: S301 - our own
     with multiprocessing.get_context("fork").Pool(4) as pool:
         assert pool.map(read_backwards, [collection] * 8) == [expected] * 8
+
+
+@pytest.mark.parametrize("keep_photos", ["copy", "reference"])
+def test_a_collection_sent_to_another_machine_finds_its_photos_there(
+    keep_photos: str, tiny_photos: Tiny, tmp_path: Path
+) -> None:
+    fetch(tiny_photos(photos=10), tmp_path / "photos", keep_photos)
+    there = tmp_path / "there"
+    collection = load_photos(tmp_path / "photos", elsewhere=partial(Path, there))
+    expected = read_backwards(collection)
+    sent = pickle.dumps(collection)
+    assert read_backwards(pickle.loads(sent)) == expected  # noqa: S301 - our own; the same disk needs nothing there
+    shutil.move(tmp_path / "photos", there)
+    if keep_photos == "copy":
+        assert read_backwards(pickle.loads(sent)) == expected  # noqa: S301
+        archive = next(there.glob("*.zip"))
+        archive.write_bytes(archive.read_bytes() + b"\0")
+        with pytest.raises(UserError, match="sha256 differs"):
+            read_backwards(pickle.loads(sent))  # noqa: S301
 
 
 def test_photos_are_sorted_by_name(tiny_photos: Tiny, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pawprint.photos.collection import load_photos
 from pawprint.photos.sources import fetch_photos
 from pawprint.report import review_page
 from pawprint.report.labelling_page import build_labelling_page
-from pawprint.serving.labelling import Answered
+from pawprint.serving.labelling import Uncertain
 
 EVIL = "<script>alert(1)</script>"
 
@@ -26,7 +26,7 @@ def build(source: Path, folder: Path, number: int) -> tuple[str, list[str]]:
     collection = load_photos(folder / "photos", labelled=False)
     answer = np.array([0.4, 0.6], np.float32)
     chosen = [
-        Answered(photo, collection.name(photo), answer, place == 0, 0.8, np.empty(0, np.float32))
+        Uncertain(photo, collection.name(photo), answer, place == 0, 0.8, np.empty(0, np.float32))
         for place, photo in enumerate(collection.photos[:number])
     ]
     page = build_labelling_page(

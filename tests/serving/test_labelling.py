@@ -5,7 +5,7 @@ import pytest
 
 from pawprint.photos.collection import Photo
 from pawprint.serving import labelling
-from pawprint.serving.labelling import Answered, Shortlist, choose_photos, measure_uncertainty
+from pawprint.serving.labelling import Shortlist, Uncertain, choose_photos, measure_uncertainty
 
 KINDS = 5
 
@@ -45,10 +45,10 @@ def test_what_is_unlike_anything_is_as_uncertain_as_can_be() -> None:
     np.testing.assert_allclose(found, [0.8, 1, np.nan], atol=1e-6)
 
 
-def answered(number: int, uncertainty: float, features: int = 4) -> Answered:
+def answered(number: int, uncertainty: float, features: int = 4) -> Uncertain:
     described = np.eye(features, dtype=np.float32)[number % features] if features else np.empty(0, np.float32)
     photo = Photo(0, f"{number}.jpg", "", None)
-    return Answered(photo, f"{number}.jpg", np.array([0.5, 0.5], np.float32), False, uncertainty, described)
+    return Uncertain(photo, f"{number}.jpg", np.array([0.5, 0.5], np.float32), False, uncertainty, described)
 
 
 def test_memory_stays_flat_and_the_most_uncertain_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

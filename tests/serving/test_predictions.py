@@ -20,7 +20,7 @@ from pawprint.models.decision import Answered, Decision
 from pawprint.models.prediction_sets import PredictionSets
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
-from pawprint.serving import predictions
+from pawprint.serving import answers, predictions
 from pawprint.serving.classifier import PhotoClassifier
 from pawprint.serving.contact_sheet import write_contact_sheet
 from pawprint.serving.predictions import Outcome, count_left_out, predict_photos
@@ -156,7 +156,7 @@ def test_the_most_doubtful_of_each_class_are_remembered_lowest_first(
     collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(predictions, "MOST_DOUBTFUL", 3)
-    monkeypatch.setattr(predictions, "BATCH", 4)
+    monkeypatch.setattr(answers, "BATCH", 4)
     greys = {"a": 10, "b": 120, "c": 60, "d": 120, "e": 90, "f": 250, "g": 140, "h": 1, "i": 120}
     outcome = predict(collect(**{name: draw(grey) for name, grey in greys.items()}), tmp_path / "out")
     assert {number: [one.name[0] for one in photos] for number, photos in outcome.doubtful.items()} == {
@@ -245,7 +245,7 @@ def test_the_sheet_says_what_it_leaves_out(collect, tmp_path: Path, monkeypatch:
 
 
 def test_a_long_table_is_written_in_parts(collect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictions, "BATCH", 2)
+    monkeypatch.setattr(answers, "BATCH", 2)
     monkeypatch.setattr(predictions, "ROW_GROUP", 4)
     from pyarrow import parquet
 

@@ -147,10 +147,11 @@ def test_lock_holds_all_that_is_asked_for_each_with_a_hash() -> None:
         assert "--hash=sha256:" in block
 
 
-def test_dev_lock_changes_no_version_of_the_run_lock() -> None:
+@pytest.mark.parametrize("further", ["requirements-dev.txt", "requirements-ray.txt"])
+def test_a_further_lock_changes_no_version_of_the_run_lock(further: str) -> None:
     def pins(name: str) -> set[tuple[str, str]]:
         return set(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
 
-    run, dev = pins("requirements.txt"), pins("requirements-dev.txt")
-    shared = {name for name, _ in run} & {name for name, _ in dev}
-    assert {pin for pin in dev if pin[0] in shared} <= run
+    run, more = pins("requirements.txt"), pins(further)
+    shared = {name for name, _ in run} & {name for name, _ in more}
+    assert {pin for pin in more if pin[0] in shared} <= run
