@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help check test test-slow soak scale fuzz audit lint format lock lock-peers licences clean
+.PHONY: help check test test-slow test-spark soak scale fuzz audit lint format lock lock-peers licences clean
 
 # Seconds of each target of `make fuzz`; the fast suite gives each a moment, a release ten minutes: FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 30
@@ -13,13 +13,22 @@ FUZZ_SECONDS ?= 30
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-check: lint test test-slow  ## everything CI holds
+check: lint test test-slow test-spark  ## everything CI holds
 
 test: $(STAMP)  ## the fast suite: no network, no photos, three minutes on two cores
 	$(PYTHON) -m pytest -n auto
 
 test-slow: $(STAMP)  ## real `mlflow run`, servers, kills, a browser; two files at a time: they mostly wait for imports
 	$(PYTHON) -m pytest -m slow -n 2 --dist loadfile
+
+# PySpark is 470 MB of Java for one test: in requirements-dev.txt everybody would wait for it.
+PYSPARK := pyspark==4.1.2
+
+test-spark: $(STAMP)  ## the logged model asked by Spark, where there is Java; PySpark comes for this alone
+	@if command -v java >/dev/null; \
+	then VIRTUAL_ENV=$(VENV) $(PYTHON) -m uv run -q --no-project --with $(PYSPARK) \
+		python -m pytest -m slow -p no:cacheprovider tests/serving/test_spark.py; \
+	else echo "test-spark skipped: Spark needs Java (apt-get install default-jre-headless)"; fi
 
 soak: $(STAMP)  ## fifty runs in one store: nothing left behind, no slower (half an hour on two idle cores)
 	$(PYTHON) -m tools.soak --runs 50
