@@ -6,10 +6,8 @@ Stored inside each model, like classifier.py, so it imports nothing else of the 
 import sys
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 
 def is_spark_task() -> bool:
@@ -21,15 +19,15 @@ def is_spark_task() -> bool:
     return pyspark is not None and pyspark.TaskContext.get() is not None
 
 
-class NullableArray(pd.arrays.ArrowExtensionArray):  # type: ignore[misc]
+class NullableArray(pd.arrays.ArrowExtensionArray):
     """A column whose nulls survive a change of type.
 
     `spark_udf` casts each column by `astype`, which makes the text 'None' of a null label, False of a null boolean.
     """
 
-    def astype(self, dtype: Any, copy: bool = True) -> NDArray[np.object_]:  # noqa: ARG002 (pandas calls it so)
+    def astype(self, dtype: Any, copy: bool = True) -> Any:  # noqa: ARG002 (pandas calls it so)
         """Return the values as they are, None where there is none; Spark makes its own type of them."""
-        return self.to_numpy(dtype=object, na_value=None)
+        return self.to_numpy(dtype=object, na_value=None)  # type: ignore[arg-type] # pandas takes None here
 
 
 def keep_nulls(frame: pd.DataFrame) -> pd.DataFrame:
@@ -37,9 +35,9 @@ def keep_nulls(frame: pd.DataFrame) -> pd.DataFrame:
 
     Lists are left as they are, and so are columns of nulls alone: `spark_udf` looks for None in these itself.
     """
-    mended = {}
-    for name in frame:
-        values = frame[name].dropna()
+    mended: dict[str, pd.Series[Any]] = {}
+    for name, column in frame.items():
+        values = column.dropna()
         if len(values) and not isinstance(values.iloc[0], list):
-            mended[name] = pd.Series(NullableArray(pa.array(frame[name], from_pandas=True)), frame.index)
+            mended[str(name)] = pd.Series(NullableArray(pa.array(column, from_pandas=True)), frame.index)
     return frame.assign(**mended)
