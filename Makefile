@@ -57,11 +57,14 @@ format: $(STAMP)  ## mends the format and what else can be mended
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
-lock:  ## requirements.in and requirements-dev.in -> the locks, with hashes, for every platform
+lock:  ## requirements.in, -dev.in and -gpu.in -> the locks, with hashes, for every platform (-gpu: Linux on x86-64)
 	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
 		-o requirements.txt requirements.in
 	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
 		-o requirements-dev.txt requirements-dev.in
+	uv pip compile -q --python-platform x86_64-manylinux_2_28 --python-version 3.11.7 --generate-hashes \
+		--custom-compile-command "make lock" --no-emit-package tensorflow-cpu \
+		-o requirements-gpu.txt requirements.in requirements-gpu.in
 
 lock-peers:  ## requirements-peers.in -> requirements-peers.txt, what benchmarks.peers installs; torch names the rest itself
 	uv pip compile -q --universal --python-version 3.11.7 --no-annotate --custom-compile-command "make lock-peers" \
