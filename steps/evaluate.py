@@ -14,13 +14,13 @@ Run it  mlflow run . --env-manager uv -e evaluate \
 
 import json
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pawprint.base.errors import UserError
+from pawprint.base.words import name_some
 from pawprint.console.console import import_tensorflow_quietly, run_command
 from pawprint.console.parameters import EvaluateParameters
 from pawprint.console.step import step
@@ -103,7 +103,8 @@ def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:
     """Raise an error if the classes differ; print a note if size or decoding of the photos differ from training."""
     if photo_model.class_names != data.class_names:
         raise UserError(
-            f"the model knows {_name(photo_model.class_names)}, the dataset holds {_name(data.class_names)}; "
+            f"the model knows {name_some(photo_model.class_names)}, the dataset holds "
+            f"{name_some(data.class_names)}; "
             "give a dataset of the model's classes"
         )
     if photo_model.image_size != data.image_size:
@@ -114,11 +115,6 @@ def _check_dataset(data: "Dataset", photo_model: "OpenPhotoModel") -> None:
             f"model learned from by {photo_model.decoding.describe()}; preprocess as for these to judge it fairly",
             err=True,
         )
-
-
-def _name(classes: Sequence[str], most: int = 12) -> str:
-    """Return the names of classes, the first of many."""
-    return ", ".join(classes[:most]) + (f" and {len(classes) - most} more" if len(classes) > most else "")
 
 
 def _ask_held_out(photo_model: "OpenPhotoModel", answer: "Compiled", data: "Dataset") -> "Predictions | None":

@@ -7,7 +7,6 @@ Writes  a LoggedModel that takes photos, history.csv, curves.png; loss and
 Run it  mlflow run . --env-manager uv -e train -P dataset=runs:/<run id>/dataset
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pawprint.base.errors import UserError
 from pawprint.console.console import import_tensorflow_quietly, run_command
 from pawprint.console.parameters import Learning, TrainParameters, by_name
 from pawprint.console.step import step
-from pawprint.models.adjustment import adjust_recipe, check_finetune, resolve_adjustments, without_mirroring
+from pawprint.models.adjustment import adjust_recipe, check_finetune, resolve_adjustments
 from pawprint.models.architectures import recipe_for
 from pawprint.models.recipe import Recipe
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-    from pawprint.dataset.reader import Dataset, Split
+    from pawprint.dataset.reader import Dataset
     from pawprint.models.kind import Kind
     from pawprint.pipeline.resuming import Start
     from pawprint.pipeline.weights import OpenWeights
@@ -35,40 +33,10 @@ if TYPE_CHECKING:
     from pawprint.training.calibration import Calibrated
     from pawprint.training.checkpoints import Checkpoints
     from pawprint.training.epochs import Training
-    from pawprint.training.finetuning import Finetuning
-    from pawprint.training.task import TrainingTask
+    from pawprint.training.lesson import Lesson
 
 MODEL_ROOM = 128 * 2**20
 """Free space in bytes that a training requires: several times the files of our largest network (not `keras:…`)."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """The dataset and the parameters of a training.
-
-    Attributes:
-        data: the dataset.
-        task: what is trained, on which of its photos; of a pretrained network, its last layer.
-        finetuning: how the later layers of a pretrained network are trained afterwards, if they are.
-        parameters: parameters of train that affect the network, by name, without those that the architecture does not
-            use.
-        mirroring: why photos are not mirrored; "" if they are, or if the user said so.
-        fitted: whether the epochs were chosen by a clock, so that only their number can be repeated.
-        begun: a sentence about the weights that it begins with; "" if none are given.
-    """
-
-    data: "Dataset"
-    task: "TrainingTask"
-    finetuning: "Finetuning | None"
-    parameters: dict[str, Any]
-    mirroring: str = ""
-    fitted: bool = False
-    begun: str = ""
-
-    def count_epochs(self, epoch: int) -> int:
-        """Return the number of epochs that is known at an epoch: fine-tuning is decided on after the last layer."""
-        begun = self.finetuning is not None and epoch > self.task.epochs
-        return self.task.epochs + (self.finetuning.task.epochs if self.finetuning and begun else 0)
 
 
 @dataclass(frozen=True)
@@ -114,10 +82,6 @@ def train(given: TrainParameters) -> None:
     ):
         check_space("a training", dict.fromkeys((results, *artifact_folder(run)), MODEL_ROOM))
         data = load_dataset(dataset_folder, ("train", "validation"))
-        photos = data.split("train")
-        if photos is None:
-            raise UserError("this dataset has no training photos; run preprocess again with train_images above 0")
-        _warn(photos, data, recipe)
         log_splits(
             photos=find_photos(given.dataset),
             source=data.source,
@@ -128,9 +92,8 @@ def train(given: TrainParameters) -> None:
         )
         # The link needs the server, which may be unreachable after the training.
         dataset_link = link(given.dataset)
-        lesson = _plan_lesson(given, data, photos, recipe, adjusted, weights, results)
-        if given.learning.minutes:
-            lesson = _fit_to_minutes(lesson, given.learning.minutes)
+        lesson = _plan_lesson(given, data, recipe, adjusted, weights, results)
+        _warn(lesson)
         digest = weights.about.digest if weights else None
         start = find_start(run, lesson.parameters, data.digest, export=given.export, weights_digest=digest)
         costs = build_cost_matrix(given.cost, data.class_names).tolist() if given.cost else None
@@ -155,102 +118,56 @@ def _adjust(learning: Learning) -> tuple[Recipe, dict[str, Any]]:
 def _plan_lesson(
     given: TrainParameters,
     data: "Dataset",
-    photos: "Split",
     recipe: Recipe,
     adjusted: dict[str, Any],
     weights: "OpenWeights | None",
     results: Path,
-) -> Lesson:
-    """Return what is trained and how, with the recipe's values for `auto`."""
-    from pawprint.training.finetuning import plan_finetuning
-    from pawprint.training.task import TrainingTask
-    from pawprint.training.weights import begin_with
-
-    validation = data.split("validation")
-    recipe, mirroring = _decide_mirroring(given.learning.mirror, recipe, photos)
-    used = _resolve_auto(given, recipe, validation)
-    task = TrainingTask(
-        recipe=recipe,
-        train=photos,
-        validation=validation,
-        class_names=data.class_names,
-        image_size=data.image_size,
-        **used,
-    )
-    begun = ""
-    if weights:
-        target, classes = results / "start.weights.h5", weights.class_names
-        task, begun = begin_with(task, weights.path, target, name=weights.about.uri, class_names=classes)
-        click.echo(begun)
-    parameters = {**used, **adjusted, "mirror": given.learning.mirror}
-    finetuning = plan_finetuning(task, given.learning.finetune)
-    return Lesson(data, task, finetuning, parameters, mirroring=mirroring, begun=begun)
-
-
-def _decide_mirroring(mirror: str, recipe: Recipe, photos: "Split") -> tuple[Recipe, str]:
-    """Return the recipe, with or without mirrored photos, and a sentence if the photos decided against them."""
-    from pawprint.training.mirroring import find_misled
-
-    misled = find_misled(photos) if mirror == "auto" else 0.0
-    if not misled and mirror != "off":
-        return recipe, ""
-    if not misled:
-        return without_mirroring(recipe), ""
-    said = f"Photos are not mirrored: mirror images of other classes would mislead {misled:.0%} of them."
-    click.echo(said)
-    return without_mirroring(recipe), said
-
-
-def _resolve_auto(given: TrainParameters, recipe: Recipe, validation: "Split | None") -> dict[str, Any]:
-    """Return the parameters of the training loop, with the recipe's values for `auto`."""
-    learning = given.learning
-    resolved = recipe.resolve(
-        # The fraction was used in preprocess; here it only matters whether there are validation photos.
-        validation_fraction=0 if validation is None else None,
-        batch_size=learning.batch_size,
-        learning_rate=learning.learning_rate,
-        patience=learning.patience,
-    )
-    del resolved["validation_fraction"]
-    return {"architecture": learning.architecture, "epochs": learning.epochs, "seed": given.seed, **resolved}
-
-
-def _fit_to_minutes(lesson: Lesson, minutes: float) -> Lesson:
-    """Return the lesson with as many epochs as fit into the minutes, and say how many these are."""
+) -> "Lesson":
+    """Return what is trained and how, and say what was decided."""
     from pawprint.base.cache import cache_folder
     from pawprint.pipeline.resuming import training_key
-    from pawprint.training.budget import fit_to_minutes
+    from pawprint.training.lesson import fit_lesson, plan_lesson
+    from pawprint.training.weights import begin_with
 
-    asked = lesson.parameters | {"within": minutes}
-    asked.pop("seed")  # repeats learn alike
-    kept = cache_folder() / "timings" / f"{training_key(asked, lesson.data.digest)}.json"
-    task, finetuning = lesson.task, lesson.finetuning
-    fit = fit_to_minutes(task, finetuning, minutes=minutes, kept=kept)
-    click.echo(fit.describe(task, finetuning, minutes=minutes))
-    if finetuning:
-        tuned = replace(finetuning, task=replace(finetuning.task, epochs=fit.finetuning))
-        finetuning = tuned if fit.finetuning else None
-    fitted = {"epochs": fit.epochs} | ({"finetuning": fit.finetuning} if lesson.finetuning else {})
-    return replace(
-        lesson,
-        task=replace(task, epochs=fit.epochs),
-        finetuning=finetuning,
-        parameters=lesson.parameters | fitted,
-        fitted=True,
-    )
+    settings = by_name(given.learning)
+    minutes = settings.pop("minutes")
+    for name in by_name(given.learning.adjustments):
+        del settings[name]
+    begin = None
+    if weights:
+        begin = partial(
+            begin_with,
+            path=weights.path,
+            target=results / "start.weights.h5",
+            name=weights.about.uri,
+            class_names=weights.class_names,
+        )
+    lesson = plan_lesson(data, recipe, **settings, seed=given.seed, begin=begin)
+    lesson = replace(lesson, parameters={**lesson.parameters, **adjusted})
+    said = list(lesson.notes)
+    if minutes:
+        asked = {name: value for name, value in lesson.parameters.items() if name != "seed"}  # repeats learn alike
+        key = training_key(asked | {"within": minutes}, data.digest)
+        lesson, fit = fit_lesson(lesson, minutes, kept=cache_folder() / "timings" / f"{key}.json")
+        said.append(fit)
+    for line in said:
+        click.echo(line)
+    return lesson
 
 
-def _warn(photos: "Split", data: "Dataset", recipe: Recipe) -> None:
+def _warn(lesson: "Lesson") -> None:
     """Print warnings about an unused GPU and too few photos."""
     from pawprint.training.devices import unused_gpu
     from pawprint.training.few_photos import few_photos
 
-    for warning in filter(None, (unused_gpu(), few_photos(photos.labels, data.class_names, recipe))):
+    for warning in filter(
+        None, (unused_gpu(), few_photos(lesson.task.train.labels, lesson.data.class_names, lesson.task.recipe))
+    ):
         click.echo(f"warning: {warning}", err=True)
 
 
 def _take_or_learn(
-    lesson: Lesson,
+    lesson: "Lesson",
     start: "Start",
     sender: "MetricSender",
     checkpoints: "Checkpoints",
@@ -299,28 +216,21 @@ def _take_or_learn(
     return Learned(training, model_digest)
 
 
-def _learn(lesson: Lesson, sender: "MetricSender", checkpoints: "Checkpoints") -> "Training":
+def _learn(lesson: "Lesson", sender: "MetricSender", checkpoints: "Checkpoints") -> "Training":
     """Train the network; print and log the metrics of each epoch at its end."""
     from pawprint.base.cache import cache_folder
-    from pawprint.models.features import FeatureStore
-    from pawprint.training.head import train_pretrained
-    from pawprint.training.loop import train_network
+    from pawprint.training.lesson import learn
     from pawprint.training.summary import format_metrics
 
     def report_epoch(epoch: int, metrics: dict[str, float], *, timestamp_ms: int) -> None:
         sender.log_epoch(metrics, timestamp_ms)
         click.echo(f"epoch {epoch:>3}/{lesson.count_epochs(epoch)}  {format_metrics(metrics)}")
 
-    learn: Callable[..., Training] = train_network
-    if lesson.task.recipe.frozen:
-        # The last layer of a pretrained network learns from features that are computed once.
-        features = FeatureStore(cache_folder() / "features", lesson.data.digest)
-        learn = partial(train_pretrained, features=features, finetuning=lesson.finetuning)
-    return learn(lesson.task, checkpoints=checkpoints, on_epoch=report_epoch)
+    return learn(lesson, features=cache_folder() / "features", checkpoints=checkpoints, on_epoch=report_epoch)
 
 
 def _write_training(
-    lesson: Lesson, training: "Training", calibrated: "Calibrated", photos: "Kind", files: Path, model: Path
+    lesson: "Lesson", training: "Training", calibrated: "Calibrated", photos: "Kind", files: Path, model: Path
 ) -> str:
     """Write the history, the curves and the model's files; return the model's digest."""
     from pawprint.tracking.model_files import write_model_files
@@ -345,18 +255,21 @@ def _write_training(
     )
 
 
-def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str) -> str:
+def _write_exports(lesson: "Lesson", learned: Learned, results: Path, export: str) -> str:
     """Export the network, compare each export with it on validation or training photos, and return a Markdown list."""
+    from pawprint.models.decision import read_decision
     from pawprint.serving.agreement import ask_network
     from pawprint.serving.exports import export_network
     from pawprint.serving.formats import list_formats
-    from pawprint.tracking.deliveries import EXPORT
+    from pawprint.tracking.deliveries import EXPORT, MODEL
+    from pawprint.tracking.model_files import read_model_files
 
     formats, data = list_formats(export), lesson.data
     if not formats:
         return ""
     folder = results / EXPORT
     folder.mkdir(exist_ok=True)
+    decision = read_decision(read_model_files(results / MODEL, uri=str(results / MODEL)))
     facts = {
         "class_names": list(data.class_names),
         "image_size": data.image_size,
@@ -364,6 +277,7 @@ def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str)
         "model_digest": learned.model_digest,
         "dataset_digest": data.digest,
         "decoding": data.decoding.describe(),
+        **({"decision": decision.describe()} if decision else {}),
     }
     photos = lesson.task.validation or lesson.task.train
     reference = ask_network(learned.training.network, photos.images, photos.labels, data.image_size)
@@ -373,7 +287,7 @@ def _write_exports(lesson: Lesson, learned: Learned, results: Path, export: str)
 
 
 def _log_training(
-    lesson: Lesson,
+    lesson: "Lesson",
     learned: Learned,
     run: "Run",
     sender: "MetricSender",
@@ -410,30 +324,21 @@ def _log_training(
             **tags,
             "precision": training.precision,
             "learned_in": earlier,
-            "used": _count_used(lesson, training) if lesson.fitted else None,
+            "used": lesson.count_used(training),
         },
         description=(
             f"Not trained again: run {code(earlier)} had learned the same." if earlier else "",
             f"{code(lesson.task.architecture)} learned {dataset_link} ({len(lesson.task.train.labels)} photos of "
             f"{code(data.source)}).",
-            lesson.begun,
             describe_finetuning(lesson.task, lesson.finetuning, training),
             f"Epoch {training.best_epoch} of {len(training.history)} was taken: "
             + ", ".join(f"{name} {best[name]:.4f}" for name in best if name.endswith(("_loss", "_accuracy"))),
-            lesson.mirroring,
+            *lesson.notes,
             _describe_calibration(results / MODEL),
             exported,
         ),
     )
     return log_training(sender, results, finished)
-
-
-def _count_used(lesson: Lesson, training: "Training") -> dict[str, int]:
-    """Return the epochs with which the same is learned again, whatever the clock says then."""
-    used = {"epochs": lesson.task.epochs}
-    if lesson.task.recipe.finetuning:
-        used["finetune"] = lesson.finetuning.task.epochs if lesson.finetuning and training.earlier else 0
-    return used
 
 
 def _describe_calibration(model: Path) -> str:

@@ -117,6 +117,14 @@ def read_orientation(image: Image.Image) -> int:
         return 1  # broken metadata, good pixels: the photo is used as stored
 
 
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return the width and height in pixels of a photo that is not loaded yet, once it is upright."""
+    width, height = image.size
+    # Pillow already gives a TIFF's size as turned.
+    turned = image.format != "TIFF" and read_orientation(image) >= 5
+    return (height, width) if turned else (width, height)
+
+
 def _check_pixels(image: Image.Image) -> None:
     width, height = image.size
     most = MAX_PIXELS * USUAL_BYTES // max(USUAL_BYTES, _decoder_bytes(image))

@@ -6,9 +6,9 @@ If a parameter's value is the reason, that is an error which names the parameter
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from pawprint.base.errors import UserError
+from pawprint.base.words import name_some
 from pawprint.dataset.splits import (
     FEWEST_TEST,
     FEWEST_TRAIN,
@@ -23,6 +23,7 @@ from pawprint.dataset.times import divide_by_time
 from pawprint.photos.collection import Photo
 
 Groups = Sequence[Collection[str]]
+MOST_NAMED = 3
 _NEEDS = f"a class needs {FEWEST_TRAIN} photos to learn from and {FEWEST_TEST} for the test"
 
 
@@ -110,7 +111,7 @@ class Division:
 
         def explain(lost: Collection[str]) -> str:
             counts = count_classes(chosen)
-            return _name_some(
+            return _name_with(
                 lost,
                 lambda label: (
                     f"{counts['train'].get(label, 0)} for training, {counts['test'].get(label, 0)} for the test"
@@ -183,13 +184,13 @@ def describe_lost_classes(lost: Mapping[str, str], num_classes: int) -> list[str
     if num_classes < 2:
         raise UserError(
             f"a classifier needs two classes, and {num_classes or 'none'} is left: too few photos have "
-            f"{_name_some(lost, lost.__getitem__)}; {_NEEDS}: add photos"
+            f"{_name_with(lost, lost.__getitem__)}; {_NEEDS}: add photos"
         )
     if not lost:
         return []
     return [
         f"{len(lost)} class{'es have' if len(lost) > 1 else ' has'} too few photos and "
-        f"{'are' if len(lost) > 1 else 'is'} left out ({_NEEDS}): {_name_some(lost, lost.__getitem__)}: "
+        f"{'are' if len(lost) > 1 else 'is'} left out ({_NEEDS}): {_name_with(lost, lost.__getitem__)}: "
         "quarantine.csv names the photos"
     ]
 
@@ -206,7 +207,7 @@ def describe_sides(candidates: Sequence[Candidate], chosen: Mapping[str, Sequenc
     counts, notes = count_classes(chosen), []
 
     def describe(labels: Collection[str], split: str) -> str:
-        return _name_some(labels, lambda label: f"{counts[split][label]} photos")
+        return _name_with(labels, lambda label: f"{counts[split][label]} photos")
 
     for split in ("test", "validation"):
         own = [c for c in chosen[split] if c.named_split == split]
@@ -234,11 +235,10 @@ def _find_lacking(chosen: Mapping[str, Sequence[Candidate]], labels: Collection[
     }
 
 
-def _name_some(labels: Collection[str], describe: Callable[[str], str], most: int = 3) -> str:
+def _name_with(labels: Collection[str], describe: Callable[[str], str]) -> str:
     """Return the first names with a remark on each, and the number of further names.
 
-    >>> _name_some(["cat", "dog"], lambda name: f"{len(name)} letters")
+    >>> _name_with(["cat", "dog"], lambda name: f"{len(name)} letters")
     "'cat' (3 letters), 'dog' (3 letters)"
     """
-    named = ", ".join(f"{label!r} ({describe(label)})" for label in islice(sorted(labels), most))
-    return named + (f" and {len(labels) - most} more" if len(labels) > most else "")
+    return name_some([f"{label!r} ({describe(label)})" for label in sorted(labels)], MOST_NAMED)

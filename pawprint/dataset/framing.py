@@ -1,5 +1,7 @@
 """Make a photo of any shape square: crop it, pad it with bars, or squash it."""
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 BARS = (127, 127, 127)
@@ -48,3 +50,18 @@ def complete_square(image: Image.Image, side: int) -> Image.Image:
     square = Image.new("RGB", (side, side), BARS)
     square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return square
+
+
+def cut_bars(square: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return a padded photo without its bars, distorted into the square.
+
+    Args:
+        square: uint8 `[side, side, 3]`.
+        size: width and height of the photo in it, at most `side`.
+    """
+    side, (width, height) = len(square), size
+    if size == (side, side):
+        return square
+    left, top = (side - width) // 2, (side - height) // 2
+    photo = Image.fromarray(square[top : top + height, left : left + width])
+    return np.asarray(photo.resize((side, side), Image.Resampling.BICUBIC))

@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from pawprint.base.errors import UserError
 from pawprint.dataset.copies import Treatment, treat_near_duplicates
-from pawprint.dataset.decode import UnreadablePhoto, decode_photo, open_header
+from pawprint.dataset.decode import UnreadablePhoto, decode_photo, open_header, upright_size
 from pawprint.dataset.decoding import USUAL, Decoding
+from pawprint.dataset.framing import cut_bars, needed_size
 from pawprint.dataset.likeness import Descriptor, Pixels, describe
 from pawprint.dataset.near_duplicates import NearDuplicates
 from pawprint.dataset.shards import PixelFile
@@ -26,6 +27,9 @@ MAX_UNREADABLE = 0.05
 """Share of unreadable photos above which more must be wrong than a few bad files."""
 
 _DECODING = "decoding photos"
+
+_Size = tuple[int, int]
+"""Width and height in pixels."""
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -62,19 +66,33 @@ class Decoder:
             if isinstance(result, LeftOut):
                 failed.append(result)
             else:
-                square, descriptor, edge = result
+                square, descriptor, edge, inner = result
                 self.rows[member] = self.pixels.append(square)
                 if near is not None:
-                    near.add(member, descriptor, edge, place=self.rows[member])
+                    near.add(member, descriptor, edge, place=(self.rows[member], inner))
         return failed
 
-    def _decode(self, member: str) -> tuple[Pixels, Descriptor, int] | LeftOut:
+    def _decode(self, member: str) -> tuple[Pixels, Descriptor, int, _Size] | LeftOut:
+        """Return a photo's square, what it is compared by, its shorter edge, and its size between bars."""
         data = self.read(member)
         try:
             square = decode_photo(data, self.side, self.decoding)
         except UnreadablePhoto as reason:
             return LeftOut(member, f"unreadable: {reason}")
-        return square, describe(square), _measure_side(data, default=self.side)
+        size = _measure_size(data, default=(self.side, self.side))
+        inner = needed_size(size, self.side, self.decoding.fit)
+        return square, describe(cut_bars(square, inner)), min(size), inner
+
+
+@dataclass(frozen=True)
+class _WithoutBars:
+    """Reads photos as they are compared: bars would make all long photos alike, and hide which show one scene."""
+
+    pixels: PixelFile  # not the decoder, which keeps archives open
+
+    def __call__(self, place: tuple[int, _Size]) -> Pixels:
+        row, inner = place
+        return cut_bars(self.pixels.read(row), inner)
 
 
 @dataclass(frozen=True)
@@ -112,7 +130,7 @@ def select_photos(
     """
     unreadable = {left.member: left for left in damaged}
     rows = decoder.rows
-    near = NearDuplicates(decoder.pixels.read)  # not the decoder, which keeps archives open
+    near = NearDuplicates(_WithoutBars(decoder.pixels))
     while True:
         readable = [c for c in candidates if c.member not in unreadable]
         treatment = treat_near_duplicates(readable, near, near_duplicates)
@@ -148,10 +166,10 @@ def map_in_order(
                 yield result
 
 
-def _measure_side(data: bytes, *, default: int) -> int:
-    """Return the shorter edge of a photo in pixels, from its header."""
+def _measure_size(data: bytes, *, default: _Size) -> _Size:
+    """Return the width and height of an upright photo in pixels, from its header."""
     with contextlib.suppress(Exception), open_header(data) as image:  # without a readable header: large
-        return min(image.size)
+        return upright_size(image)
     return default
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pawprint.archives.zips import UnreadableMemberError
 from pawprint.dataset.brightness import is_deep, measure_values, stated_range
-from pawprint.dataset.decode import UnreadablePhoto, open_photo, read_orientation
+from pawprint.dataset.decode import UnreadablePhoto, open_photo, upright_size
 from pawprint.dataset.decoding import Decoding, Range
 from pawprint.dataset.splits import Candidate
 
@@ -88,14 +88,11 @@ def look_at(data: bytes) -> Glimpse:
         UnreadablePhoto: the bytes are not a photo.
     """
     with open_photo(data) as image:
-        width, height = image.size
-        # Pillow already gives a TIFF's size as turned.
-        if image.format != "TIFF" and read_orientation(image) >= 5:
-            width, height = height, width
+        size = upright_size(image)
         if not is_deep(image) or stated_range(image):
-            return Glimpse((width, height))
+            return Glimpse(size)
         image.load()
-        return Glimpse((width, height), "floats" if image.mode == "F" else "integers", measure_values(image))
+        return Glimpse(size, "floats" if image.mode == "F" else "integers", measure_values(image))
 
 
 def choose_fit(shapes: Sequence[Shape], *, asked: str = "auto") -> tuple[str, list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pawprint.archives.members import SPLITS
+from pawprint.base.words import name_some
 from pawprint.labels.folders import split_path
 from pawprint.labels.readings import Labelled, Reading
 
@@ -59,7 +60,7 @@ def describe_classes(photos: Sequence[Labelled]) -> tuple[str, ...]:
             notes.append(f"{split} lacks {_format_classes(missing, totals)}")
     single = sorted(label for label, number in totals.items() if number == 1)
     if single:
-        notes.append(f"only 1 photo: {_format_names(single)}")
+        notes.append(f"only 1 photo: {name_some(list(map(_short, single)), FEW_NAMES)}")
     return tuple(notes)
 
 
@@ -86,13 +87,7 @@ def _format_ways(ways: Counter[str]) -> str:
 
 
 def _format_classes(labels: Sequence[str], totals: Counter[str]) -> str:
-    named = ", ".join(f"{_short(label)} ({_count(totals[label])})" for label in labels[:FEW_NAMES])
-    return named if len(labels) <= FEW_NAMES else f"{named} and {len(labels) - FEW_NAMES} more classes"
-
-
-def _format_names(labels: Sequence[str]) -> str:
-    named = ", ".join(map(_short, labels[:FEW_NAMES]))
-    return named if len(labels) <= FEW_NAMES else f"{named} and {len(labels) - FEW_NAMES} more classes"
+    return name_some([f"{_short(label)} ({_count(totals[label])})" for label in labels], FEW_NAMES)
 
 
 def _short(label: str) -> str:

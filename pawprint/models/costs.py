@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawprint.base.errors import UserError
+from pawprint.base.words import name_some
 
 EXPECTED = "expected costs like cats>dogs:5 (a true cat called a dog costs 5), several parted by commas"
 _COST = re.compile(r"(?P<true>[^>]+?)\s*>\s*(?P<said>[^>]+?)\s*:\s*(?P<cost>[^\s:>,]+)\s*(?:,\s*|$)")
-MOST_NAMED = 12
-"""Most classes that an error names."""
 
 
 def parse_costs(text: str) -> dict[tuple[str, str], float]:
@@ -59,9 +58,8 @@ def build_cost_matrix(text: str, class_names: Sequence[str]) -> NDArray[np.float
     number = {name: place for place, name in enumerate(class_names)}
     unknown = [name for name in dict.fromkeys(name for pair in costs for name in pair) if name not in number]
     if unknown:
-        shown = ", ".join(class_names[:MOST_NAMED])
-        more = f" and {len(class_names) - MOST_NAMED} more" if len(class_names) > MOST_NAMED else ""
-        raise UserError(f"cost={text!r} names {', '.join(unknown)}; the classes are {shown}{more}")
+        shown = name_some(class_names)
+        raise UserError(f"cost={text!r} names {', '.join(unknown)}; the classes are {shown}")
     matrix = 1 - np.eye(len(class_names))
     for (true, said), cost in costs.items():
         matrix[number[true], number[said]] = cost

@@ -15,7 +15,7 @@ from pawprint.tracking.model_files import CODE_FILES
 
 EXPORT_FILES = tuple(
     f"pawprint/serving/demo/{name}"
-    for name in ("package.json", "package-lock.json", "demo.html.j2", "demo.css", "demo.js", "pixels.js")
+    for name in ("package.json", "package-lock.json", "demo.html.j2", "demo.css", "demo.js", "decision.js", "pixels.js")
 )
 """Files that train puts into demo.html."""
 MODEL_CODE = (*CODE_FILES, "pawprint/serving/model_code.py")

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mlflow.entities import Run
 
 from pawprint.base.errors import UserError
+from pawprint.base.words import name_some
 from pawprint.evaluation.costs import describe_costs
 from pawprint.evaluation.robustness import Corrupted, describe_robustness, read_robustness
 from pawprint.evaluation.selective import describe_selection
@@ -120,7 +121,6 @@ def build_model_card(lineage: Lineage, repeats: Sequence[Repeat], num_doubts: in
 def render_card(facts: Facts) -> str:
     """Return the card; class names, sources and notes are untrusted text and are escaped."""
     classes, metrics = facts.document["class_names"], facts.document["metrics"]
-    shown = ", ".join(_code(name) for name in classes[:MOST_CLASSES])
     decisions = [describe_selection(facts.document), describe_costs(facts.document)]
     limits = [describe_worst(facts.slices)] if facts.slices else []
     limits += [describe_robustness(facts.measured)] if facts.measured else []
@@ -139,7 +139,7 @@ def render_card(facts: Facts) -> str:
             front_matter=yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=True),
             title=_text(_name(facts)),
             metrics=metrics,
-            class_list=shown + (f" and {len(classes) - MOST_CLASSES} more" if len(classes) > MOST_CLASSES else ""),
+            class_list=name_some([_code(name) for name in classes], MOST_CLASSES),
             limits=limits,
             decisions=list(filter(None, decisions)) if "selection" in facts.document else [],
             counts=_format_counts(facts.counts),

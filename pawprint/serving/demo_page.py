@@ -25,7 +25,7 @@ from pawprint.dataset.decode import MAX_PIXELS
 from pawprint.dataset.decoding import read_decoding
 
 SOURCES = Path(__file__).parent / "demo"
-FILES = ("package.json", "package-lock.json", "demo.html.j2", "demo.css", "demo.js", "pixels.js")
+FILES = ("package.json", "package-lock.json", "demo.html.j2", "demo.css", "demo.js", "decision.js", "pixels.js")
 """The files in `demo/` that the page consists of."""
 RUNTIME, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 """The files used from the package onnxruntime-web."""
@@ -45,8 +45,8 @@ def write_demo(folder: Path, *, onnx: Path, facts: Mapping[str, Any]) -> Path:
     Args:
         folder: the folder to write to.
         onnx: a network of `build_portable_network`.
-        facts: the model's `class_names`, `image_size`, `architecture`, `model_digest` and, unless it is the usual one,
-            `decoding`.
+        facts: the model's `class_names`, `image_size`, `architecture`, `model_digest`, and, unless they are missing,
+            `decoding` and `decision`.
 
     Raises:
         NoPage: npm is missing or fails, or the network is too large for a page.
@@ -64,10 +64,11 @@ def write_demo(folder: Path, *, onnx: Path, facts: Mapping[str, Any]) -> Path:
             "classNames": list(facts["class_names"]),
             "imageSize": facts["image_size"],
             "maxPixels": MAX_PIXELS,
+            "decision": facts.get("decision"),
             **read_decoding(facts).describe(),
         },
         style=_source("demo.css"),
-        scripts=_source("pixels.js") + _source("demo.js"),
+        scripts=_source("pixels.js") + _source("decision.js") + _source("demo.js"),
         runtime=_pack((runtime / RUNTIME).read_bytes()),
         wasm=_pack((runtime / WASM).read_bytes()),
         network=_pack(onnx.read_bytes()),

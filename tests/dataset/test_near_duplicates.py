@@ -76,6 +76,32 @@ def splits_of(folder: Path) -> dict[str, str]:
     return {row["member"]: row["split"] for row in read_rows(folder / "index.csv")}
 
 
+def make_long(photo: bytes, number: int) -> bytes:
+    """A drawn photo as a strip, one in two of them upright."""
+    with Image.open(io.BytesIO(photo)) as image:
+        strip = image.convert("RGB").resize((240, 80) if number % 2 else (80, 240))
+    return encode(strip, quality=90)
+
+
+def test_bars_beside_long_photos_hide_no_copies(drawings: dict[str, bytes], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    photos = {name: make_long(data, number) for number, (name, data) in enumerate(drawings.items())}
+    planted = {
+        name.replace("/", "/again "): make_copy(photos[name], "cropped", rng)
+        for name in list(photos)[:: len(photos) // LEAKS][:LEAKS]
+    }
+    source = write_photos(tmp_path / "source", photos | planted)
+    found = {}
+    for fit in ("pad", "squash"):
+        preprocess(source, tmp_path / fit, fit=fit)
+        pairs = read_rows(tmp_path / fit / "near_duplicates.csv")
+        found[fit] = {frozenset((row["first"], row["second"])) for row in pairs}
+    right = {frozenset((name, name.replace("again ", ""))) for name in planted}
+    assert len(found["pad"] & right) >= 0.95 * LEAKS
+    assert found["pad"] <= right, "strips that are alike only in their bars"
+    assert len(found["squash"] & right) >= 0.95 * LEAKS
+
+
 @pytest.mark.parametrize("change", COPIES)
 def test_20_copies_are_found_and_nothing_else(
     drawings: dict[str, bytes], squares: dict[str, Pixels], change: str

@@ -98,6 +98,7 @@ def test_exports_and_the_page_give_the_models_answers(
     page.set_input_files("#file", {"name": "rex.jpg", "mimeType": "image/jpeg", "buffer": photos[0]})
     page.wait_for_selector("#answer:visible")
     assert expected["label"][0] in page.inner_text("#verdict")
+    assert ("ask a person" in page.inner_text("#decision")) is (expected["decision"][0] == "ask a person")
     page.focus("#show")
     page.keyboard.press("Space")
     assert page.is_hidden("#map")

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pawprint.dataset.decoding import FITS
 from pawprint.dataset.framing import complete_square, resize_to_fit
+from pawprint.models.decision import ASK, Answered, Decision
 from pawprint.serving import demo_page
 from pawprint.serving.demo_page import SOURCES, NoPage, install_runtime, write_demo
 
@@ -143,3 +144,28 @@ def test_the_pages_resizing_gives_pillows_pixels(size: tuple[int, int], fit: str
     )
     difference = np.array(json.loads(done.stdout)).reshape(side, side, 3) - np.asarray(expected).astype(int)
     assert np.abs(difference).max() <= (0 if fit == "crop" else 1)
+
+
+@pytest.mark.parametrize("costs", [None, [[0, 5, 1], [1, 0, 1], [2, 1, 0]]])
+@pytest.mark.parametrize("confidence", [None, 0.0, 0.7])
+def test_the_page_leaves_to_a_person_what_the_model_does(
+    confidence: float | None, costs: list[list[float]] | None
+) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    decision = Decision(0.01, confidence, Answered(1, 1, 0, 0), costs)
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(3), 50)
+    unlikeness = rng.uniform(0, 1.3, 50)
+    script = (
+        f"{(SOURCES / 'decision.js').read_text('utf-8')}; const rows = {json.dumps(probabilities.tolist())}, "
+        f"unlike = {json.dumps(unlikeness.tolist())}, decision = {json.dumps(decision.describe())};"
+        "console.log(JSON.stringify(rows.map((row, place) => decide(row, unlike[place], decision))))"
+    )
+    said = json.loads(subprocess.run([node, "-e", script], capture_output=True, check=True, text=True).stdout)
+    names = ["a", "b", "c"]
+    expected = decision.name(probabilities, names, unlikeness)
+    assert [names[one["answer"]] if one["given"] else ASK for one in said] == expected
+    if confidence == 0:
+        assert set(expected) == {ASK, "a", "b", "c"}

@@ -58,6 +58,8 @@ function show({ picture, probabilities, unlikeness, evidence }, name) {
   element("verdict").textContent = `${settings.classNames[winner]}, ${percent(probabilities[winner])}`;
   element("caption").textContent = name;
   element("unlike").hidden = !(unlikeness > 1); // null is not
+  element("decision").hidden = !settings.decision;
+  if (settings.decision) element("decision").textContent = describeDecision(probabilities, unlikeness, winner);
   showBars(probabilities);
   showPhoto(picture);
   element("toggle").hidden = !evidence;
@@ -66,6 +68,13 @@ function show({ picture, probabilities, unlikeness, evidence }, name) {
       "the mean of this map over the photo (class activation map)."
     : "This network mixes all places before it answers, so it has no map of where it found it.";
   if (evidence) showMap(evidence, winner);
+}
+
+function describeDecision(probabilities, unlikeness, winner) {
+  const { answer, given } = decide(probabilities, unlikeness, settings.decision);
+  if (!given) return "It is not sure enough to answer by itself: ask a person.";
+  if (answer === winner) return "It is sure enough to answer by itself.";
+  return `It answers ${settings.classNames[answer]} by itself, which costs least in the long run.`;
 }
 
 function showBars(probabilities) {
