@@ -1,7 +1,7 @@
 """Reckon what 100,000 to 100 million photos need: bytes, processor time, cost, and what gives way first.
 
     python -m tools.simulate_scale                                    # the tables of docs/scale.md
-    python -m tools.simulate_scale --check 8000 --of cat-and-dog.zip  # two small runs foretell a larger one
+    python -m tools.simulate_scale --check 2000 --of cat-and-dog.zip  # two small runs foretell a larger one
 
 Every rate is measured (docs/results.md, docs/scale.md) on two cores of an AMD EPYC, in seconds of processor. The check
 fits the fixed and the per-photo time of preprocess and predict to two runs of one worker, foretells a run of more
@@ -9,12 +9,13 @@ photos by them, runs it, and prints both figures. Two workers are not simulated.
 """
 
 import argparse
+import resource
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-SMALL = (500, 2000)
+SMALL = (200, 1000)
 """Photos of the two runs that the check fits its rates to."""
 PAIR_SECONDS = 1.5e-9
 """To compare two descriptors: of 150,000 photos 17 s."""
@@ -45,8 +46,10 @@ STEPS = {
     "predict": Step(20, 7.5e-3),
 }
 """At 96 pixels; train by `baseline`, predict by `cnn`."""
-PHOTO_BYTES, SIDE, DESCRIPTOR_BYTES, RESULT_BYTES = 100_000, 96, 275, 150
-"""A photo as it lies in the bucket; pixels of a stored one; what preprocess remembers of one; a row of predictions."""
+PHOTO_BYTES, SIDE, CLASSES = 100_000, 96, 1000
+INDEX_BYTES, DESCRIPTOR_BYTES, RESULT_BYTES = 163, 275, 200 + 21 * CLASSES
+"""Of a photo: its line in the dataset's index, what preprocess remembers of it, and its rows in predictions.csv and
+predictions.parquet, where each class has a probability."""
 CORE_HOUR, GIB_MONTH, THOUSAND_READS = 0.048, 0.023, 0.0004
 """Dollars: AWS us-east-1, on demand, half of an m5.large; S3 Standard, a month and 1000 GETs."""
 
@@ -70,16 +73,18 @@ def format_tables() -> str:
         lines.append(f"| {photos:,} | {' | '.join(f'{one:,.0f} s' for one in seconds)} | {sum(seconds) / 3600:,.1f} |")
     lines += [
         "",
-        "| photos | in the bucket | moved | dataset | descriptors | predictions | processor | reads | a month kept |",
+        "| photos | their files | moved | dataset | index | descriptors | predictions | processor | reads | a month |",
     ]
-    lines.append("| --- |" + " ---: |" * 8)
+    lines.append("| --- |" + " ---: |" * 9)
     for photos in SIZES:
         source, dataset = photos * PHOTO_BYTES, photos * SIDE * SIDE * 3
         hours = sum(step.seconds(photos) for step in STEPS.values()) / 3600
-        kept = (source + dataset) / 2**30 * GIB_MONTH
-        # preprocess and predict read each photo once, train and evaluate each shard.
-        moved = 2 * source + 2 * dataset
-        bytes_of = [source, moved, dataset, photos * DESCRIPTOR_BYTES, photos * RESULT_BYTES]
+        predictions = photos * RESULT_BYTES
+        kept = (source + dataset + predictions) / 2**30 * GIB_MONTH
+        # preprocess and predict read each photo; the dataset is written once, and read by train and evaluate.
+        moved = 2 * source + 3 * dataset + predictions
+        remembered = [photos * INDEX_BYTES, photos * DESCRIPTOR_BYTES]
+        bytes_of = [source, moved, dataset, *remembered, predictions]
         dollars = [hours * CORE_HOUR, 2 * photos / 1000 * THOUSAND_READS, kept]
         cells = [*(f"{one / 1e9:,.1f} GB" for one in bytes_of), *(f"${one:,.2f}" for one in dollars)]
         lines.append(f"| {photos:,} | {' | '.join(cells)} |")
@@ -117,19 +122,59 @@ def check(photos: int, of: Path | None) -> str:
 
 
 def measure_steps(folder: Path, originals: Path, photos: int) -> Mapping[str, float]:
-    """Return seconds of processor of preprocess and predict, each by a run of its own."""
+    """Return seconds of processor of preprocess and predict without MLflow, in a process each, its start included."""
     from benchmarks.processes import apart
-    from benchmarks.scale import crop_photos, find_run, measure
-    from benchmarks.untrained import log_untrained
+    from benchmarks.scale import crop_photos
 
     folder.mkdir()
     crop_photos(originals, folder / "photos.zip", photos, classes=10)
-    model = apart(log_untrained, "cnn", folder).uri
-    apart(measure, folder, "download", {"source": folder / "photos.zip", "keep_photos": "reference"})
-    known = {"photos": f"runs:/{apart(find_run, folder, 'download')[0]}/photos", "train_images": 0, "test_images": 0}
-    made = apart(measure, folder, "preprocess", {**known, "image_size": SIDE})
-    labelled = apart(measure, folder, "predict", {"source": folder / "photos.zip", "model": model})
-    return {"preprocess": made.processor, "predict": labelled.processor}
+    return {step.__name__: apart(step, folder) for step in (preprocess, predict)}
+
+
+def preprocess(folder: Path) -> float:
+    """Make a dataset of `photos.zip` in a folder, and return the seconds of processor of this process and its own."""
+    from pawprint.dataset.writer import write_dataset
+    from pawprint.photos.collection import load_photos
+    from pawprint.photos.sources import fetch_photos
+
+    fetch_photos(str(folder / "photos.zip"), folder / "photos", keep_photos="reference", resolve_uri=Path)
+    write_dataset(
+        load_photos(folder / "photos"),
+        folder / "dataset",
+        image_size=SIDE,
+        train_images=0,
+        test_images=0,
+        validation_fraction=0.1,
+        seed=0,
+    )
+    return processor_seconds()
+
+
+def predict(folder: Path) -> float:
+    """Label `photos.zip` in a folder by an untrained `cnn`, and return the seconds of processor."""
+    from benchmarks.untrained import build_untrained
+    from pawprint.models.prediction import compile_network
+    from pawprint.photos.collection import load_photos
+    from pawprint.serving.predictions import predict_photos
+
+    network = build_untrained("cnn")
+    side = network.input_shape[1]
+    names = ("cats", "dogs")
+    (folder / "predictions").mkdir()
+    predict_photos(
+        load_photos(folder / "photos"),
+        compile_network(network, side),
+        class_names=names,
+        image_size=side,
+        folder=folder / "predictions",
+    )
+    return processor_seconds()
+
+
+def processor_seconds() -> float:
+    """Return the seconds of processor that this process and those that it started have used."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in both)
 
 
 if __name__ == "__main__":
