@@ -54,7 +54,7 @@ def main() -> None:
     with ExitStack() as opened:
         store = arguments.store or make_runs(Path(opened.enter_context(tempfile.TemporaryDirectory())))
         mlflow.set_tracking_uri(store)
-        lineage = find_lineage(find_newest("tags.`pawprint.digest.story` LIKE '%'").info.run_id)
+        lineage = find_lineage(find_newest("tags.`pawprint.digest` LIKE '%story%'").info.run_id)
         chromium = opened.enter_context(open_browser(browser))
         with serve_store(store) as address:
             take_mlflow(chromium, address, lineage, arguments.folder)

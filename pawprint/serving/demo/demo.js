@@ -72,8 +72,8 @@ function show({ picture, probabilities, unlikeness, evidence }, name) {
 
 function describeDecision(probabilities, unlikeness, winner) {
   const { answer, given } = decide(probabilities, unlikeness, settings.decision);
-  if (!given) return "It is not sure enough to answer by itself: ask a person.";
-  if (answer === winner) return "It is sure enough to answer by itself.";
+  if (!given) return "It does not answer this by itself: ask a person.";
+  if (answer === winner) return "It is sure enough to answer this by itself.";
   return `It answers ${settings.classNames[answer]} by itself, which costs least in the long run.`;
 }
 
