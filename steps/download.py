@@ -20,18 +20,24 @@ from pawprint.console.step import step
 def download(given: DownloadParameters) -> None:
     """Fetch the photos and keep them as they came."""
     from pawprint.photos.collection import summarize_photos
-    from pawprint.photos.sources import check_source, fetch_photos
+    from pawprint.photos.sources import NO_LABELS, check_source, fetch_photos
     from pawprint.tracking.artifacts import open_photos
     from pawprint.tracking.descriptions import code, describe_run, format_count_table, link, list_lines
     from pawprint.tracking.digests import log_folder
     from pawprint.tracking.runs import start_step
     from pawprint.tracking.tags import set_tags
 
-    check_source(given.source, labels=given.labels)
+    labelled = given.labels != NO_LABELS
+    check_source(given.source, labels=given.labels, labelled=labelled)
     with start_step() as run, open_photos() as resolve_uri, tempfile.TemporaryDirectory(prefix="pawprint-") as scratch:
         folder = Path(scratch) / "photos"
         manifest = fetch_photos(
-            given.source, folder, keep_photos=given.keep_photos, resolve_uri=resolve_uri, labels=given.labels
+            given.source,
+            folder,
+            keep_photos=given.keep_photos,
+            resolve_uri=resolve_uri,
+            labels=given.labels,
+            labelled=labelled,
         )
         summary = summarize_photos(folder)
         log_folder(folder, "photos")

@@ -2,7 +2,8 @@ r"""Labels photos with a trained model.
 
 Reads   a source of photos, which need no classes, and a model.
 Writes  the artifact predictions/: predictions.csv, predictions.parquet,
-        contact-sheet.html, drift.png.
+        contact-sheet.html, review.html (the photos most worth a label),
+        drift.png.
 Run it  mlflow run . --env-manager uv -e predict \
             -P model=models:/pets@champion -P source=/path/to/photos
         python -m steps.predict --model models:/<model id> photo.jpg …
@@ -65,6 +66,7 @@ def predict_source(source: str, model: str, *, fail_on_drift: bool) -> None:
         lost = format_left_out(left_out, left_out.names)
         folder = Path(scratch) / "predictions"
         outcome, rate = _label_photos(photo_model, collection, folder, lost)
+        _ask_for_labels(photo_model, outcome, collection, folder, run_id=run.info.run_id, photos=photos)
         changes, compared = _compare_photos(photo_model, outcome, folder)
         drifted = [change.what for change in changes if change.counts]
         log_folder(folder, "predictions")
@@ -112,7 +114,8 @@ def predict_source(source: str, model: str, *, fail_on_drift: bool) -> None:
         click.echo(f"{unreadable}: predictions.csv says why")
     for line in lost:
         click.echo(f"not labelled: {line}")
-    click.echo(f"runs:/{run.info.run_id}/predictions: contact-sheet.html, predictions.csv, predictions.parquet")
+    names = ("contact-sheet.html", "review.html", "predictions.csv", "predictions.parquet")
+    click.echo(f"runs:/{run.info.run_id}/predictions: {', '.join(names)}")
 
 
 def _take_photos(source: str, run_id: str, resolve_uri: "Callable[[str], Path]", folder: Path) -> tuple[str, Path]:
@@ -137,11 +140,12 @@ def _label_photos(
 ) -> "tuple[Outcome, float]":
     """Write the tables and the contact sheet; return the predictions and the photos per second."""
     from pawprint.models.prediction import compile_network
+    from pawprint.models.unlikeness import add_features
     from pawprint.serving.contact_sheet import write_contact_sheet
     from pawprint.serving.predictions import predict_photos
 
     folder.mkdir()
-    answer = compile_network(photo_model.network, photo_model.image_size).outputs
+    answer = compile_network(add_features(photo_model.network), photo_model.image_size).outputs
     started = time.perf_counter()
     outcome = predict_photos(
         collection,
@@ -165,6 +169,24 @@ def _label_photos(
         decoding=photo_model.decoding,
     )
     return outcome, rate
+
+
+def _ask_for_labels(
+    photo_model: "OpenPhotoModel",
+    outcome: "Outcome",
+    collection: "PhotoCollection",
+    folder: Path,
+    *,
+    run_id: str,
+    photos: str,
+) -> None:
+    """Write review.html, if any photo could be read."""
+    from pawprint.report.labelling_page import build_labelling_page
+
+    if chosen := outcome.shortlist.choose():
+        names, decoding = photo_model.class_names, photo_model.decoding
+        page = build_labelling_page(run_id, chosen, collection, photos=photos, class_names=names, decoding=decoding)
+        (folder / "review.html").write_text(page, "utf-8")
 
 
 def _compare_photos(
@@ -226,7 +248,8 @@ def _log_predictions(
     predictions = f"runs:/{active_run().info.run_id}/predictions"
     describe_run(
         f"{link(model)} on {len(collection.photos)} photos of {link(photos)} from {code(manifest.source)}: "
-        f"{link(f'{predictions}/contact-sheet.html')}, {link(f'{predictions}/predictions.csv')}.",
+        f"{link(f'{predictions}/contact-sheet.html')}, {link(f'{predictions}/predictions.csv')}, and "
+        f"{link(f'{predictions}/review.html')} to label those most worth it.",
         *notes,
     )
 

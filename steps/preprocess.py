@@ -1,6 +1,6 @@
 """Makes a dataset of the photos: chooses, decodes, splits.
 
-Reads   photos/ of download.
+Reads   photos/ of download, and of another for `more`.
 Writes  the artifact dataset/: pixel shards, index.csv, dataset.json,
         quarantine.csv, preview.png, near_duplicates.csv and, if there are
         any, near_duplicates.png; corrections.csv, where labels were corrected.
@@ -8,6 +8,7 @@ Run it  mlflow run . --env-manager uv -e preprocess -P photos=runs:/<run id>/pho
 """
 
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -17,11 +18,14 @@ from pawprint.console.parameters import PreprocessParameters, by_name
 from pawprint.console.step import step
 from pawprint.models.architectures import recipe_for
 
+PHOTOS = "runs:/<run id of download>/photos"
+
 
 @step(PreprocessParameters)
 def preprocess(given: PreprocessParameters) -> None:
     """Make a dataset of the photos: choose, decode, split."""
     from pawprint.base.space import check_space
+    from pawprint.dataset.additions import check_more
     from pawprint.dataset.shards import pixel_bytes
     from pawprint.dataset.writer import write_dataset
     from pawprint.labels.summary import format_counts
@@ -38,16 +42,20 @@ def preprocess(given: PreprocessParameters) -> None:
     wanted = given.preprocessing
     measured = recipe_for("cnn").resolve(image_size=wanted.image_size, validation_fraction=wanted.validation_fraction)
     used = {**by_name(wanted), **measured, "seed": given.seed}
+    check_more(wanted.more, wanted.corrections, group=wanted.group, split_by_time=wanted.split_by_time)
     with (
         start_step() as run,
         tempfile.TemporaryDirectory(prefix="pawprint-") as scratch,
-        open_artifact(given.photos, expected="runs:/<run id of download>/photos") as photos_folder,
+        open_artifact(given.photos, expected=PHOTOS) as photos_folder,
+        open_artifact(wanted.more, expected=PHOTOS) if wanted.more else nullcontext() as more_folder,
     ):
         folder = Path(scratch) / "dataset"
         collection = load_photos(photos_folder)
+        used["more"] = load_photos(more_folder, labelled=False) if more_folder else None
         used["corrections"] = load_corrections(wanted.corrections)
         found = len(collection.photos)
         taken = min(found, (wanted.train_images or found) + (wanted.test_images or found))
+        taken += min(len(used["corrections"]), len(used["more"].photos)) if used["more"] else 0
         pixels = pixel_bytes(taken, used["image_size"])
         # The scratch folder holds the pixels twice: in the order of decoding, and in the shards.
         check_space("the dataset", {folder: 2 * pixels} | dict.fromkeys(artifact_folder(run), pixels))
@@ -57,6 +65,8 @@ def preprocess(given: PreprocessParameters) -> None:
             dataset_digest=description["digest"],
             photos_sha256=description["photos_sha256"],
             photos=given.photos,
+            more=wanted.more or None,
+            more_sha256=description.get("more_sha256"),
             corrections=tag_corrections(description, run.info.run_id),
         )
         log_splits(
@@ -66,9 +76,10 @@ def preprocess(given: PreprocessParameters) -> None:
             image_size=description["image_size"],
             counts=description["counts"],
         )
+        given_photos = [uri for uri in (given.photos, wanted.more) if uri]
         describe_run(
-            f"{link(f'runs:/{run.info.run_id}/dataset')} of {link(given.photos)} from {code(description['source'])}, "
-            f"squares of {description['image_size']} px.",
+            f"{link(f'runs:/{run.info.run_id}/dataset')} of {' and '.join(map(link, given_photos))} from "
+            f"{code(description['source'])}, squares of {description['image_size']} px.",
             f"digest {code(description['digest'])}",
             format_count_table(description["counts"]),
             *description["notes"],

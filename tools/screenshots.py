@@ -154,6 +154,7 @@ def find_pages(lineage: Lineage, opened: ExitStack) -> Iterator[tuple[str, Path]
         "report": (lineage.main, "report.html"),
         "review": (lineage.main, "review.html"),
         "contact-sheet": (predicted[0] if predicted else None, "predictions/contact-sheet.html"),
+        "labelling": (predicted[0] if predicted else None, "predictions/review.html"),
         "demo": (lineage.trainings[0].run, "export/demo.html"),
     }
     scratch = opened.enter_context(tempfile.TemporaryDirectory())
@@ -207,6 +208,7 @@ def write_small(folder: Path, docs: Path) -> Iterator[Path]:
         "runs": ("mlflow-runs", (0, 0, 1440, 560)),
         "report": ("report-light", (0, 0, 1280, 1000)),
         "review": ("review-light", (0, 0, 1280, 860)),
+        "labelling": ("labelling-light", (0, 0, 1280, 860)),
         "contact-sheet": ("contact-sheet-light", (0, 0, 1280, 760)),
         "demo": ("demo-light", (0, 0, 1280, 900)),
         "report-curves": ("report-curves", (0, 0, 1280, 480)),

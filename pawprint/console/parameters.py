@@ -219,6 +219,14 @@ class Preprocessing:
     correct_test: Annotated[
         bool, Option(click.BOOL, "true: test photos are corrected too, which makes it another test.")
     ]
+    more: Annotated[
+        str,
+        Option(
+            Checked("more", lambda value: value and check_source(value, labelled=False)),
+            "Photos of another source (of preprocess: runs:/<id>/photos), of which those that corrections label are "
+            "learned from, and judge nothing. Empty: none.",
+        ),
+    ]
 
 
 @dataclass(frozen=True)

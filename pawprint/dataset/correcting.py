@@ -13,8 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from pawprint.base.errors import UserError
+from pawprint.dataset.additions import ADDED, Additions
 from pawprint.dataset.copies import drop_conflicts, treat_near_duplicates
-from pawprint.dataset.corrections import KEEP, LEAVE_OUT, Correction, group_by_photo, name_people, write_corrections
+from pawprint.dataset.corrections import (
+    DISAGREE,
+    KEEP,
+    LEAVE_OUT,
+    UNUSED,
+    Correction,
+    group_by_photo,
+    name_disagreement,
+    name_people,
+    write_corrections,
+)
 from pawprint.dataset.division import Division
 from pawprint.dataset.duplicates import drop_duplicates
 from pawprint.dataset.index import write_quarantine
@@ -33,9 +44,8 @@ from pawprint.dataset.splits import (
 
 RELABELLED, LEFT_OUT = "relabelled", "left out"
 CONFIRMED, ALREADY = "confirmed", "the label is so already"
-UNKNOWN, DISAGREE = "no photo has this digest", "reviewers disagree"
-OTHER_LABEL, TEST = "the old label is not what is there", "a test photo, which only correct_test=true corrects"
-UNUSED = "the photo is not among those used"
+UNKNOWN, OTHER_LABEL = "no photo has this digest", "the old label is not what is there"
+TEST = "a test photo, which only correct_test=true corrects"
 _TO_SAY = (UNKNOWN, OTHER_LABEL, DISAGREE, TEST, UNUSED)
 _MOST_NAMED, _MOST_LISTED = 3, 50
 
@@ -51,6 +61,7 @@ class Corrected:
         outcomes: each correction, and what became of it.
         test_photos: how many test photos were corrected or left out.
         returned: how many photos came back to training.
+        additions: the photos of another source.
     """
 
     chosen: dict[str, list[Candidate]]
@@ -59,11 +70,12 @@ class Corrected:
     outcomes: list[tuple[Correction, str]] = field(default_factory=list)
     test_photos: int = 0
     returned: int = 0
+    additions: Additions = field(default_factory=Additions)
 
     @property
     def applied(self) -> list[Correction]:
         """The rows that changed something."""
-        return [row for row, outcome in self.outcomes if outcome in {RELABELLED, LEFT_OUT}]
+        return [row for row, outcome in self.outcomes if outcome in {RELABELLED, LEFT_OUT, ADDED}]
 
     def write(self, folder: Path, left_out: Iterable[LeftOut]) -> None:
         """Write quarantine.csv, with other photos that are left out, and corrections.csv, if there are any."""
@@ -85,6 +97,7 @@ class Corrected:
             "runs": list(dict.fromkeys(row.run for row in reversed(in_order) if row.run))[:_MOST_LISTED][::-1],
             "test_photos": self.test_photos,
             "returned": self.returned,
+            **({"more": self.additions.source} if self.additions.source else {}),
         }
 
     @property
@@ -94,6 +107,7 @@ class Corrected:
         if not rows:
             return "no label was corrected"
         said = {RELABELLED: "{} label{s} corrected", LEFT_OUT: "{} photo{s} left out"}
+        said[ADDED] = f"{{}} photo{{s}} of {self.additions.source} labelled and added"
         counts = Counter(photos.values())
         done = [text.format(n, s="s" * (n > 1)) for kind, text in said.items() if (n := counts[kind])]
         days = sorted({row.time[:10] for row in rows if row.time})
@@ -107,6 +121,11 @@ class Corrected:
         notes = []
         if self.applied:
             notes.append(f"{self.summary}; no other photo changes sides, and index.csv keeps the original labels")
+        if self.additions.num_unlabelled:
+            notes.append(
+                f"{self.additions.num_unlabelled} photos of more={self.additions.source} are not used, since no "
+                "correction labels them; those that are used are for training only"
+            )
         if self.returned:
             notes.append(f"{self.returned} photos are used again, for training, now that their label is settled")
         if self.test_photos:
@@ -135,11 +154,12 @@ def apply_corrections(
     lost: Collection[str],
     *,
     correct_test: bool,
+    additions: Additions = Additions(),  # noqa: B008 - it is frozen
 ) -> Corrected:
-    """Return the photos with their labels corrected.
+    """Return the photos with their labels corrected, and with those of another source.
 
     Args:
-        rows: the result of `merge_corrections`.
+        rows: the result of `merge_corrections`, for photos of both sources.
         candidates: all readable photos, copies included, with the labels of their source.
         selection: how these were chosen and divided by their original labels.
         decoder: decodes photos that come back.
@@ -147,21 +167,30 @@ def apply_corrections(
         near_duplicates: `group`, `drop` or `off` (see `copies`).
         lost: the classes that had too few photos.
         correct_test: whether test photos are corrected as well.
+        additions: photos of another source, for training.
 
     Raises:
         UserError: no row names a photo that is here, or fewer than two classes are left.
     """
     chosen = selection.chosen
     if not rows:
-        return Corrected({split: list(chosen[split]) for split in SPLITS}, list(candidates))
+        return Corrected({split: list(chosen[split]) for split in SPLITS}, list(candidates), additions=additions)
     near = None if near_duplicates == "off" else selection.near
     split_of = {c.sha256: split for split, photos in chosen.items() for c in photos}
-    decisions, outcomes = _decide(rows, candidates, split_of, correct_test=correct_test)
+    ours = [row for row in rows if row.digest not in additions.digests]
+    decisions, outcomes = _decide(ours, candidates, split_of, correct_test=correct_test)
+    outcomes += additions.outcomes
+    if all(outcome == UNKNOWN for _, outcome in outcomes):
+        raise UserError(
+            f"corrections: no photo here has the digest of any of the {len(rows)} rows (the first is of "
+            f"{rows[0].name or rows[0].digest!r}); they are of other photos"
+        )
     relabelled = [
         replace(c, label=new, original=c.label) if (new := decisions.get(c.sha256, c.label)) != c.label and new else c
         for c in candidates
         if decisions.get(c.sha256, c.label) is not None
     ]
+    relabelled += additions.photos
     now = {c.member: c for c in relabelled}
     after = {split: [now[c.member] for c in chosen[split] if c.member in now] for split in SPLITS}
     left_out = [
@@ -186,15 +215,20 @@ def apply_corrections(
         unit_of = join_groups(usable, groups)
         taken = {unit_of[c.member] for split in ("test", "validation") for c in after[split] if c.member in unit_of}
         returning = [c for c in returning if c.member in decoder.rows and unit_of[c.member] not in taken]
-        after["train"] = sorted(
-            [*after["train"], *returning], key=lambda c: (order_key(division.seed, c.sha256), c.member)
-        )
     else:
         returning = []
+    added = {c.member for c in additions.photos}
+    left_out += [conflicting[member] for member in sorted(added & conflicting.keys())]
+    if coming := [*returning, *(c for c in usable if c.member in added)]:
+        after["train"] = sorted(
+            [*after["train"], *coming], key=lambda c: (order_key(division.seed, c.sha256), c.member)
+        )
     left_out += _drop_small_classes(after)
 
+    used = {c.sha256 for photos in after.values() for c in photos}
     there = {
-        RELABELLED: {c.sha256 for photos in after.values() for c in photos},
+        RELABELLED: used,
+        ADDED: used,
         LEFT_OUT: {*split_of, *(c.sha256 for c in candidates if c.member in kept_out)},
     }
     reasons = {now[left.member].sha256: f": {left.reason}" for left in left_out if left.member in now}
@@ -204,8 +238,8 @@ def apply_corrections(
     ]
     changed = {row.digest for row, outcome in ended if outcome in {RELABELLED, LEFT_OUT}}
     test_photos = len(changed & {c.sha256 for c in chosen["test"]})
-    everything = [now.get(c.member, c) for c in candidates]
-    return Corrected(after, everything, left_out, ended, test_photos, len(returning))
+    everything = [*(now.get(c.member, c) for c in candidates), *additions.compared]
+    return Corrected(after, everything, left_out, ended, test_photos, len(returning), additions)
 
 
 def _decide(
@@ -223,9 +257,8 @@ def _decide(
         row = same[0]
         if not labels:
             outcome = UNKNOWN
-        elif len({one.decision for one in same}) > 1:
-            said = sorted({f"{one.reviewer or 'somebody'}: {one.decision or LEAVE_OUT}" for one in same})
-            outcome = f"{DISAGREE} ({'; '.join(said)})"
+        elif disagreement := name_disagreement(same):
+            outcome = disagreement
         elif labels == {row.decision}:
             outcome = CONFIRMED if row.action == KEEP else ALREADY
         elif row.old_label not in labels:
@@ -236,11 +269,6 @@ def _decide(
             decisions[digest] = row.decision
             outcome = LEFT_OUT if row.action == LEAVE_OUT else RELABELLED
         outcomes += [(one, outcome) for one in same]
-    if not any(present.values()) or all(outcome == UNKNOWN for _, outcome in outcomes):
-        raise UserError(
-            f"corrections: no photo here has the digest of any of the {len(rows)} rows (the first is of "
-            f"{rows[0].name or rows[0].digest!r}); they are of other photos"
-        )
     return decisions, outcomes
 
 

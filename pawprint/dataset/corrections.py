@@ -23,6 +23,8 @@ MOST_BYTES, MOST_ROWS = 200 * 2**20, 500_000
 _MOST_PEOPLE = 5
 LONGEST = 200
 """Longest label in characters."""
+DISAGREE, UNUSED = "reviewers disagree", "the photo is not among those used"
+"""What becomes of a row, beside what the modules say that apply it."""
 WINS, AND = ">", ","
 """`a.csv>b.csv`: where both name a photo, a.csv counts. `a.csv,b.csv`: both do, and disagreements are not applied."""
 
@@ -36,7 +38,7 @@ class Correction:
     name: str
     action: str
     old_label: str
-    """The label in the photos' source, not an earlier correction."""
+    """The label in the photos' source, not an earlier correction; "" for a photo that has none yet."""
     new_label: str
     """"" unless the action is `label`."""
     reason: str = ""
@@ -136,6 +138,14 @@ def group_by_photo(rows: Iterable[Correction]) -> dict[str, list[Correction]]:
     return grouped
 
 
+def name_disagreement(same: Sequence[Correction]) -> str:
+    """Return who says what of a photo, as an outcome; "" if all agree."""
+    if len({one.decision for one in same}) == 1:
+        return ""
+    said = sorted({f"{one.reviewer or 'somebody'}: {one.decision or LEAVE_OUT}" for one in same})
+    return f"{DISAGREE} ({'; '.join(said)})"
+
+
 def write_corrections(rows: Iterable[tuple[Correction, str]], path: Path) -> None:
     """Write rows, if there are any, each with what became of it; `read_corrections` reads them again."""
     rows = list(rows)
@@ -161,8 +171,8 @@ def _read_row(row: dict[str, str], source: str, line: int) -> Correction:
         problem = f"{values['digest'][:80]!r} is no sha256 of a photo"
     elif values["action"] not in {LABEL, LEAVE_OUT, KEEP}:
         problem = f"the action is {values['action'][:80]!r}; expected {LABEL}, {LEAVE_OUT} or {KEEP}"
-    elif not values["old_label"]:
-        problem = "the old label is empty"
+    elif values["action"] == KEEP and not values["old_label"]:
+        problem = "the old label is empty, so there is none to keep"
     elif bool(values["new_label"]) != (values["action"] == LABEL):
         problem = f"a new label goes with the action {LABEL}, and with no other"
     elif len(values["new_label"]) > LONGEST or not values["new_label"].isprintable():

@@ -10,7 +10,7 @@ from pawprint.dataset.splits import SPLITS, Candidate, LeftOut
 COLUMNS = ("split", "row", "shard", "position", "label", "member", "sha256")
 """Columns of every index.csv; those of the photos' table follow."""
 ORIGINAL = "original_label"
-"""Column of the label in the source, only in the index.csv of a dataset in which labels were corrected."""
+"""Column of the label in the source, "" where it had none; only where labels were corrected or given."""
 
 
 def name_columns(columns: Sequence[str]) -> list[str]:
@@ -50,7 +50,7 @@ def write_shards_and_index(
         The names of the shards.
     """
     names: list[str] = []
-    corrected = any(c.original for photos in chosen.values() for c in photos)
+    corrected = any(c.original is not None for photos in chosen.values() for c in photos)
     with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
         writer = TableWriter(file)
         writer.writerow([*COLUMNS, *([ORIGINAL] if corrected else []), *name_columns(columns)])
@@ -61,7 +61,9 @@ def write_shards_and_index(
                 names.append(name)
                 for position, c in enumerate(photos[row : row + size]):
                     cells = [split, row + position, name, position, c.label, c.member, c.sha256]
-                    writer.writerow([*cells, *([c.original or c.label] if corrected else []), *c.columns])
+                    writer.writerow(
+                        [*cells, *([c.label if c.original is None else c.original] if corrected else []), *c.columns]
+                    )
                 row += size
     return names
 

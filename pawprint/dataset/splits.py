@@ -35,7 +35,7 @@ class Candidate:
     columns: tuple[str, ...] = ()
     """Its values in the photos' table."""
     original: str | None = None
-    """The label in its source, if a correction gave it another."""
+    """The label in its source, "" for none, if a correction gave it another."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ ones. Neither photos nor pixels are held in memory, so memory does not grow with
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from pawprint.archives.zips import UnreadableMemberError
 from pawprint.base.files import hash_file, write_json
 from pawprint.base.machine import count_cores
+from pawprint.dataset.additions import PREFIX, More, check_more, choose_additions
 from pawprint.dataset.belongings import find_belongings, needs_exif
 from pawprint.dataset.brightness import may_be_deep
 from pawprint.dataset.correcting import apply_corrections
@@ -54,6 +56,7 @@ def write_dataset(
     near_duplicates: str = "group",
     corrections: Sequence[Correction] = (),
     correct_test: bool = False,
+    more: PhotoCollection | None = None,
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Write the `dataset/` artifact into `folder`.
@@ -79,6 +82,7 @@ def write_dataset(
             searched for.
         corrections: corrections of labels (see `merge_corrections`), applied once the photos are divided.
         correct_test: whether test photos are corrected as well.
+        more: photos of another source; those that corrections label are added to the training photos.
         workers: threads that read and decode; Pillow decodes outside the interpreter's lock. Default: the cores.
 
     Returns:
@@ -89,24 +93,24 @@ def write_dataset(
             photos cannot be divided as `group` and `split_by_time` ask.
     """
     by_member = {photos.name(photo): photo for photo in photos.photos}
-    if where:
-        by_member = keep_photos_where(where, by_member, photos.columns)
+    by_member = keep_photos_where(where, by_member, photos.columns) if where else by_member
+    check_more(more.manifest.source if more else "", "given", group=group, split_by_time=split_by_time)
     division = Division(train_images, test_images, validation_fraction, seed, group, split_by_time)
     find_belongings_of = partial(find_belongings, columns=photos.columns, group=group, split_by_time=split_by_time)
     find_belongings_of(by_member)  # reports a wrong column before photos are read
     folder.mkdir(parents=True)
     scratch = folder / "pixels.tmp"
     with ThreadPoolExecutor(workers or count_cores()) as pool:
-        exif = needs_exif(photos.columns, group=group, split_by_time=split_by_time)
-        candidates, damaged, taken, deep = _digest_all(by_member, photos, pool, all_taken=exif)
+        candidates, damaged, taken, deep = _digest_all(
+            by_member, photos, pool, all_taken=needs_exif(photos.columns, group=group, split_by_time=split_by_time)
+        )
         present = {c.member: by_member[c.member] for c in candidates}
         belongings = find_belongings_of(present, taken=taken)
         candidates = belongings.attach(candidates)
         kept, left_out = drop_duplicates(candidates)
 
-        def read(member: str) -> bytes:
-            return photos.read(by_member[member])
-
+        others = {f"{PREFIX}{more.name(photo)}": photo for photo in more.photos} if more else {}
+        read = _open_reader((photos, by_member), *([(more, others)] if more else []))
         training = division.divide(kept, [])["train"]
         decoding, decoding_notes = decide_decoding(training, read=read, may_be_deep=deep, fit=fit, pool=pool)
         pixels = PixelFile(scratch, image_size)
@@ -120,7 +124,17 @@ def write_dataset(
             notes = describe_lost_classes(lost, len({c.label for c in selection.chosen["train"]}))
             division.check_validation(selection.chosen)
             corrected = apply_corrections(
-                corrections, candidates, selection, decoder, division, near_duplicates, lost, correct_test=correct_test
+                corrections,
+                candidates,
+                selection,
+                decoder,
+                division,
+                near_duplicates,
+                lost,
+                correct_test=correct_test,
+                additions=choose_additions(
+                    corrections, _find_more(more, others, photos, pool), candidates, selection, decoder, near_duplicates
+                ),
             )
             divided, chosen = selection.chosen, corrected.chosen
             class_names = sorted({c.label for c in chosen["train"]})
@@ -168,6 +182,7 @@ def write_dataset(
         "digest": digest_content(content),
         "photos_sha256": photos.manifest.sha256,
         "source": photos.manifest.source,
+        **({"more_sha256": more.manifest.sha256} if more else {}),
         "requested": {
             "train_images": train_images,
             "test_images": test_images,
@@ -242,6 +257,27 @@ def _digest_all(
         else:
             candidates.append(result)
     return candidates, damaged, taken, deep
+
+
+def _open_reader(*sources: tuple[PhotoCollection, dict[str, Photo]]) -> Callable[[str], bytes]:
+    """Return a function from a photo's name to its bytes."""
+
+    def read(member: str) -> bytes:
+        photos, by_member = next(source for source in sources if member in source[1])
+        return photos.read(by_member[member])
+
+    return read
+
+
+def _find_more(
+    more: PhotoCollection | None, others: dict[str, Photo], photos: PhotoCollection, pool: ThreadPoolExecutor
+) -> More:
+    """Return the photos of the other source, without a label and without a cell of the table of the first."""
+    if more is None:
+        return More()
+    found, *_ = _digest_all(others, more, pool, all_taken=False)
+    unlabelled = [replace(c, label="", named_split="train", columns=("",) * len(photos.columns)) for c in found]
+    return More({c.sha256: c for c in reversed(unlabelled)}, more.manifest.source)
 
 
 def _describe_shortfalls(

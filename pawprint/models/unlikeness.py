@@ -16,9 +16,13 @@ from pawprint.models.network_file import PROBABILITIES, UNLIKENESS
 if TYPE_CHECKING:
     import keras
 
+FEATURES = "features"
+"""A third output, which only predict asks for."""
 NEIGHBOURS = 3
 SMALLEST_THRESHOLD = 1e-6
 """Smaller distances are rounding errors of float32."""
+_DIRECTION = "direction"
+"""Name of the layer whose output is a photo's features, of length 1."""
 
 Features = NDArray[np.float32]
 
@@ -53,12 +57,25 @@ def add_unlikeness(network: "keras.Model", bank: Features, threshold: float) -> 
 
     pixels, probabilities, features = _follow(network)
     bank_layer = layers.Dense(len(bank), use_bias=False, trainable=False, name="bank")
-    similarities = bank_layer(layers.UnitNormalization(name="direction")(features))
+    similarities = bank_layer(layers.UnitNormalization(name=_DIRECTION)(features))
     bank_layer.set_weights([_directions(bank).T])
     nearest, _ = keras.ops.top_k(similarities, min(NEIGHBOURS, len(bank)))
     scale = 1.0 / max(threshold, SMALLEST_THRESHOLD)
     score = layers.Rescaling(-scale, offset=scale, name="distance")(keras.ops.mean(nearest, axis=-1))
     return keras.Model(pixels, {PROBABILITIES: probabilities, UNLIKENESS: score}, name=network.name)
+
+
+def add_features(network: "keras.Model") -> "keras.Model":
+    """Return a network that `add_unlikeness` made with a third output: `features`, float32 [n, d], of length 1.
+
+    A network without unlikeness, as an earlier version logged it, is returned as it is.
+    """
+    import keras
+
+    direction = next((layer for layer in network.layers if layer.name == _DIRECTION), None)
+    if direction is None:
+        return network
+    return keras.Model(network.input, {**network.output, FEATURES: direction.output}, name=network.name)
 
 
 def measure_distances(features: Features, bank: Features) -> NDArray[np.float64]:

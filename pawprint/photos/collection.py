@@ -156,8 +156,11 @@ def summarize_photos(folder: Path) -> list[str]:
         UserError: The folder is not a photos artifact.
     """
     manifest = load_manifest(folder)
+    photos = _load_table(folder, manifest)
+    if not manifest.labels:
+        return [f"{len(photos)} photos, whose classes are not asked for"]
     return summarize_classes(
-        [Labelled(one.member, one.label, one.split) for one in _load_table(folder, manifest) if one.label],
+        [Labelled(one.member, one.label, one.split) for one in photos if one.label],
         labels=manifest.labels,
         explanation=manifest.explanation,
         left_out=manifest.ignored,

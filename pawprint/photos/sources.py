@@ -19,6 +19,8 @@ from pawprint.photos.places import receive_path, receive_place
 LOG = logging.getLogger(__name__)
 
 KEEP_PHOTOS = ("copy", "reference")
+NO_LABELS = "none"
+"""The value of download's `labels` for photos that need no classes, such as those of `more`."""
 
 __all__ = ["check_labels", "check_source", "fetch_photos", "find_tracked", "summarize_source"]
 

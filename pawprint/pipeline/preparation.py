@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pawprint.base.cache import cache_folder
+from pawprint.dataset.additions import check_more
 from pawprint.photos.identity import identify_source
+from pawprint.photos.sources import NO_LABELS
 from pawprint.pipeline.chain import Chain, Outcome
 from pawprint.tracking.artifacts import open_artifact, open_photos
 from pawprint.tracking.corrections import digest_corrections
@@ -45,7 +47,10 @@ def prepare_dataset(
     Raises:
         UserError: a step failed, the source is an artifact that does not exist, or the cache folder cannot be created.
     """
-    corrections = str(parameters.get("corrections", ""))
+    corrections, more, group, time = (
+        str(parameters.get(name, "")) for name in ("corrections", "more", "group", "split_by_time")
+    )
+    check_more(more, corrections, group=group, split_by_time=time)
     digest = digest_corrections(corrections)  # reports a wrong file before the download
     if not chain.plan:
         cache_folder()  # fail before the download if train cannot store checkpoints there
@@ -57,15 +62,22 @@ def prepare_dataset(
         run_name="download",
     )
     set_tags(**{name: downloaded.tag(name) for name in ("source", "source_fallback", "photos_sha256")})
+    others = _download_more(chain, more, keep_photos)
+    set_tags(more_sha256=others.tag("photos_sha256"))
     preprocessed = chain.run_step(
         "preprocess",
-        {name: value for name, value in parameters.items() if name != "corrections"},
-        given={"photos": downloaded.artifact("photos"), "corrections": corrections},
+        {name: value for name, value in parameters.items() if name not in {"corrections", "more"}},
+        given={
+            "photos": downloaded.artifact("photos"),
+            "corrections": corrections,
+            "more": others.artifact("photos") if more else "",
+        },
         # The same photos with other labels are another dataset; what their files are called changes nothing.
         inputs={
             "photos": downloaded.tag("photos_sha256"),
             "labels": downloaded.tag("labels_sha256"),
             **({"corrections": digest} if corrections else {}),
+            **({"more": others.tag("photos_sha256")} if more else {}),
         },
         run_name="preprocess",
     )
@@ -77,6 +89,19 @@ def prepare_dataset(
     )
     set_tags(dataset_digest=dataset.digest, corrections=preprocessed.tag("corrections"))
     return dataset
+
+
+def _download_more(chain: Chain, more: str, keep_photos: str) -> Outcome:
+    """Run download for photos that corrections label."""
+    if not more:
+        return Outcome(None)
+    return chain.run_step(
+        "download",
+        {"source": more, "labels": NO_LABELS, "keep_photos": keep_photos},
+        given={},
+        inputs={"source": None if chain.cache == "off" else _identify(more)},
+        run_name="download more",
+    )
 
 
 def read_description(dataset: PreparedDataset) -> dict[str, Any] | None:

@@ -1,4 +1,7 @@
-"""Say whether corrections helped: a main run against the one whose review page they came from, on the same photos."""
+"""Say whether corrections helped: a main run against the one that they came from, on the same photos.
+
+That is the one whose review page they were made in; if it was predict's, the one that trained the model it asked.
+"""
 
 import io
 from collections.abc import Sequence
@@ -16,7 +19,7 @@ from pawprint.evaluation.comparison import Comparison, compare_answers
 from pawprint.evaluation.style import percent
 from pawprint.report.graph import Lineage, Training, find_lineage
 from pawprint.report.pictures import embed_jpeg
-from pawprint.report.replay import read_parameters
+from pawprint.report.replay import find_main, read_parameters
 from pawprint.tracking.artifacts import open_artifact
 from pawprint.tracking.tags import get_group, get_tag
 
@@ -24,7 +27,7 @@ LEVEL = 0.05
 """p-value below which a difference counts as more than chance."""
 MOST_SHOWN, SIDE = 24, 160
 """Most photos with another answer that are shown, and their side in pixels."""
-_NOT_COMPARED = {"corrections", "correct_test", "export"}
+_NOT_COMPARED = {"corrections", "correct_test", "more", "export"}
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,9 @@ def find_effect(lineage: Lineage, *, pictures: bool = True) -> Effect | None:
     test_photos = int(tag.get("test_photos", 0))
     try:
         earlier = find_lineage(run_id)
+        if earlier.predict:
+            earlier = find_lineage(find_main(run_id).info.run_id)
+            run_id = earlier.main.info.run_id if earlier.main else run_id
         before, after = (_read_answers(one) for one in (earlier, lineage))
     except UserError:
         return Effect(run_id, test_photos=test_photos)

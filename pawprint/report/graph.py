@@ -36,6 +36,7 @@ class Lineage:
         trainings: the trainings of the models; empty if the target is a dataset or photos.
         preprocess: the run that made the dataset.
         download: the run that made the photos.
+        more: the run that made the photos of another source, of which corrections label some.
         reused: ids of runs that main reused.
         predict: the run of predict, if the target is one.
     """
@@ -46,10 +47,11 @@ class Lineage:
     download: Run | None = None
     reused: frozenset[str] = frozenset()
     predict: Run | None = None
+    more: Run | None = None
 
     def runs(self) -> Iterator[Run]:
         """Yield all runs of the chain in the order of the steps."""
-        yield from filter(None, (self.download, self.preprocess))
+        yield from filter(None, (self.download, self.more, self.preprocess))
         for training in self.trainings:
             yield training.run
             yield from training.evaluations
@@ -112,6 +114,13 @@ def find_learning(trained: Run) -> Run:
     return (_run_behind(MlflowClient(), f"runs:/{learned_in}") if learned_in else None) or trained
 
 
+def find_review_page(run_id: str) -> str:
+    """Return the URI of the page in which labels were put right or given: of a run of main, or of predict."""
+    run = _run_behind(MlflowClient(), f"runs:/{run_id}")
+    folder = "predictions/" if run and entry_point(run) == "predict" else ""
+    return f"runs:/{run_id}/{folder}review.html"
+
+
 def _original(client: MlflowClient, run: Run) -> Run:
     """Return the original of a reused step, or the run itself, with inputs and outputs."""
     return client.get_run(run.data.tags.get(FROM_TAG, run.info.run_id))
@@ -137,11 +146,13 @@ def _from_main(client: MlflowClient, run: Run) -> Lineage:
     ]
     found = {entry_point(one): one for one in steps}
     learned = trainings and _run_behind(client, trainings[0].run.data.params.get("dataset"))
+    preprocess = learned or found.get("preprocess")
     return Lineage(
         main=run,
         trainings=trainings,
-        preprocess=learned or found.get("preprocess"),
-        download=found.get("download"),
+        preprocess=preprocess,
+        download=next((one for one in steps if entry_point(one) == "download"), None),
+        more=_find_more(client, preprocess),
         reused=frozenset(child.data.tags[FROM_TAG] for child in shown if FROM_TAG in child.data.tags),
     )
 
@@ -194,13 +205,18 @@ def _training_of(client: MlflowClient, run: Run, evaluations: list[Run] | None) 
 
 def _from_training(client: MlflowClient, training: Training) -> Lineage:
     before = _from_dataset(client, _run_behind(client, training.run.data.params.get("dataset")))
-    return Lineage(trainings=[training], preprocess=before.preprocess, download=before.download)
+    return replace(before, trainings=[training])
 
 
 def _from_dataset(client: MlflowClient, preprocess: Run | None) -> Lineage:
     if preprocess is None:
         return Lineage()
-    return Lineage(preprocess=preprocess, download=_run_behind(client, get_tag(preprocess, "photos")))
+    photos = _run_behind(client, get_tag(preprocess, "photos"))
+    return Lineage(preprocess=preprocess, download=photos, more=_find_more(client, preprocess))
+
+
+def _find_more(client: MlflowClient, preprocess: Run | None) -> Run | None:
+    return _run_behind(client, get_tag(preprocess, "more")) if preprocess else None
 
 
 def _run_behind(client: MlflowClient, uri: str | None) -> Run | None:

@@ -26,7 +26,7 @@ from openlineage.client.serde import Serde
 
 from pawprint.base.errors import one_line
 from pawprint.base.secrets import hide_secrets
-from pawprint.report.graph import Lineage, entry_point, find_lineage
+from pawprint.report.graph import Lineage, entry_point, find_lineage, find_review_page
 from pawprint.tracking.server import describe_server
 from pawprint.tracking.tags import PARENT_TAG, get_group, get_tag
 
@@ -112,14 +112,16 @@ def _job_facets(run: Run) -> dict[str, JobFacet]:
 
 def _datasets(run: Run, lineage: Lineage) -> tuple[list[Dataset], list[Dataset]]:
     """Return the inputs and the outputs of a run."""
-    photos = _dataset(f"runs:/{_id(lineage.download)}/photos", _tag(lineage.download, "photos_sha256"))
+    photos, more = (
+        _dataset(f"runs:/{_id(made)}/photos", _tag(made, "photos_sha256")) for made in (lineage.download, lineage.more)
+    )
     dataset = _dataset(f"runs:/{_id(lineage.preprocess)}/dataset", _tag(lineage.preprocess, "dataset_digest"))
     model = _dataset(_model_of(run, lineage), get_tag(run, "model_digest"))
     step = entry_point(run)
     if step == "download":
-        return [_source(str(get_tag(run, "source")))], [photos]
+        return [_source(str(get_tag(run, "source")))], [more if run is lineage.more else photos]
     if step == "preprocess":
-        return [photos, *_corrections(run)], [dataset]
+        return [photos, *([more] if lineage.more else []), *_corrections(run)], [dataset]
     if step == "train":
         begun = get_tag(run, "weights")
         return [dataset, *([_dataset(begun, get_tag(run, "weights_digest"))] if begun else [])], [model]
@@ -134,7 +136,7 @@ def _corrections(run: Run) -> list[Dataset]:
     if not facts:
         return []
     text = DocumentationDatasetFacet(description=facts["summary"], producer=PRODUCER)
-    page = [_dataset(f"runs:/{facts['run']}/review.html", None)] if facts.get("run") else []
+    page = [_dataset(find_review_page(facts["run"]), None)] if facts.get("run") else []
     return [Dataset(_namespace(), facts["uri"], facets={"documentation": text}), *page]
 
 

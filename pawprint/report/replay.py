@@ -23,7 +23,7 @@ from pawprint.tracking.uncommitted import MAX_DIFF
 
 _LEFT_OUT = {"cache", "plan", "register", "minimum_accuracy", "minimum_f1"}
 """Parameters without effect on the result."""
-_COMPARED = ("photos_sha256", "dataset_digest", "weights_digest")
+_COMPARED = ("photos_sha256", "more_sha256", "dataset_digest", "weights_digest")
 _SURROUNDINGS = ("python", "libraries", "lock_sha256", "cpu", "threads")
 
 
@@ -129,7 +129,7 @@ def compare_runs(main: Run, again: Run) -> tuple[bool, list[str]]:
     lines = []
     for name in _COMPARED:
         one, other = get_tag(main, name), get_tag(again, name)
-        if one is None and other is None:  # no weights were given
+        if one is None and other is None:  # neither weights nor more photos were given
             continue
         lines.append(f"{name}: " + (f"identical ({str(one)[:12]}…)" if one == other else f"{one} -> {other}"))
     same = all(get_tag(main, name) == get_tag(again, name) for name in _COMPARED)

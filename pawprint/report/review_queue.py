@@ -4,13 +4,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pawprint.base.tables import read_dicts
 from pawprint.dataset.corrections import Correction, read_corrections
 from pawprint.dataset.reader import Dataset
-from pawprint.evaluation.bootstrap import Floats
 from pawprint.evaluation.doubts import Predictions, find_doubts
 from pawprint.evaluation.slices import Slice, find_worst
 from pawprint.models.kind import measure_traits
@@ -23,6 +24,7 @@ UNSURE_BELOW = 0.6
 """Probability of the label minus that of the next class, below which a model counts as unsure."""
 APPLIED = {"relabelled", "left out", "confirmed"}
 """Outcomes of earlier corrections after which a photo is not shown again."""
+UNLIKE, UNSURE = "Unlike anything that the model learned from", "A model is unsure of it"
 
 
 @dataclass
@@ -95,7 +97,7 @@ def build_queue(
             suspect = Suspect(
                 member, row.get("sha256", ""), row.get("split", ""), label, row.get("original_label") or label
             )
-            suspect.answers = _name_answers(answers.get(member), data.class_names)
+            suspect.answers = name_answers(answers.get(member), data.class_names)
             found[member] = suspect
         found[member].why.append(why)
 
@@ -118,7 +120,8 @@ def _explain_doubt(suggestion: str, probability: float) -> str:
     return f"Its label is doubted: {suggestion}, says a model that has not learned it, with {100 * probability:.0f} %"
 
 
-def _name_answers(row: Floats | None, class_names: Sequence[str]) -> list[tuple[str, float]]:
+def name_answers(row: NDArray[Any] | None, class_names: Sequence[str]) -> list[tuple[str, float]]:
+    """Return the likeliest classes with their probabilities; none where no model was asked."""
     if row is None:
         return []
     return [(class_names[place], round(float(row[place]), 4)) for place in np.argsort(-row, kind="stable")[:SHOWN]]
@@ -145,7 +148,7 @@ def _find_unlike(opinions: Iterable[Predictions]) -> list[tuple[str, str]]:
         for member, score in zip(each.members, each.unlikeness, strict=True)
         if score > 1
     ]
-    return [(member, "Unlike anything that the model learned from") for _, member in sorted(scores)[:MOST_UNLIKE]]
+    return [(member, UNLIKE) for _, member in sorted(scores)[:MOST_UNLIKE]]
 
 
 def _find_unsure(opinions: Iterable[Predictions], doubted: set[str]) -> list[tuple[str, str]]:
@@ -160,7 +163,7 @@ def _find_unsure(opinions: Iterable[Predictions], doubted: set[str]) -> list[tup
             for member, margin in zip(each.members, own - others.max(axis=1), strict=True)
             if margin < UNSURE_BELOW and member not in doubted
         ]
-    return [(member, "A model is unsure of it") for _, _, member in sorted(margins)[:MOST_UNSURE]]
+    return [(member, UNSURE) for _, _, member in sorted(margins)[:MOST_UNSURE]]
 
 
 def _find_weak(data: Dataset, opinions: Iterable[Predictions], slices: Sequence[Slice]) -> Iterator[tuple[str, str]]:

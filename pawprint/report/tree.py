@@ -14,15 +14,7 @@ _SHORT = 12
 
 def describe_lineage(lineage: Lineage) -> dict[str, Any]:
     """Return the chain as plain data: each item contains, as `from`, the item that it was made from."""
-    photos = None
-    if lineage.download:
-        run = lineage.download
-        photos = {
-            "photos": f"runs:/{run.info.run_id}/photos",
-            "sha256": get_tag(run, "photos_sha256"),
-            "made_by": _describe_run(run, lineage),
-            "from": {"source": get_tag(run, "source"), "fallback": get_tag(run, "source_fallback")},
-        }
+    photos = _describe_photos(lineage.download, lineage)
     dataset = None
     if lineage.preprocess:
         run = lineage.preprocess
@@ -30,6 +22,7 @@ def describe_lineage(lineage: Lineage) -> dict[str, Any]:
             "dataset": f"runs:/{run.info.run_id}/dataset",
             "digest": get_tag(run, "dataset_digest"),
             "corrections": get_group(run, "corrections") or None,
+            "more": _describe_photos(lineage.more, lineage),
             "made_by": _describe_run(run, lineage),
             "from": photos,
         }
@@ -64,6 +57,11 @@ def format_lineage(lineage: Lineage) -> str:
         behind.append([f"runs:/{run.info.run_id}/dataset", f"digest {get_tag(run, 'dataset_digest')}"])
         if corrected := get_group(run, "corrections"):
             behind[-1].append(f"{corrected['summary']}: {corrected['uri']}")
+        if more := lineage.more:
+            about = _describe_asked(more)
+            behind[-1].append(
+                f"and of runs:/{more.info.run_id}/photos, for training: {about['source']}, sha256 {about['sha256']}"
+            )
         behind[-1] += _format_run(run, lineage)
     if lineage.download:
         run = lineage.download
@@ -92,6 +90,17 @@ def format_facts(run: Run) -> list[str]:
         f"{get_tag(run, 'cpu')}, {get_tag(run, 'threads')} threads" if get_tag(run, "cpu") else "",
     ]
     return [fact for fact in facts if fact]
+
+
+def _describe_photos(run: Run | None, lineage: Lineage) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    return {
+        "photos": f"runs:/{run.info.run_id}/photos",
+        "sha256": get_tag(run, "photos_sha256"),
+        "made_by": _describe_run(run, lineage),
+        "from": {"source": get_tag(run, "source"), "fallback": get_tag(run, "source_fallback")},
+    }
 
 
 def _describe_asked(run: Run) -> dict[str, str | None]:

@@ -51,11 +51,15 @@ def verify_lineage(lineage: Lineage) -> Iterator[Check]:
         yield _try(f"photos of download {lineage.download.info.run_id}", _check_photos, lineage.download)
     elif lineage.preprocess:
         yield Check("photos", (f"the run behind {get_tag(lineage.preprocess, 'photos')} is no longer known",))
+    if lineage.more:
+        yield _try(f"photos of download {lineage.more.info.run_id}", _check_photos, lineage.more)
+    elif lineage.preprocess and (uri := get_tag(lineage.preprocess, "more")):
+        yield Check("photos of more", (f"the run behind {uri} is no longer known",))
     if lineage.preprocess:
         dataset = get_tag(lineage.preprocess, "dataset_digest")
         yield _try(
             f"dataset of preprocess {lineage.preprocess.info.run_id}",
-            lambda run: _check_dataset(run, photos),
+            lambda run: _check_dataset(run, photos, get_tag(lineage.more, "photos_sha256") if lineage.more else None),
             lineage.preprocess,
         )
     elif lineage.trainings:
@@ -114,11 +118,12 @@ def _check_members(listed: Path, folder: Path) -> Iterator[str]:
                 yield f"{path}, kept by reference, is not what it was (sha256 differs)"
 
 
-def _check_dataset(run: Run, photos: str | None) -> Iterator[str]:
+def _check_dataset(run: Run, photos: str | None, more: str | None) -> Iterator[str]:
     with open_artifact(f"runs:/{run.info.run_id}/dataset", expected="runs:/<run id>/dataset") as folder:
         data = load_dataset(folder)
     yield from _differs("the dataset's digest", data.digest, get_tag(run, "dataset_digest"), "preprocess's tag")
     yield from _differs("the digest of its photos", data.photos_sha256, photos, "download")
+    yield from _differs("the digest of the photos of more", get_tag(run, "more_sha256"), more, "download")
 
 
 def _check_training(training: Training, dataset: str | None) -> Iterator[str]:

@@ -31,8 +31,10 @@ from pawprint.models.kind import MOST_PHOTOS, TRAITS, measure_traits
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, name_outputs
 from pawprint.models.prediction import BATCH
 from pawprint.models.prediction_sets import SHOWN, PredictionSets
+from pawprint.models.unlikeness import FEATURES
 from pawprint.photos.collection import Photo, PhotoCollection
 from pawprint.photos.manifest import Manifest
+from pawprint.serving.labelling import Answered, Shortlist, measure_uncertainty
 
 MOST_DOUBTFUL = 200
 """Least certain photos of each class, and photos most unlike the training's, that are kept for the contact sheet."""
@@ -67,6 +69,7 @@ class Outcome:
         unlike: of these, the number of photos that are unlike anything the model learned from.
         doubtful: for each class, the photos with the lowest top probability, lowest first, at most `MOST_DOUBTFUL`;
             before them, as the class `UNLIKE`, those that are unlike, the most unlike first.
+        shortlist: the most uncertain photos, of which some are worth a label.
         traits: how some of the photos look, see `measure_traits`.
         num_asked: the number of photos that the model's decision leaves to a person.
         num_unreadable: the number of photos without an answer.
@@ -76,6 +79,7 @@ class Outcome:
     counts: Counter[int] = field(default_factory=Counter)
     unlike: Counter[int] = field(default_factory=Counter)
     doubtful: dict[int, list[Prediction]] = field(default_factory=dict)
+    shortlist: Shortlist = field(default_factory=Shortlist)
     traits: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     num_asked: int = 0
     num_unreadable: int = 0
@@ -110,8 +114,8 @@ def predict_photos(
 
     Args:
         collection: the photos.
-        answer: the network, from pixels, uint8 [k, image_size, image_size, 3], to its outputs by name, or only to
-            probabilities [k, classes].
+        answer: the network, from pixels, uint8 [k, image_size, image_size, 3], to its outputs by name, maybe with
+            `features` (see `add_features`), or only to probabilities [k, classes].
         class_names: the classes, in the order of the answers.
         image_size: side in pixels of the network's input.
         folder: the folder for the tables, which are complete when this returns.
@@ -137,19 +141,22 @@ def predict_photos(
             rows = batch.spread(outputs.get(PROBABILITIES, np.empty((0, len(class_names)), np.float32)))
             no_score = np.full(len(batch.pixels), np.nan, np.float32)
             unlikeness = batch.spread(outputs.get(UNLIKENESS, no_score)[:, None])[:, 0]
+            features = batch.spread(outputs.get(FEATURES, np.empty((len(batch.pixels), 0), np.float32)))
+            doubts = measure_uncertainty(rows, unlikeness > 1)
             if len(batch.pixels):
                 looks.append(measure_traits(batch.pixels[-num_read % every :: every]))
             num_read += len(batch.pixels)
             names = [collection.name(photo) for photo in batch.photos]
             outcome.num_asked += write(names, rows, unlikeness, batch.errors).count(ASK)
-            answers = zip(batch.photos, names, rows, unlikeness.tolist(), batch.errors, strict=True)
-            for photo, name, row, score, error in answers:
+            answers = zip(batch.photos, names, rows, unlikeness.tolist(), doubts, features, batch.errors, strict=True)
+            for photo, name, row, score, doubt, described, error in answers:
                 if error:
                     outcome.num_unreadable += 1
                     outcome.errors += [(name, error)][: MOST_ERRORS - len(outcome.errors)]
                     continue
                 best = int(row.argmax())
                 # With equal probabilities the first photos are kept; the counter keeps predictions from being compared.
+                outcome.shortlist.add(Answered(photo, name, row.copy(), score > 1, float(doubt), described.copy()))
                 group, order = (UNLIKE, score) if score > 1 else (best, -float(row[best]))
                 entry = (order, -outcome.counts.total(), Prediction(photo, name, row, score))
                 outcome.counts[best] += 1

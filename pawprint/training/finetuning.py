@@ -16,6 +16,8 @@ from pawprint.training.task import TrainingTask
 
 AUTO_EPOCHS = 8
 """Epochs of `finetune=auto` (docs/experiments.md)."""
+AUTO_PATIENCE = 3
+"""Epochs that do not lower the validation loss after which `finetune=auto` ends: where it pays, it shows at once."""
 SHOWN_PER_EPOCH = 1500
 """Photos shown in an epoch at least: a few photos are shown several times, or there would be too few steps to learn."""
 MOST_PASSES = 8
@@ -62,6 +64,7 @@ def plan_finetuning(task: TrainingTask, epochs: int | None) -> Finetuning | None
         epochs=AUTO_EPOCHS if epochs is None else epochs,
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
+        patience=task.patience or (AUTO_PATIENCE if epochs is None else 0),
     )
     worth = least_mistakes(len(task.validation.labels)) if epochs is None and task.validation else 0
     return Finetuning(planned, worth)

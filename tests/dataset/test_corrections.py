@@ -193,6 +193,7 @@ HOSTILE = {
     "no digest": ("digest,action,old_label,new_label\n=cmd(),label,cats,dogs\n", r"row 2: '=cmd\(\)' is no sha256"),
     "other action": (f"digest,action,old_label,new_label\n{DIGEST},burn,cats,dogs\n", "row 2: the action is 'burn'"),
     "no new label": (f"digest,action,old_label,new_label\n{DIGEST},label,cats,\n", "row 2: a new label goes with"),
+    "nothing to keep": (f"digest,action,old_label,new_label\n{DIGEST},keep,,\n", "row 2: the old label is empty"),
     "long label": (f"digest,action,old_label,new_label\n{DIGEST},label,cats,{'x' * 201}\n", "more than 200 characters"),
     "unprintable": (f"digest,action,old_label,new_label\n{DIGEST},label,cats,a\x1bb\n", "can't be printed"),
     "short row": (f"digest,action,old_label,new_label\n{DIGEST}\n", "row 2: the action is ''"),

@@ -5,14 +5,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from mlflow.entities import Run
 
 from pawprint.drawn.drawings import Drawing, draw_photo
-from tests.browsers import opened_browser
-from tests.e2e.test_report_page import axe
+from tests.browsers import axe, check_page, opened_browser
 
 __all__ = ["axe"]
 pytestmark = pytest.mark.slow
@@ -144,33 +143,14 @@ def test_the_page_is_for_everybody_and_runs_nothing_of_others(
     words = ("-P", "architecture=baseline", "-P", "epochs=1", "-P", "image_size=32")
     at.run("-P", f"source={tiny_photos(classes=(evil, '=cmd()'), photos=20)}", *words)
     review = artifact(at.newest("main"), "review.html")
-    found: dict[str, Any] = {}
-    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for width in (1280, 390):
-        for scheme in schemes:
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            said: list[str] = []
-            page.on("console", lambda message, said=said: said.append(f"{message.type}: {message.text}"))
-            page.on("pageerror", lambda error, said=said: said.append(f"error: {error}"))
-            page.on("dialog", lambda dialog, said=said: said.append(f"dialog: {dialog.message}"))
-            page.goto(review.as_uri())
-            page.locator("#other").fill(f"{evil}!")
-            page.locator("#other").press("Enter")
-            page.locator("#save").click()
-            assert page.locator("#choices button").all_inner_texts()[-1].endswith(f"{evil}!")
-            wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wider <= 0, f"at {width} px the page is {wider} px wider than the window"
-            page.evaluate(axe)
-            result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-            assert result["passes"], "nothing was checked"
-            found |= {
-                f"{violation['id']} at {width} px, {scheme}": [node["html"] for node in violation["nodes"]]
-                for violation in result["violations"]
-                if violation["impact"] in {"serious", "critical"}
-            }
-            assert said == []
-            page.close()
-    assert found == {}
+
+    def use(page: Any) -> None:
+        page.locator("#other").fill(f"{evil}!")
+        page.locator("#other").press("Enter")
+        page.locator("#save").click()
+        assert page.locator("#choices button").all_inner_texts()[-1].endswith(f"{evil}!")
+
+    check_page(browser, axe, review, use)
     # As in the viewer of a tracking server: a frame that may run scripts, and neither store nor download.
     page = browser.new_page()
     page.set_content('<iframe sandbox="allow-scripts" style="width: 1000px; height: 900px"></iframe>')
@@ -181,3 +161,53 @@ def test_the_page_is_for_everybody_and_runs_nothing_of_others(
     frame.locator("#save").click()
     assert "leave_out" in frame.locator("#text").input_value()
     page.close()
+
+
+def test_labels_of_new_photos_are_given_in_the_page_of_predict_and_learned(
+    browser: Any, axe: str, launch: Callable[..., Any], tmp_path: Path
+) -> None:
+    """From a model of few photos: label by keyboard what it asks for, and run again with `more` and `corrections`."""
+    at, source, new = launch(), tmp_path / "pets", tmp_path / "inbox"
+    for start, kind in ((0, "cat"), (500, "dog")):
+        for number in [*range(1, 41), *range(101, 201)]:
+            folder = source / ("train" if number <= 40 else "test") / f"{kind}s" if not 100 < number <= 150 else new
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{start + number:04d}.jpg").write_bytes(draw_photo(Drawing(0, kind, number)))
+    at.run("-P", f"source={source}", *WORDS, *ALL)
+    first = at.newest("main")
+    at.run("-e", "predict", "-P", f"model={first.data.tags['pawprint.best_model']}", "-P", f"source={new}")
+    asked = at.newest("predict")
+    review = artifact(asked, "predictions/review.html")
+    content = content_of(review)
+    assert {photo["label"] for photo in content["photos"]} == {""}
+
+    page = browser.new_context(accept_downloads=True).new_page()
+    page.goto(review.as_uri())
+    taken, left = content["photos"][:20], content["photos"][20]
+    for photo in taken:
+        truth = truth_of(photo["name"])
+        said = photo["answers"][0][0]
+        assert page.locator("#label").inner_text() == f"The model says: {said}"
+        page.keyboard.press("Space" if truth == said else str(content["classes"].index(truth) + 1))
+    page.keyboard.press("x")
+    with page.expect_download() as downloading:
+        page.keyboard.press("s")
+    saved = tmp_path / "corrections.csv"
+    downloading.value.save_as(saved)
+    assert f"more={asked.data.tags['pawprint.photos']}" in page.locator("#saved").inner_text()
+    assert {(row["old_label"], row["run"]) for row in read_csv(saved)} == {("", asked.info.run_id)}
+    check_page(browser, axe, review, lambda page: page.locator("#save").click())
+
+    more = asked.data.tags["pawprint.photos"]
+    at.run("-P", f"source={source}", *WORDS, *ALL, "-P", f"more={more}", "-P", f"corrections={saved}")
+    second = at.newest("main")
+    index = {row["sha256"]: row for row in read_csv(artifact(at.newest("preprocess"), "dataset/index.csv"))}
+    for photo in taken:  # but those that show what a test or validation photo shows
+        if row := index.get(photo["digest"]):
+            assert (row["split"], row["label"]) == ("train", truth_of(photo["name"]))
+    assert sum(photo["digest"] in index for photo in taken) >= 15
+    assert left["digest"] not in index
+    assert "labelled and added" in artifact(second, "model_card.md").read_text("utf-8")
+    assert "labelled and added" in artifact(second, "lineage.svg").read_text("utf-8")
+    assert f"{asked.info.run_id}/predictions/review.html" in artifact(second, "lineage.json").read_text("utf-8")
+    assert f"run {first.info.run_id}" in artifact(second, "report.html").read_text("utf-8")  # whether it helped

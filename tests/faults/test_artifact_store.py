@@ -205,6 +205,7 @@ def test_a_step_works_on_what_it_was_given_or_not_at_all(proxy: FaultyProxy, tin
         "near_duplicates": "group",
         "corrections": "",
         "correct_test": "false",
+        "more": "",
         "seed": "0",
     }
     given = [word for name, value in words.items() for word in (f"--{name}", value)]

@@ -81,7 +81,7 @@ def run_download(source: object) -> None:
 def run_preprocess(run_id: str) -> None:
     words = {"photos": f"runs:/{run_id}/photos", "image_size": 64, "train_images": 200, "test_images": 40}
     words |= {"validation_fraction": 0.1, "fit": "auto", "group": "", "split_by_time": "", "where": "", "seed": 0}
-    words |= {"near_duplicates": "group", "corrections": "", "correct_test": "false"}
+    words |= {"near_duplicates": "group", "corrections": "", "correct_test": "false", "more": ""}
     preprocess.main([f"--{name}={value}" for name, value in words.items()], standalone_mode=False)
 
 

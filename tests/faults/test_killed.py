@@ -152,7 +152,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Place:
     at.finish(at.step("download", "--source", "synthetic:80", "--labels", "auto", "--keep_photos", "copy"))
     split = ("--train_images", "0", "--test_images", "0", "--validation_fraction", "0.25", "--seed", "0")
     split += ("--fit", "auto", "--group", "", "--split_by_time", "", "--where", "", "--near_duplicates", "group")
-    split += ("--corrections", "", "--correct_test", "false")
+    split += ("--corrections", "", "--correct_test", "false", "--more", "")
     photos = f"runs:/{at.newest().info.run_id}/photos"
     at.finish(at.step("preprocess", "--photos", photos, "--image_size", "32", *split))
     at.dataset = f"runs:/{at.newest().info.run_id}/dataset"

@@ -11,7 +11,9 @@ from pawprint.models.inference import build_inference_network
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, load_network_file
 from pawprint.models.portable import EVIDENCE, build_portable_network
 from pawprint.models.unlikeness import (
+    FEATURES,
     NEIGHBOURS,
+    add_features,
     add_unlikeness,
     build_feature_network,
     measure_distances,
@@ -41,6 +43,11 @@ def test_the_score_is_part_of_the_network_and_of_its_file(architecture: str, pho
     stored = load_network_file(tmp_path / "network.keras")
     outputs = stored(photos)
     np.testing.assert_allclose(outputs[PROBABILITIES], network(photos), atol=1e-6)
+    described = add_features(stored)(photos)
+    directions = features / np.linalg.norm(features, axis=1, keepdims=True)
+    np.testing.assert_allclose(described[FEATURES], directions, atol=1e-4)
+    np.testing.assert_array_equal(described[PROBABILITIES], outputs[PROBABILITIES])
+    assert add_features(network) is network  # as an earlier version logged it
     expected = measure_distances(features, bank) / threshold
     np.testing.assert_allclose(outputs[UNLIKENESS], expected, rtol=1e-3, atol=1e-3)
     portable = build_portable_network(stored)(photos)

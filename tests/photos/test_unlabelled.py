@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pawprint.base.errors import UserError
-from pawprint.photos.collection import PhotoCollection, load_photos
+from pawprint.photos.collection import PhotoCollection, load_photos, summarize_photos
 from pawprint.photos.sources import check_source, fetch_photos, find_tracked
 
 Tiny = Callable[..., Path]
@@ -75,3 +75,8 @@ def test_only_photos_that_one_run_tracks_need_no_fetching(tmp_path: Path) -> Non
     assert find_tracked("runs:/1f/photos") == "runs:/1f/photos"
     for source in (str(tmp_path), "synthetic", "train=runs:/1/photos+test=runs:/2/photos"):
         assert find_tracked(source) is None
+
+
+def test_what_download_says_of_photos_without_classes(loose: Path, tmp_path: Path) -> None:
+    fetch(loose, tmp_path / "photos")
+    assert summarize_photos(tmp_path / "photos") == ["6 photos, whose classes are not asked for"]

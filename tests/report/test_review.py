@@ -18,7 +18,7 @@ from pawprint.evaluation.doubts import Predictions
 from pawprint.evaluation.slices import Slice
 from pawprint.photos.collection import PhotoCollection, load_photos
 from pawprint.photos.sources import fetch_photos
-from pawprint.report import review
+from pawprint.report import review_page
 from pawprint.report.review import render_review
 
 TinyPhotos = Callable[..., Path]
@@ -123,7 +123,7 @@ def test_a_page_of_many_photos_stays_small_and_names_the_rest(
     said = list(agree(data, sure=0.55).values())
     whole = read_content(render_review("0" * 32, tmp_path / "dataset", data, said, [], None))
     assert len(whole["photos"]) == 60
-    monkeypatch.setattr(review, "MOST_CHARACTERS", sum(len(photo["photo"]) for photo in whole["photos"][:10]))
+    monkeypatch.setattr(review_page, "MOST_CHARACTERS", sum(len(photo["photo"]) for photo in whole["photos"][:10]))
     page = render_review("0" * 32, tmp_path / "dataset", data, said, [], None)
     assert len(read_content(page)["photos"]) == 10
     assert "50 more photos are worth a look" in page

@@ -10,7 +10,7 @@ from pawprint.models import keras_applications
 from pawprint.models.architectures import build_model, recipe_for
 from pawprint.models.features import FeatureStore
 from pawprint.training.epochs import Progress
-from pawprint.training.finetuning import freeze, plan_finetuning
+from pawprint.training.finetuning import AUTO_PATIENCE, freeze, plan_finetuning
 from pawprint.training.head import train_pretrained
 from pawprint.training.schedule import training_side
 
@@ -63,6 +63,12 @@ def test_where_fine_tuning_does_not_help_the_last_layer_alone_is_kept(task, tmp_
     assert len(spoilt.history) == 4
     pixels = task.validation.images.astype(np.float32)
     np.testing.assert_allclose(spoilt.network(pixels), alone.network(pixels), rtol=1e-5)
+
+
+def test_auto_ends_once_it_is_clear_that_fine_tuning_does_not_help(task, tmp_path):
+    hard = dataclasses.replace(task, validation=with_labels(task.validation, 1 - task.validation.labels))
+    training = train(hard, tmp_path, epochs=None)
+    assert len(training.history) == task.epochs + AUTO_PATIENCE
 
 
 def test_early_layers_and_normalisations_stay(task):

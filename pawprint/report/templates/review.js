@@ -37,7 +37,7 @@ function show() {
   if (photo.photo) at("photo").src = photo.photo;
   at("photo").alt = `The photo ${photo.name}`;
   at("name").textContent = `${photo.name}${photo.split ? ` (${photo.split})` : ""}`;
-  at("label").textContent = `Its label: ${photo.label}` + (photo.original === photo.label ? "" : `, once ${photo.original}`);
+  at("label").textContent = (photo.label ? `Its label: ${photo.label}` : `The model says: ${photo.answers[0][0]}`) + (photo.original === photo.label ? "" : `, once ${photo.original}`);
   at("test").hidden = photo.split !== "test";
   at("why").replaceChildren();
   for (const reason of photo.why) put(at("why"), "li", reason);
@@ -72,7 +72,7 @@ function decide(action, label = "") {
   end();
 }
 
-// The label that is there already is a confirmation, unless the source says otherwise.
+// The label that is there already is a confirmation, unless the source says otherwise; a photo may have none.
 function choose(label) {
   const photo = photos[state.place];
   if (photo) decide(label === photo.original ? "keep" : "label", label === photo.original ? "" : label);
@@ -80,7 +80,7 @@ function choose(label) {
 
 function confirm() {
   const photo = photos[state.place];
-  if (photo) choose(photo.label);
+  if (photo) choose(photo.label || photo.answers[0][0]);
 }
 
 function undo() {
@@ -122,7 +122,7 @@ function save() {
   at("text").value = text;
   at("saved").hidden = false;
   const count = (action) => made.filter((row) => row.action === action).length;
-  at("summary").textContent = `${count("label")} labels corrected, ${count("leave_out")} photos left out, ${count("keep")} labels confirmed.`;
+  at("summary").textContent = `${count("label")} labels ${photos.some((photo) => photo.label) ? "corrected" : "given"}, ${count("leave_out")} photos left out, ${count("keep")} labels confirmed.`;
   const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   const link = put(document.body, "a", "", { href: address, download: "corrections.csv" });
   link.click();
