@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 # pip downloads two gigabytes the first time; uv does the same in seconds from its cache.
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help check test test-slow soak scale fuzz audit lint format lock lock-peers licences clean
+.PHONY: help check test test-slow test-spark soak scale fuzz audit lint format lock lock-peers licences clean
 
 # Seconds of each target of `make fuzz`; the fast suite gives each a moment, a release ten minutes: FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 30
@@ -13,13 +13,22 @@ FUZZ_SECONDS ?= 30
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-check: lint test test-slow  ## everything CI holds
+check: lint test test-slow test-spark  ## everything CI holds
 
 test: $(STAMP)  ## the fast suite: no network, no photos, three minutes on two cores
 	$(PYTHON) -m pytest -n auto
 
 test-slow: $(STAMP)  ## real `mlflow run`, servers, kills, a browser; two files at a time: they mostly wait for imports
 	$(PYTHON) -m pytest -m slow -n 2 --dist loadfile
+
+# PySpark is 470 MB of Java for one test: in requirements-dev.txt everybody would wait for it.
+PYSPARK := pyspark==4.1.2
+
+test-spark: $(STAMP)  ## the logged model asked by Spark, where there is Java; PySpark comes for this alone
+	@if command -v java >/dev/null; \
+	then VIRTUAL_ENV=$(VENV) $(PYTHON) -m uv run -q --no-project --with $(PYSPARK) \
+		python -m pytest -m slow -p no:cacheprovider tests/serving/test_spark.py; \
+	else echo "test-spark skipped: Spark needs Java (apt-get install default-jre-headless)"; fi
 
 soak: $(STAMP)  ## fifty runs in one store: nothing left behind, no slower (half an hour on two idle cores)
 	$(PYTHON) -m tools.soak --runs 50
@@ -48,13 +57,16 @@ format: $(STAMP)  ## mends the format and what else can be mended
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
-lock:  ## requirements.in and requirements-dev.in -> the locks, with hashes, for every platform
+lock:  ## requirements.in, -dev.in and -gpu.in -> the locks, with hashes, for every platform (-gpu: Linux on x86-64)
 	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
 		-o requirements.txt requirements.in
 	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
 		-o requirements-dev.txt requirements-dev.in
 	uv pip compile -q --universal --python-version 3.11.7 --generate-hashes --custom-compile-command "make lock" \
 		-o requirements-ray.txt requirements-ray.in
+	uv pip compile -q --python-platform x86_64-manylinux_2_28 --python-version 3.11.7 --generate-hashes \
+		--custom-compile-command "make lock" --no-emit-package tensorflow-cpu \
+		-o requirements-gpu.txt requirements.in requirements-gpu.in
 
 lock-peers:  ## requirements-peers.in -> requirements-peers.txt, what benchmarks.peers installs; torch names the rest itself
 	uv pip compile -q --universal --python-version 3.11.7 --no-annotate --custom-compile-command "make lock-peers" \

@@ -10,6 +10,7 @@ The validation photos choose; the test photos judge the winner alone, once.
 
 import shlex
 import tempfile
+import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -34,11 +35,15 @@ if TYPE_CHECKING:
     from pawprint.tuning.search_space import Range
     from pawprint.tuning.study import Search, TrialResult
 
+_WAIT_SECONDS = 5.0
+"""Seconds between two looks at a study whose missing trials all run elsewhere."""
+
 
 @step(
     TuneParameters,
     epilog="The same command again goes on from the trials that had ended. They are kept in a file in the cache, or in "
-    "the database whose URL the environment variable PAWPRINT_STUDIES holds (sqlite:///... or postgresql://...).",
+    "the database whose URL the environment variable PAWPRINT_STUDIES holds (sqlite:///... or postgresql://...), where "
+    "several of these commands work on one search at once.",
 )
 def tune(given: TuneParameters) -> None:
     """Search for values that train better, by trials that the validation photos judge."""
@@ -50,7 +55,7 @@ def tune(given: TuneParameters) -> None:
     from pawprint.tracking.descriptions import code, describe_run, format_metrics, format_steps
     from pawprint.tracking.runs import start_step
     from pawprint.tracking.tags import set_tags
-    from pawprint.tuning.study import choose_winner, keep_study, open_search
+    from pawprint.tuning.study import choose_winner, is_shared, keep_study, open_search
     from pawprint.tuning.trials import name_study
 
     check_source(given.download.source, labels=given.download.labels)
@@ -67,7 +72,13 @@ def tune(given: TuneParameters) -> None:
 
         storage = opened.enter_context(keep_study(name)) if given.cache != "off" else None
         search = open_search(
-            name, storage, space, seed=given.seed, epochs=given.network.epochs, anew=given.cache == "refresh"
+            name,
+            storage,
+            space,
+            seed=given.seed,
+            epochs=given.network.epochs,
+            anew=given.cache == "refresh",
+            shared=storage is not None and is_shared(),
         )
         _run_trials(search, shared, trials=given.trials, dataset=dataset, cache=given.cache)
 
@@ -82,7 +93,7 @@ def tune(given: TuneParameters) -> None:
         describe_run(
             f"Of {search.count_done()} trials of {code(given.network.architecture)} on photos of "
             f"{code(str(dataset.source))} number {winner.number} did best on the validation photos "
-            f"(loss {winner.loss:.4f}): {found}.",
+            f"(loss {winner.loss:.4f}): {found}. This run trained {_name_trials(search)}.",
             f"It is trained by {code(command)}",
             format_metrics(repeat.metrics),
             format_steps(chain.runs),
@@ -148,7 +159,7 @@ def _write_command(parameters: "Mapping[str, object]") -> str:
 def _run_trials(
     search: "Search", shared: dict[str, object], *, trials: int, dataset: "PreparedDataset", cache: str
 ) -> None:
-    """Run the missing trials one after another, and print the result of each."""
+    """Run the missing trials one after another until none is missing, and print the result of each."""
     from pawprint.tuning.trials import open_trials, run_trial
 
     done = search.count_done()
@@ -157,18 +168,27 @@ def _run_trials(
     if done >= trials:
         return
     with open_trials():
-        while (done := search.count_done()) < trials:
-            number, values = search.start_trial()
+        waiting = False
+        while search.count_done() < trials:
+            started = search.start_trial(trials)
+            if started is None:
+                if not waiting:
+                    click.echo("all trials that are missing run elsewhere: waiting for them")
+                waiting = True
+                time.sleep(_WAIT_SECONDS)
+                continue
+            number, values = started
             try:
-                outcome = run_trial(
-                    {**shared, **values},
-                    number=number,
-                    dataset=str(dataset.uri),
-                    dataset_digest=str(dataset.digest),
-                    cache=cache,
-                    on_run=partial(search.note_run, number),
-                    on_epoch=partial(search.should_prune, number),
-                )
+                with search.stay_alive(number):
+                    outcome = run_trial(
+                        {**shared, **values},
+                        number=number,
+                        dataset=str(dataset.uri),
+                        dataset_digest=str(dataset.digest),
+                        cache=cache,
+                        on_run=partial(search.note_run, number),
+                        on_epoch=partial(search.should_prune, number),
+                    )
             except BaseException:
                 search.interrupt_trial(number)
                 raise
@@ -181,8 +201,15 @@ def _run_trials(
             else:
                 how = f"failed: {outcome.reason}"
                 search.fail_trial(number, outcome.reason)
+            if search.is_interrupted(number):
+                how = "does not count: nothing was heard of it for minutes, and another stands in its place"
             tried = "  ".join(f"{name} {value:g}" for name, value in values.items())
-            click.echo(f"trial {number} ({done + 1} of {trials}): {tried}  ->  {how}")
+            click.echo(f"trial {number} ({search.count_done()} of {trials}): {tried}  ->  {how}")
+
+
+def _name_trials(search: "Search") -> str:
+    """Return what this run did of the search."""
+    return f"trials {', '.join(map(str, search.started()))}" if search.started() else "none of them"
 
 
 if __name__ == "__main__":

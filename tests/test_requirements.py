@@ -7,6 +7,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 OURS = {"pawprint", "steps", "benchmarks", "tools", "tests"}
@@ -55,3 +56,33 @@ def test_what_is_imported_is_asked_for(folder: str, files: list[str]) -> None:
         if name in providers and not {normalize(provider) for provider in providers[name]} & asked
     }
     assert not missing, f"imported, and not in {' or '.join(files)}: {missing}"
+
+
+def pins(file: str) -> dict[str, set[str]]:
+    """Return the versions of each package in a lock, with their extras' names left out."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(
+        r"^([\w.-]+)(?:\[[^]]*\])?==([^ ;\\]+)", (ROOT / file).read_text("utf-8"), re.MULTILINE
+    ):
+        found.setdefault(normalize(name), set()).add(version)
+    return found
+
+
+def test_the_lock_for_gpus_differs_by_cuda_alone() -> None:
+    usual, gpu = pins("requirements.txt"), pins("requirements-gpu.txt")
+    assert {name for name in gpu.keys() - usual.keys() if not name.startswith("nvidia_")} == set()
+    assert {name for name, versions in gpu.items() if name in usual and not versions <= usual[name]} == set()
+    assert len([name for name in gpu if name.startswith("nvidia_")]) > 5
+    # What is only for other platforms is not in it, and two builds of TensorFlow would overwrite each other.
+    assert gpu["tensorflow"] == usual["tensorflow_cpu"]
+    assert "tensorflow_cpu" not in gpu
+
+
+def test_the_project_for_gpus_is_the_same_project() -> None:
+    environment = (ROOT / "gpu" / "python_env.yaml").read_text("utf-8")
+    assert (
+        yaml.safe_load(environment)["python"] == yaml.safe_load((ROOT / "python_env.yaml").read_text("utf-8"))["python"]
+    )
+    links = {path.name for path in (ROOT / "gpu").iterdir() if path.is_symlink()}
+    assert links == {"MLproject", "pawprint", "steps", "requirements-gpu.txt"}
+    assert all((ROOT / "gpu" / name).resolve() == ROOT / name for name in links)

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-PROJECT = Path(__file__).parents[2]
-"""The folder with MLproject: a checkout, or MLflow's own clone."""
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder with MLproject: a checkout, or MLflow's own clone; seen through the links in gpu/, too."""
 
 
 def hash_file(path: Path) -> str:

@@ -1,8 +1,8 @@
 """The served model: photos in, labels out, decoded in the same way as by preprocess.
 
 Loads `network.keras` and `model.json` of a logged model, if they match its `digests.json`. This file is stored inside
-each model (with the decoding modules of `dataset/`, and `models/network_file.py`), so it imports nothing else of the
-project. It never opens a path or a URL from a request: the text in a request is base64, or it is an error.
+each model (with spark.py, the decoding modules of `dataset/`, and `models/network_file.py`), so it imports nothing else
+of the project. It never opens a path or a URL from a request: the text in a request is base64, or it is an error.
 """
 
 import base64
@@ -28,6 +28,7 @@ from pawprint.dataset.decoding import USUAL, read_decoding
 from pawprint.models.decision import Decision, read_decision
 from pawprint.models.network_file import PROBABILITIES, UNLIKENESS, list_outputs, load_network_file, name_outputs
 from pawprint.models.prediction_sets import SHOWN, PredictionSets, read_sets
+from pawprint.serving.spark import is_spark_task, keep_nulls
 
 BATCH_SIZE = 64
 """Photos in one call of the network; affects the memory, not the answers."""
@@ -106,10 +107,11 @@ class PhotoClassifier(PythonModel):
 
         Raises:
             MlflowException: INVALID_PARAMETER_VALUE, for which a server answers 400: there is no column `image`, or
-                there are more photos than `max_photos`.
+                there are more photos than `max_photos`. In a Spark task there may be any number.
         """
         photos = list_photos(model_input)
-        if len(photos) > self.max_photos:
+        in_spark = is_spark_task()
+        if len(photos) > self.max_photos and not in_spark:
             raise MlflowException(
                 f"{len(photos)} photos in one request, at most {self.max_photos} are answered: send them in "
                 "several, or load the model with model_config={'max_photos': …}",
@@ -134,7 +136,8 @@ class PhotoClassifier(PythonModel):
                 if self.knows_unlikeness:
                     unlikeness[readable] = np.asarray(outputs[UNLIKENESS])
         index = model_input.index if isinstance(model_input, pd.DataFrame | pd.Series) else None
-        return self.describe(probabilities, unlikeness, errors, index=index)
+        answer = self.describe(probabilities, unlikeness, errors, index=index)
+        return keep_nulls(answer) if in_spark else answer
 
     def describe(
         self,

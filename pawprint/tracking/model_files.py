@@ -43,6 +43,7 @@ CODE_FILES = (
     "pawprint/models/prediction_sets.py",
     "pawprint/serving/__init__.py",
     "pawprint/serving/classifier.py",
+    "pawprint/serving/spark.py",
 )
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 """Date of all members of the network's archive, so that the same network gives the same bytes."""

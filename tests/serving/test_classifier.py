@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -218,6 +219,19 @@ def test_too_many_photos_are_refused_as_the_callers_mistake(classifier: PhotoCla
     with pytest.raises(MlflowException, match="at most 100") as error:
         classifier.predict(pd.DataFrame({"image": [b"x"] * 101}))
     assert error.value.get_http_status_code() == 400
+
+
+def test_a_task_of_spark_may_bring_more_and_keeps_its_nulls(
+    classifier: PhotoClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tests/serving/test_spark.py asks Spark itself."""
+    monkeypatch.setitem(sys.modules, "pyspark", SimpleNamespace(TaskContext=SimpleNamespace(get=object)))
+    answer = classifier.predict(pd.DataFrame({"image": [photo(51)] * 100 + [b"junk"]}))
+    as_spark_casts = answer["label"].astype(np.str_)
+    assert as_spark_casts[0] == "dark"
+    assert as_spark_casts[100] is None
+    lost = classifier.predict(pd.DataFrame({"image": [b"junk"]}))
+    assert set(lost.drop(columns="error").iloc[0]) == {None}
 
 
 def test_a_missing_column_is_refused_as_the_callers_mistake(classifier: PhotoClassifier) -> None:

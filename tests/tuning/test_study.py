@@ -24,7 +24,7 @@ def search(storage: str | None, *, trials: int, interrupt_after: int | None = No
     found = open_search("a study", storage, SPACE, seed=3, epochs=EPOCHS)
     started = 0
     while found.count_done() < trials:
-        number, values = found.start_trial()
+        number, values = found.start_trial(trials) or pytest.fail("nobody else runs trials")
         if started == interrupt_after:
             return found
         started += 1
@@ -70,7 +70,7 @@ def test_more_trials_go_on_and_a_refresh_starts_again(tmp_path: Path) -> None:
 
 def test_a_trial_is_never_pruned_at_its_last_epoch_nor_before_a_quarter(tmp_path: Path) -> None:
     found = search(None, trials=6)
-    number, _ = found.start_trial()
+    number, _ = found.start_trial(9) or pytest.fail()
     assert not found.should_prune(number, 1, 99.0)
     assert found.should_prune(number, 2, 99.0)
     assert not found.should_prune(number, EPOCHS, 99.0)
@@ -79,7 +79,7 @@ def test_a_trial_is_never_pruned_at_its_last_epoch_nor_before_a_quarter(tmp_path
 
 def test_without_a_trial_that_ran_to_its_end_there_is_no_winner() -> None:
     found = open_search("a study", None, SPACE, seed=0, epochs=EPOCHS)
-    number, _ = found.start_trial()
+    number, _ = found.start_trial(9) or pytest.fail()
     found.fail_trial(number, "no memory")
     with pytest.raises(UserError, match=r"none of 1 trials ran to its end \(trial 0: no memory\)"):
         choose_winner(found.results())
@@ -93,7 +93,7 @@ def test_one_search_at_a_time_and_its_database(tmp_path: Path, monkeypatch: pyte
         with pytest.raises(UserError, match="another process"), keep_study("x"):
             pass
     monkeypatch.setenv(study.STORAGE_VARIABLE, "postgresql://somewhere/db")
-    with keep_study("x") as storage:
+    with keep_study("x") as storage, keep_study("x"):  # workers may share a database
         assert storage == "postgresql://somewhere/db"
 
 
