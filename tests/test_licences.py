@@ -1,5 +1,6 @@
 import re
-from importlib.metadata import PackageNotFoundError, version
+import sysconfig
+from importlib.metadata import distributions
 from pathlib import Path
 
 from packaging.version import Version
@@ -12,10 +13,8 @@ def normalize(name: str) -> str:
 
 
 def is_installed(name: str) -> bool:
-    try:
-        return bool(version(name))
-    except PackageNotFoundError:  # for another platform
-        return False
+    """Whether this environment has a package; not what another package carries in a folder of its own, as Ray does."""
+    return any(distributions(name=name, path=[sysconfig.get_path("purelib")]))
 
 
 def test_every_locked_package_has_its_licence_listed() -> None:

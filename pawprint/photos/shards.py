@@ -3,6 +3,7 @@
 The zip holds the photos, by split, and `metadata.csv` with each photo's label and other columns from the shards.
 """
 
+import csv
 import io
 import os
 import re
@@ -23,7 +24,6 @@ from pawprint.archives.sniffing import archive_kind
 from pawprint.archives.tars import TAR_ERRORS, member_name, open_tar
 from pawprint.archives.zips import open_zip
 from pawprint.base.errors import UserError
-from pawprint.base.tables import TableWriter
 from pawprint.labels.tabular.limits import COLUMNS_KEPT, LONGEST_CELL
 from pawprint.labels.tabular.split_words import find_split
 
@@ -131,7 +131,7 @@ def _folder_of(shard: str) -> str:
 def _format_table(rows: list[tuple[str, Mapping[str, str]]]) -> bytes:
     columns = list(dict.fromkeys(column for _, cells in rows for column in cells))[:COLUMNS_KEPT]
     text = io.StringIO(newline="")
-    writer = TableWriter(text)
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file_name", *columns])
     writer.writerows([name, *(cells.get(column, "")[:LONGEST_CELL] for column in columns)] for name, cells in rows)
     return text.getvalue().encode("utf-8", "replace")

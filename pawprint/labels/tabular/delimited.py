@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal
 
-from pawprint.base.tables import rearm
 from pawprint.labels.tabular.limits import EVIDENCE_ROWS, LONGEST_CELL, TableError
 from pawprint.labels.tabular.matching import PhotoNames, has_photo_suffix
 from pawprint.labels.tabular.sheet import Sheet, make_sheet
@@ -26,8 +25,7 @@ def _cut_csv(delimiter: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Cutt
         reader = csv.reader(
             io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, skipinitialspace=delimiter != "\t"
         )
-        # An apostrophe before a formula's sign is how `tables.py` and others keep a spreadsheet from running the cell.
-        return ([rearm(cell) for cell in row] for row in reader if row)
+        return (row for row in reader if row)
 
     return cut
 
