@@ -103,7 +103,7 @@ def shorten(features: NDArray[np.float32]) -> NDArray[np.float32]:
 def _projection(width: int) -> Any:
     from sklearn.random_projection import GaussianRandomProjection
 
-    return GaussianRandomProjection(_DIMENSIONS, random_state=0).fit(np.empty((1, width)))
+    return GaussianRandomProjection(_DIMENSIONS, random_state=0).fit(np.zeros((1, width)))
 
 
 def choose_photos(uncertainty: NDArray[np.float64], features: NDArray[np.float32]) -> list[int]:

@@ -5,7 +5,7 @@ import pytest
 
 from pawprint.photos.collection import Photo
 from pawprint.serving import labelling
-from pawprint.serving.labelling import Shortlist, Uncertain, choose_photos, measure_uncertainty
+from pawprint.serving.labelling import Shortlist, Uncertain, choose_photos, measure_uncertainty, shorten
 
 KINDS = 5
 
@@ -37,6 +37,25 @@ def test_copies_and_surety_alone_are_no_mistake() -> None:
     same = np.ones((7, 3), np.float32) / np.sqrt(np.float32(3))
     assert 1 <= len(choose_photos(np.zeros(7), same)) <= 7
     assert choose_photos(np.zeros(1), same[:1]) == [0]
+
+
+def test_shortened_features_keep_distances_and_come_out_the_same_in_every_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(50, 1280)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    short = shorten(features)
+    assert short.shape == (50, 128)
+    assert short.dtype == np.float32
+    ratios = np.linalg.norm(short[1:] - short[0], axis=1) / np.linalg.norm(features[1:] - features[0], axis=1)
+    assert 0.75 < ratios.min() <= ratios.max() < 1.25
+    # Memory that is not set may hold what is no number, which scikit-learn refuses.
+    monkeypatch.setattr(np, "empty", lambda shape, *_: np.full(shape, np.nan))
+    labelling._projection.cache_clear()
+    np.testing.assert_array_equal(shorten(features), short)
+    assert shorten(features[:, :40]).shape == (50, 40)
+    assert shorten(features[:0]).shape[0] == 0
 
 
 def test_what_is_unlike_anything_is_as_uncertain_as_can_be() -> None:
